@@ -1,0 +1,57 @@
+PYTHON ?= python3
+RUN := .venv/bin/python
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format typecheck generate generate-check contract lint-openapi bench soak lock wheel
+
+help: ## list all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything that is pinned in requirements/dev.lock
+
+demo: $(READY) ## run the main job: 1,000 leads from a spreadsheet to the mock and back
+	@$(RUN) examples/demo.py
+
+test: $(READY) ## run every test, contract tests against the mock included
+	@$(RUN) scripts/run_tests.py
+
+lint: $(READY) ## look for mistakes and for code that is not formatted
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+	@$(RUN) -m openapi_spec_validator openapi/squadiq.yaml
+
+format: $(READY) ## format the code
+	@$(RUN) -m ruff check --fix-only . && $(RUN) -m ruff format .
+
+typecheck: $(READY) ## check types with mypy and pyright, both strict
+	@$(RUN) -m mypy
+	@$(RUN) -m pyright
+
+generate: $(READY) ## write generated/ from openapi/squadiq.yaml
+	@$(RUN) scripts/generate.py
+
+generate-check: $(READY) ## name what differs between generated/ and what `make generate` would write
+	@$(RUN) scripts/generate.py --check
+
+contract: $(READY) ## run the contract tests against the mock
+	@$(RUN) -m pytest contract_tests
+
+lint-openapi: $(READY) ## check the document with Spectral, Redocly, openapi-typescript and openapi-generator
+	@$(RUN) scripts/lint_openapi.py
+
+bench: $(READY) ## measure, as ratios in one run, and print a table
+	@$(RUN) -m benchmarks
+
+soak: $(READY) ## run the long demonstrations: thousands of calls, many kills
+	@$(RUN) -m pytest -m soak -n 0 --timeout 3600
+
+lock: $(READY) ## write requirements/*.lock anew
+	@$(RUN) scripts/lock.py
+
+wheel: $(READY) ## build a wheel into dist/
+	@$(RUN) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+$(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squadiq needs Python 3.11 or newer: make PYTHON=python3.x")'
+	@$(PYTHON) -m venv .venv && sh scripts/install.sh
+	@touch $@

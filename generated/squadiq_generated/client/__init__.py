@@ -1,0 +1,3 @@
+"""One module per operation of the SquadIQ API.
+
+Written by `make generate` from openapi/squadiq.yaml. Not to be edited."""

@@ -1,0 +1,79 @@
+"""Mark a lead converted."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from squadiq_generated._base import to_json
+from squadiq_generated.client.types import Response, UnexpectedStatus
+from squadiq_generated.models import LeadConversion
+
+OPERATION = "convert_lead"
+SUCCESS = 200
+
+
+def get_kwargs(
+    campaign_id: str,
+    *,
+    body: LeadConversion,
+) -> dict[str, Any]:
+    """Build the request of this operation, as arguments for `httpx.Client.request`."""
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "POST",
+        "url": "/api/v4/leads/convert/{campaign_id}/".format(
+            campaign_id=quote(str(campaign_id), safe=""),
+        ),
+    }
+    _kwargs["content"] = to_json(body)
+    headers["Content-Type"] = "application/json"
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def parse_response(response: httpx.Response) -> None:
+    """Read a successful answer from its bytes.
+
+    Raises:
+        UnexpectedStatus: the status is not the documented 200.
+    """
+    if response.status_code != SUCCESS:
+        raise UnexpectedStatus(response.status_code, response.content)
+
+
+def sync_detailed(
+    campaign_id: str,
+    *,
+    client: httpx.Client,
+    body: LeadConversion,
+) -> Response[None]:
+    """Mark a lead converted."""
+    response = client.request(
+        **get_kwargs(
+            campaign_id=campaign_id,
+            body=body,
+        )
+    )
+    parse_response(response)
+    return Response(response.status_code, response.content, response.headers, None)
+
+
+async def asyncio_detailed(
+    campaign_id: str,
+    *,
+    client: httpx.AsyncClient,
+    body: LeadConversion,
+) -> Response[None]:
+    """Mark a lead converted."""
+    response = await client.request(
+        **get_kwargs(
+            campaign_id=campaign_id,
+            body=body,
+        )
+    )
+    parse_response(response)
+    return Response(response.status_code, response.content, response.headers, None)

@@ -1,0 +1,139 @@
+"""Write `generated/squadiq_generated/` from `openapi/squadiq.yaml`, or check that it is up to date.
+
+    python scripts/generate.py            write
+    python scripts/generate.py --check    write into a temporary folder and compare whole trees
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from python_view import TIME, python_view
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "squadiq_generated"
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+HEADER = '"""{}\n\nWritten by `make generate` from openapi/squadiq.yaml. Not to be edited."""\n'
+
+MODEL_OPTIONS = [
+    "--input-file-type=openapi",
+    "--openapi-scopes=schemas",
+    "--output-model-type=pydantic_v2.BaseModel",
+    "--target-python-version=3.11",
+    "--use-annotated",
+    "--use-schema-description",
+    "--use-field-description",
+    "--use-single-line-docstring",
+    "--use-standard-collections",
+    "--use-union-operator",
+    "--use-double-quotes",
+    "--disable-timestamp",
+    "--extra-fields=allow",
+    f"--base-class={PACKAGE}._base.Model",
+    f'--type-overrides={{"{TIME}": "{PACKAGE}._base.Timestamp"}}',
+    "--type-mappings=uri=string",
+    "--formatters=builtin",
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing; exit 1 on a difference")
+    check = bool(parser.parse_args().check)
+    with tempfile.TemporaryDirectory() as temporary:
+        fresh = Path(temporary) / PACKAGE
+        generate(ROOT / "openapi" / "squadiq.yaml", fresh)
+        committed = ROOT / "generated" / PACKAGE
+        if not check:
+            shutil.rmtree(committed, ignore_errors=True)
+            shutil.copytree(fresh, committed)
+            print(f"generate: wrote generated/{PACKAGE}")
+            return 0
+        differences = compare(committed, fresh)
+    for line in differences:
+        print(f"generate-check: generated/{PACKAGE}/{line}")
+    print("generate-check: " + ("run `make generate` and commit the result" if differences else "up to date"))
+    return 1 if differences else 0
+
+
+def generate(document: Path, target: Path) -> None:
+    """Write the whole package `squadiq_generated` for a document into a folder that does not exist."""
+    contents = yaml.safe_load(document.read_text("utf-8"))
+    target.mkdir(parents=True)
+    (target / "__init__.py").write_text(HEADER.format("Models and client of the SquadIQ API."), "utf-8")
+    (target / "py.typed").touch()
+    (target / "openapi.json").write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    shutil.copy(TEMPLATES / "_base.py", target / "_base.py")
+    with tempfile.TemporaryDirectory() as temporary:
+        view = Path(temporary) / "view.json"
+        view.write_text(json.dumps(python_view(contents), ensure_ascii=False), "utf-8")
+        _write_models(view, target / "models.py")
+        _write_client(view, target / "client", Path(temporary))
+    _run("ruff", "check", "--isolated", "--quiet", "--output-format=concise", "--fix", "--select=I,F401", "--target-version=py311", str(target))
+    _run("ruff", "format", "--isolated", "--quiet", "--line-length=120", "--target-version=py311", str(target))
+
+
+def compare(committed: Path, fresh: Path) -> list[str]:
+    """Name every file that differs, is missing or is not generated; compiled files aside."""
+    ours, theirs = _files(committed), _files(fresh)
+    return [
+        *(f"{name}: not committed" for name in sorted(theirs - ours)),
+        *(f"{name}: not generated from the document" for name in sorted(ours - theirs)),
+        *(
+            f"{name}: differs"
+            for name in sorted(ours & theirs)
+            if not filecmp.cmp(committed / name, fresh / name, shallow=False)
+        ),
+    ]
+
+
+def _files(folder: Path) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _write_models(view: Path, target: Path) -> None:
+    header = HEADER.format("The schemas of the document as pydantic models.")
+    _run("datamodel_code_generator", f"--input={view}", f"--output={target}", f"--custom-file-header={header}", *MODEL_OPTIONS)
+
+
+def _write_client(view: Path, target: Path, temporary: Path) -> None:
+    stock, config = temporary / "client", temporary / "config.yml"
+    config.write_text("post_hooks: []\n", "utf-8")
+    _run(
+        "openapi_python_client",
+        "generate",
+        f"--path={view}",
+        "--meta=none",
+        f"--output-path={stock}",
+        f"--custom-template-path={TEMPLATES / 'client'}",
+        f"--config={config}",
+        "--fail-on-warning",
+    )
+    target.mkdir()
+    (target / "__init__.py").write_text(HEADER.format("One module per operation of the SquadIQ API."), "utf-8")
+    shutil.copy(stock / "types.py", target / "types.py")
+    for module in sorted(stock.glob("api/*/*.py")):
+        if module.name != "__init__.py":
+            shutil.copy(module, target / module.name)
+
+
+def _run(module: str, *arguments: str) -> None:
+    finished = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise SystemExit(f"generate: {module} failed\n{finished.stdout}{finished.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What all generated models share: what they show of themselves, and how they read and write JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+SHOWN = frozenset({"lead_id", "campaign_id", "created_at", "latest_called_at", "processed_at", "count", "results"})
+"""Fields whose values a `repr` may show. Every other one may hold something about a person."""
+
+
+def _as_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Timestamp = Annotated[datetime, AfterValidator(_as_utc)]
+"""An aware time, from ISO 8601 with or without an offset (then UTC) or from an epoch number."""
+
+
+def looks_like_a_phone_number(text: str) -> bool:
+    """Tell whether a text has as many digits as a phone number, as a lead_id sometimes does."""
+    return sum(character.isdecimal() for character in text) >= 10
+
+
+def masked(text: str) -> str:
+    """Return the text unless it may be a phone number; of that, only the last two characters."""
+    return f"…{text[-2:]}" if looks_like_a_phone_number(text) else text
+
+
+class Model(BaseModel):
+    """A model that keeps what it does not know and shows nothing about a person."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        coerce_numbers_to_str=True,
+        defer_build=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            if name == "lead_id":
+                yield name, masked(str(value))
+            else:
+                yield name, value if name in SHOWN else Hidden()
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class Hidden:
+    """Stands in a `repr` for a value that may tell something about a person."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+def to_json(body: Model | Sequence[Model]) -> bytes:
+    """Write a model, or a list of them, as JSON with only the fields that were set."""
+    if isinstance(body, Model):
+        return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    return b"[" + b",".join(to_json(item) for item in body) + b"]"

@@ -1,0 +1,1 @@
+"""Push leads to SquadIQ and take their outcomes back."""

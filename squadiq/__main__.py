@@ -1,0 +1,21 @@
+"""The command `squadiq`, also as `python -m squadiq`."""
+
+from __future__ import annotations
+
+import sys
+
+from squadiq._extras import MissingExtraError
+
+
+def main() -> None:
+    """Run the command line; exit 2 with one line if a needed extra is missing."""
+    try:
+        from squadiq.cli import run
+
+        run()
+    except MissingExtraError as missing:
+        sys.exit(f"squadiq: {missing}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The commands of `squadiq`: the words of the library on the command line.
+
+Each command imports what it needs when it runs, so that one extra never asks for another.
+"""
+
+from __future__ import annotations
+
+from squadiq._extras import needs_extra
+
+with needs_extra("cli"):
+    import typer
+
+app = typer.Typer(
+    name="squadiq",
+    help="Push leads to SquadIQ and take their outcomes back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def squadiq() -> None:
+    """Push leads to SquadIQ and take their outcomes back."""
+
+
+def run() -> None:
+    """Run the command that `sys.argv` names."""
+    app()
