@@ -11,7 +11,7 @@ from squadiq_generated._base import to_json
 from squadiq_generated.client.types import Response, UnexpectedStatus
 from squadiq_generated.models import LeadConversion
 
-OPERATION = "convert_lead"
+OPERATION = "convertLead"
 SUCCESS = 200
 
 
@@ -28,6 +28,7 @@ def get_kwargs(
         "url": "/api/v4/leads/convert/{campaign_id}/".format(
             campaign_id=quote(str(campaign_id), safe=""),
         ),
+        "extensions": {"squadiq.operation": OPERATION},
     }
     _kwargs["content"] = to_json(body)
     headers["Content-Type"] = "application/json"

@@ -11,7 +11,7 @@ from squadiq_generated._base import to_json
 from squadiq_generated.client.types import Response, UnexpectedStatus
 from squadiq_generated.models import LeadReference
 
-OPERATION = "delete_lead"
+OPERATION = "deleteLead"
 SUCCESS = 202
 
 
@@ -28,6 +28,7 @@ def get_kwargs(
         "url": "/api/v4/leads/delete/{campaign_id}/".format(
             campaign_id=quote(str(campaign_id), safe=""),
         ),
+        "extensions": {"squadiq.operation": OPERATION},
     }
     _kwargs["content"] = to_json(body)
     headers["Content-Type"] = "application/json"

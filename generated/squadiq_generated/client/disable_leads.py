@@ -12,7 +12,7 @@ from squadiq_generated._base import to_json
 from squadiq_generated.client.types import Response, UnexpectedStatus
 from squadiq_generated.models import LeadReference
 
-OPERATION = "disable_leads"
+OPERATION = "disableLeads"
 SUCCESS = 201
 
 
@@ -29,6 +29,7 @@ def get_kwargs(
         "url": "/api/v4/leads/disable/{campaign_id}/".format(
             campaign_id=quote(str(campaign_id), safe=""),
         ),
+        "extensions": {"squadiq.operation": OPERATION},
     }
     _kwargs["content"] = to_json(body)
     headers["Content-Type"] = "application/json"

@@ -10,7 +10,7 @@ import httpx
 from squadiq_generated.client.types import UNSET, Response, UnexpectedStatus, Unset
 from squadiq_generated.models import LeadsPage
 
-OPERATION = "get_leads"
+OPERATION = "getLeads"
 SUCCESS = 200
 
 
@@ -45,6 +45,7 @@ def get_kwargs(
             campaign_id=quote(str(campaign_id), safe=""),
         ),
         "params": params,
+        "extensions": {"squadiq.operation": OPERATION},
     }
     return _kwargs
 
