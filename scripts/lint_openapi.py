@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import compileall
 import filecmp
+import re
 import shutil
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def main() -> int:
             "openapi-generator": _openapi_generator(folder),
         }
     for name, passed in results.items():
-        print(f"lint-openapi: {name}: {'clean' if passed else 'FAILED'}")
+        print(f"lint-openapi: {name}: {'clean' if passed else 'FAILED'}", flush=True)
     return 0 if all(results.values()) else 1
 
 
@@ -82,14 +83,13 @@ def _openapi_typescript(folder: Path) -> bool:
 
 
 def _openapi_generator(folder: Path) -> bool:
-    """Validate, write a Python client of the operations, and compile it (of webhooks it writes broken code)."""
+    """Validate, write a Python client, and compile it; what it writes for webhooks is no Python."""
     client = folder / "client"
-    options = ["--generator-name=python", f"--output={client}", "--global-property=models,supportingFiles,apis=Leads"]
     return (
         _generator("validate", f"--input-spec={DOCUMENT}")
-        and _generator("generate", f"--input-spec={DOCUMENT}", *options)
+        and _generator("generate", f"--input-spec={DOCUMENT}", "--generator-name=python", f"--output={client}")
         and (client / "openapi_client" / "api" / "leads_api.py").exists()
-        and compileall.compile_dir(client, quiet=1)
+        and compileall.compile_dir(client, quiet=1, rx=re.compile("webhooks_api"))
     )
 
 
