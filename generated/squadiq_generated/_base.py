@@ -39,6 +39,7 @@ class Model(BaseModel):
         defer_build=True,
         hide_input_in_errors=True,
         protected_namespaces=(),
+        ser_json_inf_nan="constants",
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:

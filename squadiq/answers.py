@@ -1,0 +1,129 @@
+"""Reading successful answers so that an odd lead never costs the rest of its page.
+
+What the document says and what came are compared; each difference is told once through `logging`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from squadiq._words import without_personal_data
+from squadiq.errors import UnexpectedAnswerError
+from squadiq_generated._base import Model
+from squadiq_generated.models import LeadsPage, ProcessedLead
+
+log = logging.getLogger("squadiq")
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+class Differences:
+    """Tells each difference between the document and the answers once."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str, str]] = set()
+        self._lock = threading.Lock()
+
+    def tell(self, operation: str, where: str, what: str) -> None:
+        """Log a difference, unless it was logged before; neither part may hold a value that came."""
+        with self._lock:
+            if (operation, where, what) in self._told:
+                return
+            self._told.add((operation, where, what))
+        log.warning("%s: the answer differs from the document: %s %s", operation, where, what)
+
+
+def read_page(content: bytes, operation: str, differences: Differences) -> LeadsPage:
+    """Read a page of leads, keeping unknown fields, and odd or missing ones as they came.
+
+    A missing field is None and not in `model_fields_set`.
+
+    Raises:
+        UnexpectedAnswerError: the body is not a page at all.
+    """
+    try:
+        page = LeadsPage.model_validate_json(content)
+    except ValidationError:
+        page = _read_odd_page(content, operation, differences)
+    _tell_unknown_fields(page, "", operation, differences)
+    for lead in page.results:
+        if lead.model_extra:
+            _tell_unknown_fields(lead, "results[].", operation, differences)
+    return page
+
+
+def _read_odd_page(content: bytes, operation: str, differences: Differences) -> LeadsPage:
+    try:
+        came = from_json(content)
+    except ValueError:
+        raise _not_a_page(operation, "is not JSON") from None
+    if not isinstance(came, dict):
+        raise _not_a_page(operation, f"is {_kind(came)}, not an object")
+    came = cast(dict[str, Any], came)
+    if not isinstance(came.get("results"), list):
+        raise _not_a_page(operation, "has no list of results")
+    leads: list[ProcessedLead] = []
+    for item in came["results"]:
+        if isinstance(item, dict):
+            leads.append(_read_odd(ProcessedLead, cast(dict[str, Any], item), "results[].", operation, differences))
+        else:
+            differences.tell(operation, "results[]", f"is {_kind(item)}, not a lead")
+    rest = {name: value for name, value in came.items() if name != "results"}
+    return _read_odd(LeadsPage, rest, "", operation, differences, given={"results": leads})
+
+
+def _read_odd(
+    model: type[ModelT],
+    came: dict[str, Any],
+    where: str,
+    operation: str,
+    differences: Differences,
+    given: dict[str, Any] | None = None,
+) -> ModelT:
+    """Make a model field by field; what the document does not allow is kept as it came."""
+    values: dict[str, Any] = {name: value for name, value in came.items() if name not in model.model_fields}
+    missing: dict[str, None] = {}
+    values.update(given or {})
+    for name in model.model_fields:
+        if name in values:
+            continue
+        if name not in came:
+            differences.tell(operation, where + name, "is missing")
+            missing[name] = None
+            continue
+        try:
+            values[name] = _field_type(model, name).validate_python(came[name])
+        except ValidationError as invalid:
+            said = invalid.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
+            differences.tell(operation, where + name, f"is {_kind(came[name])}: {said}")
+            values[name] = came[name]
+    return model.model_construct(_fields_set=set(values), **values, **missing)
+
+
+@cache
+def _field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
+    field = model.model_fields[name]
+    return TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
+
+
+def _tell_unknown_fields(model: Model, where: str, operation: str, differences: Differences) -> None:
+    for name in model.model_extra or ():
+        differences.tell(operation, where + without_personal_data(name), "is not in the document; it is kept")
+
+
+def _not_a_page(operation: str, what: str) -> UnexpectedAnswerError:
+    error = UnexpectedAnswerError(f"{operation}: the answer {what}, and cannot be read as a page of leads")
+    error.operation = operation
+    return error
+
+
+def _kind(value: object) -> str:
+    """What JSON calls the type of a value."""
+    names = {str: "a text", bool: "a boolean", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    return names.get(type(value), "null")

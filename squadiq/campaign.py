@@ -1,0 +1,236 @@
+"""The operations on one campaign: `Campaign` and `AsyncCampaign`, with the same methods."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from squadiq import operations
+from squadiq.operations import LeadT, Operation, Scope
+from squadiq.pages import AsyncLeads, Leads
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
+
+ResultT = TypeVar("ResultT")
+ClassT = TypeVar("ClassT")
+
+
+class Sender(Protocol):
+    """Sends an operation and reads its answer."""
+
+    def __call__(self, operation: Operation[ResultT], /) -> ResultT: ...
+
+
+class AsyncSender(Protocol):
+    """Sends an operation and reads its answer, without blocking."""
+
+    def __call__(self, operation: Operation[ResultT], /) -> Awaitable[ResultT]: ...
+
+
+def _documented_like(other: type) -> Callable[[type[ClassT]], type[ClassT]]:
+    """Give methods the docstrings of those of the same name, so that each is written once."""
+
+    def document(cls: type[ClassT]) -> type[ClassT]:
+        for name, method in vars(cls).items():
+            if callable(method) and not method.__doc__:
+                method.__doc__ = getattr(other, name).__doc__
+        return cls
+
+    return document
+
+
+class Campaign(Generic[LeadT]):
+    """One campaign of a business; made by `SquadIQ.campaign`."""
+
+    def __init__(self, scope: Scope[LeadT], send: Sender) -> None:
+        self._scope = scope
+        self._send = send
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.campaign_id!r})"
+
+    @property
+    def campaign_id(self) -> str:
+        """Unique identifier of the campaign."""
+        return self._scope.campaign_id
+
+    def create_leads(self, leads: Iterable[Lead | Mapping[str, Any]]) -> list[LeadT]:
+        """Create leads, all of them or none, in one hit.
+
+        Args:
+            leads: each with `lead_id`, `phone_number` and `contact_name`, and the campaign's custom
+                fields beside them. Without any, nothing is sent.
+
+        Returns:
+            The leads as they were sent, phone numbers in E.164 form.
+
+        Raises:
+            InvalidInputError: leads are not valid; it names each lead and field, and nothing was sent.
+            BadRequestError: SquadIQ refuses the batch; `lead_errors` says why, lead by lead.
+            SquadIQError: see `squadiq.errors`.
+
+        Source: Create Leads.
+        """
+        return self._send(operations.create_leads(self._scope, leads))
+
+    def get_leads(
+        self,
+        *,
+        lead_id: str | int | None = None,
+        processed_after: datetime | float | None = None,
+        processed_before: datetime | float | None = None,
+        page_size: int | None = None,
+    ) -> Leads:
+        """Iterate over processed leads, one hit for each page; `.pages()` iterates over whole pages.
+
+        Args:
+            lead_id: only that lead.
+            processed_after: only leads processed then or later; an aware datetime or epoch seconds.
+                SquadIQ counts in whole seconds, so it is rounded down.
+            processed_before: only leads processed then or earlier; rounded up.
+            page_size: leads in a page, from 1 to 1000; SquadIQ's own default is 100.
+
+        Raises:
+            InvalidInputError: an argument is not valid.
+            SquadIQError: while iterating; the leads before it were given out.
+
+        Source: Get Leads.
+        """
+        page = operations.get_leads(
+            self._scope,
+            lead_id=lead_id,
+            processed_after=processed_after,
+            processed_before=processed_before,
+            page_size=page_size,
+        )
+        return Leads(lambda number: self._send(page(number)))
+
+    def update_lead(
+        self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> LeadUpdate:
+        """Change fields of a lead and leave the others as they are.
+
+        Args:
+            lead_id: of a lead created before; it cannot be changed.
+            changes: fields whose names cannot be written as keywords.
+            fields: `phone_number`, `contact_name` and custom fields.
+
+        Returns:
+            The update as it was sent.
+
+        Raises:
+            InvalidInputError: a field is not valid, or there is none.
+            NotFoundError: there is no such lead.
+            SquadIQError: see `squadiq.errors`.
+
+        Source: Update a lead.
+        """
+        return self._send(operations.update_lead(self._scope, lead_id, {**(changes or {}), **fields}))
+
+    def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
+        """Mark a lead as converted: it reached the desired outcome.
+
+        Args:
+            lead_id: of a lead created before.
+            detail: code that says why, at most 32 characters.
+
+        Returns:
+            The conversion as it was sent.
+
+        Raises:
+            InvalidInputError: the detail is not valid.
+            NotFoundError: there is no such lead.
+            SquadIQError: see `squadiq.errors`.
+
+        Source: Mark a lead converted.
+        """
+        return self._send(operations.convert_lead(self._scope, lead_id, detail))
+
+    def disable_leads(self, lead_ids: Iterable[str | int]) -> list[LeadReference]:
+        """Stop all reach-outs to leads, in one hit.
+
+        Args:
+            lead_ids: of leads created before. Without any, nothing is sent.
+
+        Returns:
+            References to the leads, as they were sent.
+
+        Raises:
+            InvalidInputError: a lead_id is not valid.
+            NotFoundError: one of the leads does not exist; none is disabled.
+            SquadIQError: see `squadiq.errors`.
+
+        Source: Disable one or more leads.
+        """
+        return self._send(operations.disable_leads(self._scope, lead_ids))
+
+    def delete_lead(self, lead_id: str | int) -> LeadReference:
+        """Delete all personal data of a lead at SquadIQ and stop reach-outs to it.
+
+        What was received about the lead and is stored here stays: follow it with
+        `inbox.forget(campaign_id, lead_id)` where an inbox is used.
+
+        Args:
+            lead_id: of a lead created before.
+
+        Returns:
+            A reference to the lead, as it was sent.
+
+        Raises:
+            NotFoundError: there is no such lead.
+            SquadIQError: see `squadiq.errors`.
+
+        Source: Delete a lead.
+        """
+        return self._send(operations.delete_lead(self._scope, lead_id))
+
+
+@_documented_like(Campaign)
+class AsyncCampaign(Generic[LeadT]):
+    """One campaign of a business; made by `AsyncSquadIQ.campaign`."""
+
+    def __init__(self, scope: Scope[LeadT], send: AsyncSender) -> None:
+        self._scope = scope
+        self._send = send
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.campaign_id!r})"
+
+    @property
+    def campaign_id(self) -> str:
+        """Unique identifier of the campaign."""
+        return self._scope.campaign_id
+
+    async def create_leads(self, leads: Iterable[Lead | Mapping[str, Any]]) -> list[LeadT]:
+        return await self._send(operations.create_leads(self._scope, leads))
+
+    def get_leads(
+        self,
+        *,
+        lead_id: str | int | None = None,
+        processed_after: datetime | float | None = None,
+        processed_before: datetime | float | None = None,
+        page_size: int | None = None,
+    ) -> AsyncLeads:
+        page = operations.get_leads(
+            self._scope,
+            lead_id=lead_id,
+            processed_after=processed_after,
+            processed_before=processed_before,
+            page_size=page_size,
+        )
+        return AsyncLeads(lambda number: self._send(page(number)))
+
+    async def update_lead(
+        self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> LeadUpdate:
+        return await self._send(operations.update_lead(self._scope, lead_id, {**(changes or {}), **fields}))
+
+    async def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
+        return await self._send(operations.convert_lead(self._scope, lead_id, detail))
+
+    async def disable_leads(self, lead_ids: Iterable[str | int]) -> list[LeadReference]:
+        return await self._send(operations.disable_leads(self._scope, lead_ids))
+
+    async def delete_lead(self, lead_id: str | int) -> LeadReference:
+        return await self._send(operations.delete_lead(self._scope, lead_id))

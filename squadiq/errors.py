@@ -1,0 +1,307 @@
+"""Everything that squadiq raises, and how an error answer becomes an exception.
+
+    SquadIQError
+    ├── ConfigurationError              a setting is missing or wrong
+    ├── InvalidInputError               leads or arguments refused before anything was sent
+    ├── QuotaError                      no hit may be spent
+    │   ├── QuotaWaitError              not within the time that the caller gives
+    │   └── QuotaStoreError             the store that shares the quota cannot be reached
+    ├── NoAnswerError                   no answer came
+    │   ├── ConnectionFailedError       no connection, or it was lost
+    │   └── DeadlineExceededError       not within the timeout or the deadline
+    ├── OutcomeUnknownError             leads may or may not have been created, and repeating is off
+    ├── UnexpectedAnswerError           a success that is not what the document says, and cannot be read
+    └── StatusError                     SquadIQ answered with an error
+        ├── BadRequestError             400
+        ├── AccessDeniedError           the API documentation uses both codes for failed authentication
+        │   ├── UnauthorizedError       401
+        │   └── ForbiddenError          403
+        ├── NotFoundError               404
+        ├── MethodNotAllowedError       405
+        ├── TooManyRequestsError        429
+        ├── InternalServerError         500
+        ├── ServiceUnavailableError     503
+        └── UnexpectedStatusError       a code that the API documentation does not have
+
+No message holds the access token, a phone number or a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from squadiq._words import ServerWords
+
+LeadState = Literal["refused", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One time that a request was sent, or was tried to be sent.
+
+    Attributes:
+        started_after_seconds: from the start of the call.
+        took_seconds: until its answer or its failure.
+        status: the HTTP status, if an answer came.
+        failure: the kind of failure, if none came: the name of an exception.
+        unknown: whether SquadIQ may have carried the request out without saying so.
+    """
+
+    started_after_seconds: float
+    took_seconds: float
+    status: int | None = None
+    failure: str | None = None
+    unknown: bool = False
+
+    def __str__(self) -> str:
+        result = str(self.status) if self.status is not None else self.failure
+        return f"{result} after {self.took_seconds * 1000:.0f} ms"
+
+
+class SquadIQError(Exception):
+    """Anything that went wrong; every other exception of squadiq is one of these.
+
+    Attributes:
+        operation: the operation's name in the document, such as `createLeads`; None outside of a call.
+        attempts: each time that the request was sent.
+        previous_attempt_unknown: whether an attempt before the last one may have been carried out.
+    """
+
+    operation: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def previous_attempt_unknown(self) -> bool:
+        return any(attempt.unknown for attempt in self.attempts[:-1])
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether the request may have been carried out although this error came."""
+        return any(attempt.unknown for attempt in self.attempts)
+
+
+class ConfigurationError(SquadIQError, ValueError):
+    """A setting is missing or wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one field of one lead, before anything was sent.
+
+    Attributes:
+        index: place of the lead among those given, from 0; None if it is not about a lead.
+        lead_id: of the lead, masked if it looks like a phone number; None if it has none.
+        field: the field or argument.
+        reason: what is wrong with it, without its value.
+    """
+
+    index: int | None
+    lead_id: str | None
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        if self.index is None and self.lead_id is None:
+            return f"{self.field} {self.reason}"
+        name = f"lead {self.lead_id!r}" if self.lead_id is not None else f"lead number {(self.index or 0) + 1}"
+        return f"{name}: {self.field} {self.reason}"
+
+
+class InvalidInputError(SquadIQError, ValueError):
+    """Leads or arguments were refused, and nothing was sent.
+
+    Attributes:
+        problems: everything that is wrong, for each lead and field.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(_first(self.problems)) + ". Nothing was sent.")
+
+
+class QuotaError(SquadIQError):
+    """No hit of the quota may be spent."""
+
+
+class QuotaWaitError(QuotaError):
+    """A hit is not free within the time that the caller gives.
+
+    Attributes:
+        wait_seconds: until one is.
+    """
+
+    def __init__(self, wait_seconds: float) -> None:
+        self.wait_seconds = wait_seconds
+        super().__init__(f"the quota is spent: the next hit is free in {wait_seconds:.1f} s")
+
+
+class QuotaStoreError(QuotaError):
+    """The store that shares the quota cannot be reached or read."""
+
+
+class NoAnswerError(SquadIQError):
+    """No answer came."""
+
+
+class ConnectionFailedError(NoAnswerError):
+    """No connection could be made, or it was lost before the answer was there."""
+
+
+class DeadlineExceededError(NoAnswerError, TimeoutError):
+    """No answer came within the timeout of an attempt or the deadline of the call."""
+
+
+class OutcomeUnknownError(SquadIQError):
+    """Leads may or may not have been created, and the settings forbid to send them again."""
+
+
+class UnexpectedAnswerError(SquadIQError):
+    """A success came, but its body is not what the document says and cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadError:
+    """What SquadIQ says against one lead of a request.
+
+    Attributes:
+        index: place of the lead among those sent, from 0.
+        lead_id: of the lead, masked if it looks like a phone number.
+        errors: SquadIQ's words, by field.
+        state: `refused`, or `unknown`: the lead is there, and whether an earlier attempt of this call
+            created it, or somebody before, cannot be known.
+    """
+
+    index: int
+    lead_id: str | None
+    errors: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    state: LeadState = "refused"
+
+    def __str__(self) -> str:
+        said = "; ".join(f"{name}: {' '.join(words)}" for name, words in self.errors.items())
+        return f"lead {self.lead_id!r}: {said}"
+
+
+class StatusError(SquadIQError):
+    """SquadIQ answered with an error.
+
+    Attributes:
+        status: the HTTP status.
+        detail: SquadIQ's own words, without phone numbers and names.
+        field_errors: the same by field, for a request about one lead.
+        lead_errors: the same for each lead that something is said against, for a batch.
+        retry_after_seconds: how long SquadIQ asks to wait; None if it does not.
+    """
+
+    hint = ""
+
+    def __init__(
+        self, operation: str, status: int, words: ServerWords, *, retry_after_seconds: float | None = None
+    ) -> None:
+        self.operation = operation
+        self.status = status
+        self.detail = words.detail
+        self.field_errors = words.fields
+        self.lead_errors = tuple(
+            LeadError(index, words.lead_ids.get(index), errors) for index, errors in words.leads.items() if errors
+        )
+        self._sent_leads = len(words.lead_ids)
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(status)
+
+    def __str__(self) -> str:
+        said = "; ".join(_first(self.lead_errors)) or self.detail
+        parts = [f"{self.operation} was answered with {self.status}", f": {said}" if said else "", self.hint]
+        if self.previous_attempt_unknown:
+            parts.append(". An earlier attempt of this call may have been carried out")
+        return "".join(parts)
+
+    def resolve_repeated_create(self) -> None:
+        """Say of each lead what can be known when a repeated create is refused.
+
+        A batch is created whole or not at all. If SquadIQ has every lead of it, then an earlier
+        attempt of this call may have created them. If it lacks one, none did, and whatever is said
+        against the others was true before.
+        """
+        there = [error for error in self.lead_errors if set(error.errors) == {"lead_id"}]
+        if self.operation == "createLeads" and self.previous_attempt_unknown and len(there) == self._sent_leads:
+            self.lead_errors = tuple(replace(error, state="unknown") for error in there)
+
+
+class BadRequestError(StatusError):
+    """The request is invalid (400); nothing of it was done."""
+
+
+class AccessDeniedError(StatusError):
+    """SquadIQ does not accept the access token, or not for this (401 or 403)."""
+
+
+class UnauthorizedError(AccessDeniedError):
+    """The access token is missing or incorrect (401)."""
+
+    hint = ". Check the access token"
+
+
+class ForbiddenError(AccessDeniedError):
+    """The access token is not accepted, or has no permission for this campaign (403)."""
+
+    hint = ". Check the access token and the campaign"
+
+
+class NotFoundError(StatusError):
+    """The lead, the page or the campaign does not exist (404)."""
+
+
+class MethodNotAllowedError(StatusError):
+    """The address does not take this method (405)."""
+
+    hint = ". Check the base URL"
+
+
+class TooManyRequestsError(StatusError):
+    """The rate limit of the business is exceeded (429)."""
+
+    hint = ". Somebody else spends the same quota, or its settings are too high"
+
+
+class InternalServerError(StatusError):
+    """SquadIQ has a problem (500); whether the request was carried out is not known."""
+
+
+class ServiceUnavailableError(StatusError):
+    """SquadIQ is offline for maintenance (503)."""
+
+    hint = ". Try again later"
+
+
+class UnexpectedStatusError(StatusError):
+    """The status is not one of those that the API documentation has."""
+
+
+BY_STATUS: Mapping[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+    429: TooManyRequestsError,
+    500: InternalServerError,
+    503: ServiceUnavailableError,
+}
+"""One class for each code of "Status and Errors"."""
+
+_SHOWN = 5
+
+
+def _first(items: Sequence[object]) -> list[str]:
+    more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
+    return [*(str(item) for item in items[:_SHOWN]), *more]
+
+
+def error_of(
+    operation: str, status: int, words: ServerWords, *, retry_after_seconds: float | None = None
+) -> StatusError:
+    """Return the exception that stands for an error answer."""
+    kind = BY_STATUS.get(status, UnexpectedStatusError)
+    return kind(operation, status, words, retry_after_seconds=retry_after_seconds)

@@ -1,0 +1,118 @@
+"""The six operations as requests to send and answers to read. Pure: no I/O, the same for both kinds of client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from squadiq.answers import Differences, read_page
+from squadiq.errors import InvalidInputError, Problem
+from squadiq.leads import (
+    epoch_seconds,
+    prepare_conversion,
+    prepare_leads,
+    prepare_reference,
+    prepare_references,
+    prepare_update,
+)
+from squadiq_generated.client import convert_lead as convert
+from squadiq_generated.client import create_leads as create
+from squadiq_generated.client import delete_lead as delete
+from squadiq_generated.client import disable_leads as disable
+from squadiq_generated.client import get_leads as get
+from squadiq_generated.client import update_lead as update
+from squadiq_generated.client.types import UNSET
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate
+
+LeadT = TypeVar("LeadT", bound=Lead)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope(Generic[LeadT]):
+    """What every operation of a campaign needs to know."""
+
+    campaign_id: str
+    lead_type: type[LeadT]
+    normalise_phone_numbers: bool
+    differences: Differences
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[ResultT]):
+    """A request as arguments for httpx, or None if there is nothing to send; and how its answer is read."""
+
+    name: str
+    request: dict[str, Any] | None
+    success: int
+    read: Callable[[bytes], ResultT]
+
+
+def create_leads(scope: Scope[LeadT], leads: Iterable[Lead | Mapping[str, Any]]) -> Operation[list[LeadT]]:
+    """Create leads; what is returned are the leads as they were sent."""
+    prepared = prepare_leads(leads, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers)
+    request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
+    return Operation(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
+
+
+def get_leads(
+    scope: Scope[Any],
+    *,
+    lead_id: str | int | None,
+    processed_after: datetime | float | None,
+    processed_before: datetime | float | None,
+    page_size: int | None,
+) -> Callable[[int], Operation[LeadsPage]]:
+    """Return a function that makes the operation for a page number."""
+    if page_size is not None and not 1 <= page_size <= 1000:
+        raise InvalidInputError([Problem(None, None, "page_size", "is not between 1 and 1000")])
+    query = {
+        "lead_id": prepare_reference(lead_id).lead_id if lead_id is not None else UNSET,
+        "processed_after": _or_unset(epoch_seconds(processed_after, "processed_after")),
+        "processed_before": _or_unset(epoch_seconds(processed_before, "processed_before", round_up=True)),
+        "page_size": _or_unset(page_size),
+    }
+
+    def page(number: int) -> Operation[LeadsPage]:
+        request = get.get_kwargs(scope.campaign_id, page=number if number > 1 else UNSET, **query)
+        return Operation(
+            get.OPERATION, request, get.SUCCESS, lambda content: read_page(content, get.OPERATION, scope.differences)
+        )
+
+    return page
+
+
+def update_lead(scope: Scope[Any], lead_id: str | int, fields: Mapping[str, Any]) -> Operation[LeadUpdate]:
+    """Update a lead; what is returned is the update as it was sent."""
+    prepared = prepare_update(
+        lead_id, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
+    )
+    request = update.get_kwargs(scope.campaign_id, body=prepared)
+    return Operation(update.OPERATION, request, update.SUCCESS, lambda _: prepared)
+
+
+def convert_lead(scope: Scope[Any], lead_id: str | int, detail: str) -> Operation[LeadConversion]:
+    """Mark a lead converted; what is returned is the conversion as it was sent."""
+    prepared = prepare_conversion(lead_id, detail)
+    request = convert.get_kwargs(scope.campaign_id, body=prepared)
+    return Operation(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared)
+
+
+def disable_leads(scope: Scope[Any], lead_ids: Iterable[str | int]) -> Operation[list[LeadReference]]:
+    """Disable leads; what is returned are the references as they were sent."""
+    prepared = prepare_references(lead_ids)
+    request = disable.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
+    return Operation(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared)
+
+
+def delete_lead(scope: Scope[Any], lead_id: str | int) -> Operation[LeadReference]:
+    """Delete a lead; what is returned is the reference as it was sent."""
+    prepared = prepare_reference(lead_id)
+    request = delete.get_kwargs(scope.campaign_id, body=prepared)
+    return Operation(delete.OPERATION, request, delete.SUCCESS, lambda _: prepared)
+
+
+def _or_unset(value: int | None) -> Any:
+    return UNSET if value is None else value

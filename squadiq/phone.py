@@ -1,0 +1,71 @@
+"""An Indian phone number as people write it in, E.164 out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from squadiq._extras import needs_extra
+
+_SCIENTIFIC = re.compile(r"^[0-9][.,]?[0-9]*[eE]\+?[0-9]+$")
+_WHOLE_NUMBER = re.compile(r"^([0-9]{10,12})\.0+$")
+_WRITTEN = re.compile(r"^[0-9+() .\-]+$")
+
+
+def normalise(text: str) -> str:
+    """Return a phone number of India in E.164 form, such as `+919876543210`.
+
+    Raises:
+        ValueError: it is none; the message says why, without the number.
+        MissingExtraError: the package `phonenumbers` is not installed.
+
+    Source: "A valid indian phone number of the Lead" (Create Leads, Request Body Parameters).
+    """
+    with needs_extra("phone"):
+        import phonenumbers
+    written = _cleaned(text)
+    if not written:
+        raise ValueError("is empty")
+    if _SCIENTIFIC.match(written):
+        raise ValueError("was turned into scientific notation by a spreadsheet; its last digits are lost")
+    if "/" in written or "," in written or ";" in written:
+        raise ValueError("holds more than one number")
+    if not _WRITTEN.match(written):
+        raise ValueError("holds something other than digits")
+    try:
+        number = phonenumbers.parse(written, "IN")
+    except phonenumbers.NumberParseException:
+        raise ValueError("is not a phone number") from None
+    if number.country_code != 91:
+        raise ValueError("is not an Indian number")
+    if not phonenumbers.is_valid_number(number):
+        raise ValueError(_why_invalid(len(phonenumbers.national_significant_number(number))))
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _cleaned(text: str) -> str:
+    """Undo what spreadsheets and keyboards do: odd blanks and dashes, a leading apostrophe, `.0`."""
+    plain = "".join(_plain(character) for character in text).strip().removeprefix("'").strip()
+    whole = _WHOLE_NUMBER.match(plain)
+    return whole[1] if whole else plain
+
+
+def _plain(character: str) -> str:
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    category = unicodedata.category(character)
+    if category == "Pd" or character == "\N{MINUS SIGN}":
+        return "-"
+    if category == "Zs" or character == "\t":
+        return " "
+    if character in "\N{FULLWIDTH PLUS SIGN}":
+        return "+"
+    return "" if category == "Cf" else character
+
+
+def _why_invalid(digits: int) -> str:
+    if digits < 10:
+        return f"has {digits} digits, too few for an Indian number"
+    if digits > 10:
+        return f"has {digits} digits, too many for an Indian number"
+    return "is not a number that exists in India"

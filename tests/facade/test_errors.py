@@ -1,0 +1,205 @@
+"""What an error answer becomes, whatever shape it comes in."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squadiq import errors
+from squadiq._words import read_words
+from squadiq.errors import Attempt, BadRequestError, StatusError, UnexpectedStatusError, error_of
+
+LEADS = [
+    {"lead_id": "u1", "phone_number": "+919876543210", "contact_name": "Asha Rao"},
+    {"lead_id": "u2", "phone_number": "+919876543211", "contact_name": "Ravi"},
+]
+
+
+def error(
+    body: Any, status: int = 400, content_type: str = "application/json", sent: Any = LEADS, operation: str = "createLeads"
+) -> StatusError:
+    raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return error_of(operation, status, read_words(raw, content_type, json.dumps(sent).encode()))
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (400, "BadRequestError"),
+        (401, "UnauthorizedError"),
+        (403, "ForbiddenError"),
+        (404, "NotFoundError"),
+        (405, "MethodNotAllowedError"),
+        (429, "TooManyRequestsError"),
+        (500, "InternalServerError"),
+        (503, "ServiceUnavailableError"),
+        (418, "UnexpectedStatusError"),
+        (502, "UnexpectedStatusError"),
+        (520, "UnexpectedStatusError"),
+    ],
+)
+def test_each_code_of_the_api_documentation_has_a_class(status: int, name: str) -> None:
+    raised = error({"detail": "No."}, status)
+    assert type(raised).__name__ == name
+    assert raised.status == status
+    assert str(raised).startswith(f"createLeads was answered with {status}: No.")
+
+
+def test_both_codes_for_failed_authentication_are_caught_as_one() -> None:
+    assert isinstance(error({}, 401), errors.AccessDeniedError)
+    assert isinstance(error({}, 403), errors.AccessDeniedError)
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = re.findall(r"[├└]── (\w+)|^    (SquadIQError)$", errors.__doc__ or "", re.MULTILINE)
+    classes = {
+        name
+        for name, member in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(member, errors.SquadIQError) and name != "StatusError"
+    }
+    assert {name for pair in drawn for name in pair if name} - {"StatusError"} == classes
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "detail"),
+    [
+        ({"detail": "Invalid token."}, "application/json", "Invalid token."),
+        ({"detail": ["One.", "Two."]}, "application/json", "One. Two."),
+        ("just text", "text/plain", "just text"),
+        ("", "text/plain", ""),
+        ("<html><head><title>502 Bad\nGateway</title></head><body>x</body></html>", "text/html", "502 Bad Gateway"),
+        ("<p>Offline <b>now</b></p><script>x()</script>", "text/html", "Offline now"),
+        (["One.", "Two."], "application/json", "One. Two."),
+        ("null", "application/json", ""),
+        ("7", "application/json", "7"),
+        ("\xff\xfe", "application/octet-stream", "ÿþ"),
+        ("x" * 1000, "text/plain", "x" * 300),
+    ],
+)
+def test_the_servers_own_words_are_kept(body: Any, content_type: str, detail: str) -> None:
+    assert error(body, content_type=content_type).detail == detail
+
+
+def test_errors_by_field_are_given_by_field() -> None:
+    raised = error({"detail": ["Too long."], "lead_id": ["Missing."]}, sent={}, operation="convertLead")
+    assert raised.field_errors == {"detail": ("Too long.",), "lead_id": ("Missing.",)}
+    assert str(raised) == "convertLead was answered with 400: detail: Too long.; lead_id: Missing."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{}, {"phone_number": ["Not valid."]}],
+        {"1": {"phone_number": ["Not valid."]}},
+        {"1": {"phone_number": {"0": ["Not valid."]}}},
+    ],
+)
+def test_errors_of_a_batch_are_given_lead_by_lead(body: Any) -> None:
+    raised = error(body)
+    [lead] = raised.lead_errors
+    assert (lead.index, lead.lead_id, lead.errors) == (1, "u2", {"phone_number": ("Not valid.",)})
+    assert lead.state == "refused"
+    assert str(raised) == "createLeads was answered with 400: lead 'u2': phone_number: Not valid."
+
+
+def test_an_error_of_a_lead_that_names_no_field_is_kept() -> None:
+    [lead] = error([{}, "Not a lead."]).lead_errors
+    assert lead.errors == {"lead": ("Not a lead.",)}
+
+
+def test_errors_by_field_about_a_batch_of_one_belong_to_its_lead() -> None:
+    [lead] = error({"phone_number": ["Not valid."]}, sent=LEADS[:1]).lead_errors
+    assert (lead.lead_id, lead.errors) == ("u1", {"phone_number": ("Not valid.",)})
+
+
+def test_a_field_whose_name_is_a_number_is_a_field_if_the_batch_has_no_such_lead() -> None:
+    assert error({"7": ["Unknown."]}).field_errors == {"7": ("Unknown.",)}
+
+
+def test_errors_within_a_custom_field_say_where() -> None:
+    raised = error({"visits": {"page": ["Not a page."]}}, sent={"lead_id": "u1"})
+    assert raised.field_errors == {"visits": ("page: Not a page.",)}
+
+
+def test_only_the_first_leads_stand_in_the_message() -> None:
+    leads = [{"lead_id": f"u{n}"} for n in range(9)]
+    raised = error([{"lead_id": ["Exists."]}] * 9, sent=leads)
+    assert "and 4 more" in str(raised)
+    assert len(raised.lead_errors) == 9
+
+
+def test_nothing_about_a_person_is_repeated() -> None:
+    raised = error([{"contact_name": ["Asha Rao?"], "phone_number": ["+91 98765-43210 is taken, so is 9876543219"]}, {}])
+    assert "Asha" not in str(raised)
+    assert not re.search(r"\d{4}", str(raised).replace("400", ""))
+
+
+@pytest.mark.parametrize("sent", [b"", b"not json", b'["x"]', b"7"])
+def test_words_are_read_whatever_was_sent(sent: bytes) -> None:
+    assert read_words(b'{"detail": "No."}', "application/json", sent).detail == "No."
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_any_body_becomes_an_error(body: Any) -> None:
+    assert str(error(body))
+
+
+def test_a_body_too_deep_to_read_is_taken_as_text() -> None:
+    assert error("[" * 100_000).detail == "[" * 300
+
+
+def test_an_error_says_if_an_earlier_attempt_may_have_been_carried_out() -> None:
+    raised = error([{"lead_id": ["Exists."]}, {"lead_id": ["Exists."]}])
+    assert not raised.previous_attempt_unknown
+    raised.attempts = (Attempt(0, 1, failure="ReadError", unknown=True), Attempt(2, 1, 400))
+    assert raised.previous_attempt_unknown
+    assert raised.outcome_unknown
+    assert str(raised).endswith("An earlier attempt of this call may have been carried out")
+
+
+def _after_a_lost_answer(body: Any, operation: str = "createLeads") -> StatusError:
+    raised = error(body, operation=operation)
+    raised.attempts = (Attempt(0, 1, failure="ReadError", unknown=True), Attempt(2, 1, 400))
+    raised.resolve_repeated_create()
+    return raised
+
+
+def test_leads_that_are_all_there_may_have_been_created_by_the_attempt_before() -> None:
+    raised = _after_a_lost_answer([{"lead_id": ["Exists."]}, {"lead_id": ["Exists."]}])
+    assert [lead.state for lead in raised.lead_errors] == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"lead_id": ["Exists."]}, {}],
+        [{"lead_id": ["Exists."]}, {"lead_id": ["Exists."], "phone_number": ["Not valid."]}],
+        {"detail": "No."},
+    ],
+)
+def test_if_one_lead_of_a_batch_is_not_there_then_no_attempt_created_any(body: Any) -> None:
+    raised = _after_a_lost_answer(body)
+    assert all(lead.state == "refused" for lead in raised.lead_errors)
+
+
+def test_only_a_create_is_resolved_lead_by_lead() -> None:
+    raised = _after_a_lost_answer([{"lead_id": ["Gone."]}, {"lead_id": ["Gone."]}], operation="disableLeads")
+    assert {lead.state for lead in raised.lead_errors} == {"refused"}
+
+
+def test_an_attempt_says_what_happened() -> None:
+    assert str(Attempt(0.0, 0.25, 503)) == "503 after 250 ms"
+    assert str(Attempt(0.0, 1.0, failure="ReadTimeout")) == "ReadTimeout after 1000 ms"
+
+
+def test_codes_outside_of_the_documentation_say_which() -> None:
+    raised = error("", 599)
+    assert isinstance(raised, UnexpectedStatusError)
+    assert str(raised) == "createLeads was answered with 599"
+    assert BadRequestError.__mro__.index(StatusError) == 1

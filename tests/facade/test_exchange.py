@@ -1,0 +1,312 @@
+"""The way of one call, on virtual time: quota, attempts, waits and what is raised in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squadiq import errors
+from squadiq.errors import Attempt, SquadIQError
+from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
+from squadiq.quota import MemoryStore
+from squadiq.retry import Outcome, RetryRules, SendAgain, Situation, Stop
+
+OPERATIONS = ["createLeads", "getLeads", "updateLead", "convertLead", "disableLeads", "deleteLead"]
+SENT = b'[{"lead_id": "u1", "phone_number": "+919876543210"}]'
+
+
+@dataclass
+class Answer:
+    status_code: int
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    content: bytes = b"{}"
+    extensions: dict[str, Any] = field(default_factory=dict[str, Any])
+    latency: float = 0.1
+
+
+def lost(outcome: Outcome = Outcome.UNKNOWN, *, timed_out: bool = False) -> Failure:
+    return Failure(outcome, ConnectionResetError("+919876543210"), timed_out=timed_out)
+
+
+class World:
+    """Virtual time, a store of the quota, and a server that answers by a script."""
+
+    def __init__(self, script: Sequence[Answer | Failure | BaseException], hits: int = 100) -> None:
+        self.script = list(script)
+        self.time = 1000.0
+        self.store = MemoryStore(hits, 60.0, now=lambda: self.time)
+        self.sent_at: list[float] = []
+
+    def run(self, call: Call) -> Any:
+        exchange = Exchange(call, "api.squadiq.in", SENT, self.store, now=lambda: self.time, chance=lambda: 0.5)
+        steps = exchange.steps()
+        result: Any = None
+        raised: BaseException | None = None
+        while True:
+            try:
+                step = steps.send(result) if raised is None else steps.throw(raised)
+            except StopIteration as end:
+                return end.value
+            try:
+                result, raised = self._do(step), None
+            except BaseException as error:
+                result, raised = None, error
+
+    def _do(self, step: Ask | Wait | Send) -> Any:
+        if isinstance(step, Ask):
+            return step.call()
+        if isinstance(step, Wait):
+            self.time += step.seconds
+            return None
+        self.sent_at.append(self.time)
+        came = self.script.pop(0)
+        if isinstance(came, Answer):
+            self.time += came.latency
+            return came
+        self.time += step.within_seconds if isinstance(came, Failure) and came.timed_out else 0.1
+        raise came
+
+
+def call(operation: str = "getLeads", **options: Any) -> Call:
+    return Call(operation, **{"timeout_seconds": 10.0, "deadline_seconds": 120.0, **options})
+
+
+def failing(world: World, request: Call) -> SquadIQError:
+    with pytest.raises(SquadIQError) as raised:
+        world.run(request)
+    return raised.value
+
+
+def test_a_good_answer_is_returned_with_its_attempts() -> None:
+    answer = World([Answer(200)]).run(call())
+    assert answer.status_code == 200
+    assert answer.extensions["squadiq.attempts"] == (Attempt(0.0, pytest.approx(0.1), 200),)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("trouble", [lost(), lost(Outcome.NEVER_SENT), Answer(500), Answer(502), Answer(503), Answer(429)])
+def test_trouble_that_passes_is_not_seen(operation: str, trouble: Answer | Failure) -> None:
+    assert World([trouble, Answer(200)]).run(call(operation)).status_code == 200
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 418])
+def test_a_request_that_is_wrong_is_sent_once(status: int) -> None:
+    world = World([Answer(status)])
+    error = failing(world, call())
+    assert isinstance(error, errors.StatusError)
+    assert (error.status, error.operation, len(error.attempts)) == (status, "getLeads", 1)
+
+
+def test_a_request_that_no_server_could_take_is_sent_once() -> None:
+    error = failing(World([lost(Outcome.FINAL)]), call())
+    assert str(error) == "getLeads: no answer from api.squadiq.in (ConnectionResetError)"
+
+
+def test_an_error_tells_each_attempt() -> None:
+    world = World([Answer(500), lost(timed_out=True), Answer(503), Answer(503)])
+    error = failing(world, call())
+    assert isinstance(error, errors.ServiceUnavailableError)
+    assert [attempt.status or attempt.failure for attempt in error.attempts] == [500, "ConnectionResetError", 503, 503]
+    assert [attempt.unknown for attempt in error.attempts] == [True, True, False, False]
+    assert error.attempts[1].took_seconds == pytest.approx(10.0)
+    assert error.attempts[1].started_after_seconds == pytest.approx(0.475)
+    assert error.__notes__ == ["4 attempts: " + "; ".join(str(attempt) for attempt in error.attempts)]
+    assert error.previous_attempt_unknown
+
+
+def test_an_error_names_no_person() -> None:
+    error = failing(World([lost(Outcome.FINAL)]), call())
+    assert "98765" not in str(error) + repr(error) + "".join(getattr(error, "__notes__", []))
+
+
+@pytest.mark.parametrize(("failure", "name"), [(lost(), "ConnectionFailedError"), (lost(timed_out=True), "DeadlineExceededError")])
+def test_no_answer_is_an_error_of_its_own(failure: Failure, name: str) -> None:
+    error = failing(World([failure]), call(retries=RetryRules(max_attempts=1)))
+    assert type(error).__name__ == name
+    assert isinstance(error, errors.NoAnswerError)
+    assert error.outcome_unknown
+    assert error.__cause__ is failure.cause
+
+
+def test_a_redirect_is_not_followed() -> None:
+    error = failing(World([Answer(302, {"Location": "https://elsewhere.example/"})]), call())
+    assert "it redirects, which is not followed: check the base URL (api.squadiq.in)" in str(error)
+
+
+def test_squadiq_is_given_the_time_that_it_asks_for() -> None:
+    world = World([Answer(503, {"Retry-After": "42"}), Answer(200)])
+    world.run(call())
+    assert world.sent_at == [1000.0, pytest.approx(1042.1)]
+
+
+def test_a_wait_that_would_overrun_the_deadline_is_not_waited() -> None:
+    world = World([Answer(503, {"Retry-After": "42"})])
+    error = failing(world, call(deadline_seconds=40.0))
+    assert isinstance(error, errors.ServiceUnavailableError)
+    assert error.retry_after_seconds == 42
+    assert world.time == pytest.approx(1000.1)
+
+
+def test_an_attempt_gets_no_more_time_than_the_deadline_leaves() -> None:
+    world = World([lost(timed_out=True)])
+    failing(world, call(deadline_seconds=3.0))
+    assert world.time == pytest.approx(1003.0)
+
+
+def test_a_delete_that_was_carried_out_by_the_attempt_before_is_done() -> None:
+    assert World([lost(), Answer(404)]).run(call("deleteLead")).status_code == 404
+
+
+def test_a_delete_of_a_lead_that_never_was_is_an_error() -> None:
+    assert isinstance(failing(World([Answer(404)]), call("deleteLead")), errors.NotFoundError)
+    assert isinstance(failing(World([Answer(503), Answer(404)]), call("deleteLead")), errors.NotFoundError)
+
+
+def test_only_a_delete_is_done_when_the_lead_is_gone() -> None:
+    assert isinstance(failing(World([lost(), Answer(404)]), call("updateLead")), errors.NotFoundError)
+
+
+def test_a_repeated_create_that_is_refused_says_what_can_be_known() -> None:
+    world = World([lost(), Answer(400, content=b'[{"lead_id": ["Exists."]}]')])
+    error = failing(world, call("createLeads"))
+    assert isinstance(error, errors.BadRequestError)
+    assert error.previous_attempt_unknown
+    assert [lead.state for lead in error.lead_errors] == ["unknown"]
+
+
+@pytest.mark.parametrize("trouble", [lost(), Answer(500)])
+def test_leads_are_not_created_twice_when_repeating_is_off(trouble: Answer | Failure) -> None:
+    error = failing(World([trouble]), call("createLeads", retries=RetryRules(repeat_creates=False)))
+    assert isinstance(error, errors.OutcomeUnknownError)
+    assert error.outcome_unknown
+    assert isinstance(error.__cause__, SquadIQError)
+
+
+def test_leads_that_surely_were_not_created_are_sent_again_even_then() -> None:
+    world = World([lost(Outcome.NEVER_SENT), Answer(429), Answer(503), Answer(201)])
+    assert world.run(call("createLeads", retries=RetryRules(repeat_creates=False))).status_code == 201
+
+
+def test_an_own_policy_decides() -> None:
+    seen: list[Situation] = []
+
+    def policy(situation: Situation) -> SendAgain | Stop:
+        seen.append(situation)
+        return SendAgain(1.0) if situation.attempt < 2 else Stop("enough")
+
+    failing(World([Answer(400), Answer(400)]), call(retry_policy=policy))
+    assert [(one.attempt, one.status, one.outcome) for one in seen] == [(1, 400, Outcome.FINAL), (2, 400, Outcome.FINAL)]
+
+
+def test_the_deadline_holds_whatever_an_own_policy_says() -> None:
+    world = World([Answer(503)] * 10)
+    failing(world, call(deadline_seconds=5.0, retry_policy=lambda _: SendAgain(2.0)))
+    assert world.time <= 1005.0
+
+
+def test_hooks_see_each_attempt() -> None:
+    seen: list[Any] = []
+    request = call(
+        before_attempt=lambda operation, number: seen.append((operation, number)),
+        after_attempt=lambda operation, number, attempt: seen.append((operation, number, attempt.status)),
+    )
+    World([Answer(503), Answer(200)]).run(request)
+    assert seen == [("getLeads", 1), ("getLeads", 1, 503), ("getLeads", 2), ("getLeads", 2, 200)]
+
+
+def test_a_call_waits_for_the_quota() -> None:
+    world = World([Answer(200), Answer(200)], hits=1)
+    world.run(call())
+    world.run(call())
+    assert world.sent_at == [1000.0, pytest.approx(1060.1)]
+
+
+def test_a_call_that_would_wait_longer_than_it_may_fails_at_once() -> None:
+    world = World([Answer(200)], hits=1)
+    world.run(call())
+    error = failing(world, call(max_wait_seconds=5.0))
+    assert isinstance(error, errors.QuotaWaitError)
+    assert error.wait_seconds == pytest.approx(60.0, abs=0.2)
+    assert world.time == pytest.approx(1000.1)
+
+
+def test_a_call_whose_quota_comes_after_the_deadline_fails_at_once() -> None:
+    world = World([Answer(200)], hits=1)
+    world.run(call())
+    assert isinstance(failing(world, call(deadline_seconds=30.0)), errors.QuotaWaitError)
+    assert world.time == pytest.approx(1000.1)
+
+
+def test_if_there_is_no_hit_for_another_attempt_then_the_error_is_that_of_the_last_one() -> None:
+    error = failing(World([Answer(503)], hits=1), call(deadline_seconds=30.0))
+    assert isinstance(error, errors.ServiceUnavailableError)
+
+
+def test_a_hit_that_never_left_is_given_back() -> None:
+    world = World([lost(Outcome.NEVER_SENT), Answer(200)], hits=1)
+    world.run(call())
+    assert world.sent_at[1] < 1001.0
+
+
+def test_a_hit_whose_answer_is_lost_is_kept() -> None:
+    world = World([lost(), Answer(200)], hits=1)
+    world.run(call())
+    assert world.sent_at[1] >= 1060.0
+
+
+def test_a_429_makes_everybody_wait() -> None:
+    world = World([Answer(429, {"Retry-After": "30"}), Answer(200)])
+    failing(world, call(retries=RetryRules(max_attempts=1)))
+    world.run(call())
+    assert world.sent_at[1] >= 1030.0
+
+
+def test_breaking_off_a_wait_gives_the_hit_back() -> None:
+    world = World([Answer(200), Answer(200)], hits=1)
+    world.run(call())
+    steps = Exchange(call(), "host", b"", world.store, now=lambda: world.time).steps()
+    ask = next(steps)
+    assert isinstance(ask, Ask)
+    assert isinstance(steps.send(ask.call()), Wait)
+    give_back = steps.throw(KeyboardInterrupt())
+    assert isinstance(give_back, Ask)
+    with pytest.raises(KeyboardInterrupt):
+        steps.send(give_back.call())
+    world.run(call())
+    assert world.sent_at[1] == pytest.approx(1060.1)
+
+
+def test_breaking_off_a_request_is_not_taken_for_a_failure() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        World([KeyboardInterrupt()]).run(call())
+
+
+TROUBLE = st.sampled_from([200, 400, 404, 429, 500, 502, 503, "never", "lost", "timeout"])
+
+
+@given(
+    st.sampled_from(OPERATIONS),
+    st.lists(TROUBLE, min_size=1, max_size=8),
+    st.floats(0.5, 200),
+    st.sampled_from([None, "5", "100"]),
+    st.integers(1, 3),
+)
+def test_no_call_outlives_its_deadline(
+    operation: str, script: list[Any], deadline: float, retry_after: str | None, hits: int
+) -> None:
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    kinds = {"never": Outcome.NEVER_SENT, "lost": Outcome.UNKNOWN, "timeout": Outcome.UNKNOWN}
+    came: list[Answer | Failure] = [
+        lost(kinds[one], timed_out=one == "timeout") if isinstance(one, str) else Answer(one, headers) for one in script
+    ]
+    world = World([*came, *[Answer(200)] * 8], hits=hits)
+    try:
+        world.run(call(operation, deadline_seconds=deadline))
+    except SquadIQError as error:
+        assert error.operation == operation
+    assert world.time - 1000.0 <= deadline + 0.1 + 1e-6
