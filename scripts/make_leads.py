@@ -30,7 +30,7 @@ NAMES = {
             "Joseph",
             "Fatima",
             "Zoë",
-            "D'Souza Maria",
+            "Maria",
         ],
         [
             "Sharma",
