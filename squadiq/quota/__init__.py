@@ -1,0 +1,9 @@
+"""The quota of a business: 100 hits a minute, shared by everyone who uses the same access token."""
+
+from __future__ import annotations
+
+from squadiq.errors import QuotaStoreError, QuotaWaitError
+from squadiq.quota.memory import MemoryStore
+from squadiq.quota.store import Reservation, Snapshot, Store
+
+__all__ = ["MemoryStore", "QuotaStoreError", "QuotaWaitError", "Reservation", "Snapshot", "Store"]

@@ -1,0 +1,47 @@
+"""Locks, files and connections that survive `os.fork`.
+
+A lock that another thread holds at a fork stays locked for ever in the child, and a SQLite connection
+must not be carried over at all. So each store is brought to rest before a fork, and goes on after it
+on both sides.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+
+
+class ForkSafe:
+    """Something with a lock that is held, and `_rest` called, while the process forks.
+
+    Whoever holds the lock of one takes that of no other, so that taking all of them cannot deadlock.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        _all.add(self)
+
+    def _rest(self) -> None:
+        """Close what must not be carried over a fork; the lock is held."""
+
+
+_all: weakref.WeakSet[ForkSafe] = weakref.WeakSet()
+_held: list[ForkSafe] = []
+
+
+def _before() -> None:
+    for one in list(_all):
+        one._lock.acquire()  # pyright: ignore[reportPrivateUsage]
+        _held.append(one)
+        one._rest()  # pyright: ignore[reportPrivateUsage]
+
+
+def _after() -> None:
+    while _held:
+        _held.pop()._lock.release()  # pyright: ignore[reportPrivateUsage]
+
+
+if sys.platform != "win32":  # pragma: no branch - Windows has no fork
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)

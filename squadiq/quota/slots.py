@@ -1,0 +1,209 @@
+"""The arithmetic of the quota: which hit may be sent when. Pure: no I/O, no clock, no chance.
+
+A hit takes a slot when it is sent and frees it one window after its *answer* arrived, so that a server
+that counts arrivals, over a sliding or a fixed window, never sees more than the limit of ours in one.
+A hit that is never answered counts until its lease ends, its latest possible arrival, and a window more.
+Who finds no free slot queues; who waits longest goes next. `docs/quota-and-retries.md` has the argument.
+
+Every function takes a state and returns a new one. A state has a time of its own (`clock`), which
+`advance` moves on by what surely passed. `slots.lua` is the same arithmetic for Redis; a test holds
+the two equal.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from typing import NamedTuple, TypeVar
+
+RECHECKS_PER_WINDOW = 4
+"""Nobody sleeps longer than this part of a window without looking again: slots are given back, pauses set."""
+GRACE_OF_WINDOW = 0.25
+"""This part of a window after it should have looked again, one who waits is taken for dead."""
+LOWERED_TO = 0.75
+"""What is left of our share each time that somebody else spends the same quota."""
+REGAINED_PER_WINDOW = 0.05
+"""How much of the limit our share regains in a window."""
+REPEATED_WITHIN_WINDOWS = 10
+"""A 429 this many windows after another is a repeated one."""
+
+Flight = tuple[float, int]
+"""A hit under way: until when it counts if no answer comes, and its holder."""
+Waiter = tuple[float, int, float]
+"""One who waits: since when, the holder, and when it is taken for dead unless it looked again."""
+
+
+_Item = TypeVar("_Item", float, Flight)
+
+
+class Rules(NamedTuple):
+    """How many hits count at once, and for how many seconds after its answer each does."""
+
+    limit: int
+    window_seconds: float
+
+
+class State(NamedTuple):
+    """Everything that is known of a quota; times are seconds on its own `clock`.
+
+    `monotonic` and `wall` are what two clocks of the machine read at `clock`; `busy` is when each
+    answered hit stops counting. All tuples are sorted.
+    """
+
+    clock: float
+    monotonic: float
+    wall: float
+    paused_until: float
+    share: float
+    share_since: float
+    throttled_at: float
+    busy: tuple[float, ...] = ()
+    flying: tuple[Flight, ...] = ()
+    waiting: tuple[Waiter, ...] = ()
+
+
+class Claim(NamedTuple):
+    """What came of asking for a slot.
+
+    Attributes:
+        since: the state's time at which it was first asked; to be given when asking again.
+        wait_seconds: until it is worth asking again; 0.0 if the hit may be sent.
+        expected_seconds: until the hit can be sent, if every answer outstanding came at once.
+        refused: whether that is longer than was allowed; then nothing was kept.
+    """
+
+    since: float
+    wait_seconds: float
+    expected_seconds: float
+    refused: bool
+
+
+def fresh(rules: Rules, monotonic: float, wall: float, *, all_used: bool = False) -> State:
+    """Return a state with every slot free, or with every slot used just now."""
+    busy = (rules.window_seconds,) * rules.limit if all_used else ()
+    long_ago = -REPEATED_WITHIN_WINDOWS * rules.window_seconds
+    return State(0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
+
+
+def advance(state: State, monotonic: float, wall: float) -> State:
+    """Return the state at a later reading of two clocks, without what no longer counts.
+
+    Only what both clocks say has passed: either of them may jump, in either direction, may have
+    begun anew with the machine, or may be another machine's. The state's own time then stands still
+    for a moment, which costs time but never a hit too many.
+    """
+    clock = state.clock + max(0.0, min(monotonic - state.monotonic, wall - state.wall))
+    busy, flying, waiting = state.busy, state.flying, state.waiting
+    if busy and busy[0] <= clock:
+        busy = busy[bisect_right(busy, clock) :]
+    if flying and flying[0][0] <= clock:
+        flying = tuple(flight for flight in flying if flight[0] > clock)
+    if waiting:
+        waiting = tuple(waiter for waiter in waiting if waiter[2] >= clock)
+    return State(
+        clock, monotonic, wall, state.paused_until, state.share, state.share_since, state.throttled_at, busy, flying,
+        waiting,
+    )  # fmt: skip
+
+
+def allowed(state: State, rules: Rules) -> int:
+    """Return how many slots there are for us: the limit, or less while somebody else spends the same quota."""
+    if state.share >= 1.0:
+        return rules.limit
+    return max(1, int(rules.limit * _share(state, rules)))
+
+
+def expected_start(state: State, rules: Rules, position: int) -> float:
+    """Return when a place in the queue (from 0) gets its slot, if every answer outstanding came now.
+
+    It equals `state.clock` if that is now, and is never too late: nothing but a hit given back
+    makes it earlier.
+    """
+    slots = allowed(state, rules)
+    rounds, place = divmod(position, slots)
+    free = slots - len(state.busy) - len(state.flying)
+    if place < free:
+        start = state.clock
+    else:
+        answered_now = state.clock + rules.window_seconds
+        start = sorted([*state.busy, *(min(until, answered_now) for until, _ in state.flying)])[place - free]
+    return max(start + rounds * rules.window_seconds, state.paused_until)
+
+
+def claim(
+    state: State,
+    rules: Rules,
+    holder: int,
+    since: float | None,
+    lease_seconds: float,
+    max_wait_seconds: float | None = None,
+) -> tuple[State, Claim]:
+    """Take a slot for a holder, or its place in the queue, by how long it waits.
+
+    To ask first (`since` is None) and to ask again is the same. Asking again after the slot was
+    granted begins its lease anew.
+    """
+    since = state.clock if since is None else since
+    waiting, flying = state.waiting, _without(state.flying, holder)
+    position = bisect_left(waiting, (since, holder))
+    queued = position < len(waiting) and waiting[position][1] == holder
+    others = waiting[:position] + waiting[position + 1 :] if queued else waiting
+    state = state._replace(flying=flying, waiting=others)
+    expected = expected_start(state, rules, position) - state.clock
+    if expected <= 0.0:
+        flight = (state.clock + lease_seconds + rules.window_seconds, holder)
+        return state._replace(flying=_with(flying, flight)), Claim(since, 0.0, 0.0, False)
+    if max_wait_seconds is not None and expected > max_wait_seconds:
+        return state, Claim(since, expected, expected, True)
+    wait = min(expected, rules.window_seconds / RECHECKS_PER_WINDOW)
+    due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
+    waiting = (*others[:position], (since, holder, due), *others[position:])
+    return state._replace(waiting=waiting), Claim(since, wait, expected, False)
+
+
+def answer(state: State, rules: Rules, holder: int) -> State:
+    """Let the slot of a holder be free one window from now.
+
+    A holder that is not known, because its lease has long ended or the state was lost, used a slot
+    all the same: its request may have arrived as late as now.
+    """
+    busy = _with(state.busy, state.clock + rules.window_seconds)
+    return state._replace(flying=_without(state.flying, holder), busy=busy)
+
+
+def give_back(state: State, holder: int) -> State:
+    """Free the slot of a holder, or its place in the queue, as if it had never asked."""
+    waiting = tuple(waiter for waiter in state.waiting if waiter[1] != holder)
+    return state._replace(flying=_without(state.flying, holder), waiting=waiting)
+
+
+def throttle(state: State, rules: Rules, retry_after_seconds: float) -> State:
+    """Pause everyone, since somebody else spends the same quota, and lower our share if it is not the first time.
+
+    The answers to requests that were under way together are one event: at most one a window counts.
+    """
+    state = state._replace(paused_until=max(state.paused_until, state.clock + retry_after_seconds))
+    windows = (state.clock - state.throttled_at) / rules.window_seconds
+    if windows < 1.0:
+        return state
+    if windows < REPEATED_WITHIN_WINDOWS:
+        lowered = max(_share(state, rules) * LOWERED_TO, 1.0 / rules.limit)
+        state = state._replace(share=lowered, share_since=state.clock)
+    return state._replace(throttled_at=state.clock)
+
+
+def _share(state: State, rules: Rules) -> float:
+    windows = (state.clock - state.share_since) / rules.window_seconds
+    return min(1.0, state.share + REGAINED_PER_WINDOW * windows)
+
+
+def _with(items: tuple[_Item, ...], item: _Item) -> tuple[_Item, ...]:
+    changed = list(items)
+    insort(changed, item)
+    return tuple(changed)
+
+
+def _without(flying: tuple[Flight, ...], holder: int) -> tuple[Flight, ...]:
+    for index, flight in enumerate(flying):
+        if flight[1] == holder:
+            return flying[:index] + flying[index + 1 :]
+    return flying

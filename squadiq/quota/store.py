@@ -1,0 +1,219 @@
+"""What a store of the quota offers, and how the arithmetic of the slots becomes one."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from squadiq.errors import ConfigurationError, QuotaStoreError, QuotaWaitError
+from squadiq.quota import slots
+from squadiq.quota.slots import Rules, State
+
+log = logging.getLogger("squadiq.quota")
+
+CLOCK_RATE_MARGIN = 0.0005
+"""A slot stays taken for this much longer than a window, since our clock may run faster than the
+server's: 500 parts per million is the most by which NTP lets a clock run fast or slow (RFC 5905)."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A slot of the quota, or a place in the queue for one.
+
+    Attributes:
+        holder: random number that names this reservation.
+        since: time of the store, in its own reckoning, at which it was asked for; says who waits longest.
+        wait_seconds: how long to wait before `Store.confirm`; 0.0 if the request may be sent at once.
+    """
+
+    holder: int
+    since: float
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The quota at one moment.
+
+    Attributes:
+        limit: hits in a window.
+        window_seconds: length of the window.
+        allowed: how many of the hits are ours: fewer than `limit` after others spent the same quota.
+        free_now: hits that may be sent at once.
+        in_flight: hits that were sent and have no answer yet.
+        waiting: calls that wait for a slot.
+        next_free_in_seconds: how long a new call would wait.
+        paused_for_seconds: how long nobody may send, since the server said so with a 429.
+    """
+
+    limit: int
+    window_seconds: float
+    allowed: int
+    free_now: int
+    in_flight: int
+    waiting: int
+    next_free_in_seconds: float
+    paused_for_seconds: float
+
+
+class Store(Protocol):
+    """Where the slots of a quota are kept.
+
+    All methods are safe to call from several threads, and quick; where `does_io` is true they read
+    and write files or sockets, so that a driver of an event loop calls them in a thread.
+    """
+
+    @property
+    def does_io(self) -> bool: ...
+
+    def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
+        """Take a slot, or a place in the queue for one.
+
+        If `wait_seconds` of the reservation is 0.0 the lease began and the request may be sent. Else
+        wait that long and call `confirm`.
+
+        Args:
+            lease_seconds: the longest that the request can be on its way to the server.
+            max_wait_seconds: refuse at once, and keep nothing, if the wait would be longer.
+
+        Raises:
+            QuotaWaitError: the wait would be longer.
+            QuotaStoreError: the store cannot be reached.
+        """
+        ...
+
+    def confirm(self, reservation: Reservation, lease_seconds: float) -> float:
+        """Return 0.0 if the request may be sent now, the lease beginning; else how long to wait and ask again.
+
+        Raises:
+            QuotaStoreError: the store cannot be reached.
+        """
+        ...
+
+    def answered(self, reservation: Reservation) -> None:
+        """Let the slot be free again one window from now: the answer has arrived. Never raises."""
+        ...
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Free the slot or the place in the queue: the request surely never left. Never raises."""
+        ...
+
+    def throttled(self, reservation: Reservation, retry_after_seconds: float) -> None:
+        """Pause everyone who shares the store, after `answered`: the answer was a 429. Never raises."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the quota, without taking a hit.
+
+        Raises:
+            QuotaStoreError: the store cannot be reached.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; they are opened again if the store is used again."""
+        ...
+
+
+def rules_for(limit: int, window_seconds: float) -> Rules:
+    """Return what the slots go by, with a margin for clocks that run fast.
+
+    Raises:
+        ConfigurationError: the limit is not at least 1, or the window is not above zero.
+    """
+    if limit < 1:
+        raise ConfigurationError("The limit of the quota must be at least 1 hit.")
+    if not 0 < window_seconds < float("inf"):
+        raise ConfigurationError("The window of the quota must be above zero seconds.")
+    return Rules(limit, window_seconds * (1 + CLOCK_RATE_MARGIN))
+
+
+def new_holder() -> int:
+    """Return a random name for a reservation, as an integer that a double holds exactly.
+
+    From the system, not from `random`: the two sides of a fork must not draw the same.
+    """
+    return secrets.randbits(53)
+
+
+def snapshot_of(state: State, rules: Rules, window_seconds: float) -> Snapshot:
+    """Return what a state means, with the window as it was set."""
+    allowed = slots.allowed(state, rules)
+    paused = max(0.0, state.paused_until - state.clock)
+    free = allowed - len(state.busy) - len(state.flying) - len(state.waiting)
+    return Snapshot(
+        limit=rules.limit,
+        window_seconds=window_seconds,
+        allowed=allowed,
+        free_now=0 if paused else max(0, free),
+        in_flight=len(state.flying),
+        waiting=len(state.waiting),
+        next_free_in_seconds=slots.expected_start(state, rules, len(state.waiting)) - state.clock,
+        paused_for_seconds=paused,
+    )
+
+
+class SlotStore(ABC):
+    """A store that runs the arithmetic of the slots in this process; where the state is kept is left open."""
+
+    does_io: bool
+
+    def __init__(self, limit: int, window_seconds: float) -> None:
+        self._rules = rules_for(limit, window_seconds)
+        self._window_seconds = window_seconds
+
+    @abstractmethod
+    def _change(self, change: Callable[[State], tuple[State, _T]]) -> _T:
+        """Bring the state to now, change it with nobody else in between, and return what came of it."""
+
+    def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
+        holder = new_holder()
+        claim = self._change(
+            lambda state: slots.claim(state, self._rules, holder, None, lease_seconds, max_wait_seconds)
+        )
+        if claim.refused:
+            raise QuotaWaitError(claim.expected_seconds)
+        return Reservation(holder, claim.since, claim.wait_seconds)
+
+    def confirm(self, reservation: Reservation, lease_seconds: float) -> float:
+        holder, since = reservation.holder, reservation.since
+        return self._change(lambda state: slots.claim(state, self._rules, holder, since, lease_seconds)).wait_seconds
+
+    def answered(self, reservation: Reservation) -> None:
+        self._tell(lambda state: slots.answer(state, self._rules, reservation.holder))
+
+    def give_back(self, reservation: Reservation) -> None:
+        self._tell(lambda state: slots.give_back(state, reservation.holder))
+
+    def throttled(self, reservation: Reservation, retry_after_seconds: float) -> None:
+        self._tell(lambda state: slots.throttle(state, self._rules, retry_after_seconds))
+
+    def snapshot(self) -> Snapshot:
+        return self._change(lambda state: (state, snapshot_of(state, self._rules, self._window_seconds)))
+
+    def _tell(self, change: Callable[[State], State]) -> None:
+        with never_raising():
+            self._change(lambda state: (change(state), None))
+
+
+class never_raising:
+    """Turn an unreachable store into a warning.
+
+    What a request has brought must not be lost because the quota could not be told. Its slot is then
+    free later than it might be, when the lease has ended and a window more: never too early.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        if not isinstance(error, QuotaStoreError):
+            return False
+        log.warning("%s A slot of the quota stays taken until its lease ends.", error)
+        return True
