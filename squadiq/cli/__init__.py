@@ -10,6 +10,8 @@ from squadiq._extras import needs_extra
 with needs_extra("cli"):
     import typer
 
+from squadiq.cli.mock import mock
+
 app = typer.Typer(
     name="squadiq",
     help="Push leads to SquadIQ and take their outcomes back.",
@@ -22,6 +24,9 @@ app = typer.Typer(
 @app.callback()
 def squadiq() -> None:
     """Push leads to SquadIQ and take their outcomes back."""
+
+
+app.command()(mock)
 
 
 def run() -> None:

@@ -1,0 +1,67 @@
+"""`squadiq mock`: the SquadIQ API on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from squadiq._extras import needs_extra
+from squadiq.mock.settings import DuplicateLeads, MockSettings, SettingError
+
+with needs_extra("cli"):
+    import typer
+
+CURL = """\
+curl '{url}/api/v4/leads/create/campaign-1/' \\
+  -H 'Authorization: Bearer {token}' \\
+  -H 'Content-Type: application/json' \\
+  --data-binary '[{{"lead_id": 1, "phone_number": "9876543210", "contact_name": "John Doe"}}]'"""
+
+
+def mock(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8765,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(help="Access token to accept; give it again for another business. Without it: test_token."),
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Hits per minute and token; 0 for no limit. Without it: what the document says.")
+    ] = None,
+    db: Annotated[str, typer.Option(help="File that keeps the leads over restarts.")] = ":memory:",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same outcomes.")] = 0,
+    process_after: Annotated[float, typer.Option(help="Seconds after which every lead is processed.")] = 5.0,
+    speed: Annotated[float, typer.Option(help="How many seconds pass for the leads in one second.")] = 1.0,
+    duplicate_leads: Annotated[DuplicateLeads, typer.Option(help="What becomes of a lead_id that exists.")] = "reject",
+) -> None:
+    """Run the SquadIQ API on this machine, as the document describes it, until Ctrl-C."""
+    from squadiq.mock.core import Mock
+    from squadiq.mock.server import Server, base_url, bound_socket
+
+    try:
+        settings = MockSettings(
+            tokens=tuple(token or ["test_token"]),
+            rate=rate,
+            db=db,
+            seed=seed,
+            process_after_seconds=process_after,
+            speed=speed,
+            duplicate_leads=duplicate_leads,
+        )
+        core = Mock(settings)
+    except SettingError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+    try:
+        listening = bound_socket(host, port)
+    except OSError as error:
+        core.close()
+        raise typer.BadParameter(f"{host}:{port} cannot be listened on ({error.strerror}). Give --port 0.") from None
+    url = base_url(listening)
+    typer.echo(f"SquadIQ mock on {url}")
+    typer.echo(f"Access token: {settings.tokens[0]}")
+    typer.echo(f"Try it:\n\n{CURL.format(url=url, token=settings.tokens[0])}\n\nCtrl-C ends it.")
+    try:
+        Server(core).run(sockets=[listening])
+    except KeyboardInterrupt:
+        typer.echo("Ended.")
+    finally:
+        core.close()

@@ -1,0 +1,56 @@
+"""The mock as an ASGI application: reads a request, hands it to the core, writes the answer."""
+
+from __future__ import annotations
+
+import re
+
+from squadiq._extras import needs_extra
+from squadiq.mock.core import Mock
+from squadiq.mock.messages import BODY_LIMIT, Request
+
+with needs_extra("mock"):
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+
+
+def application(mock: Mock) -> ASGIApp:
+    """Return the ASGI application of a mock."""
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = mock.answer(await _request(scope, receive))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
+        headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    return Starlette(routes=[Mount("/", respond)])
+
+
+async def _request(scope: Scope, receive: Receive) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    host = headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        host = "{}:{}".format(*scope["server"])
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=await _body(receive),
+        base_url=f"{scope['scheme']}://{host}",
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    # A body that is too large is read to its end and let go: a caller who still writes reads no answer.
+    body, more = b"", True
+    while more:
+        message = await receive()
+        chunk = message.get("body", b"")
+        if len(body) <= BODY_LIMIT:
+            body = body + chunk if body else chunk
+        more = message.get("more_body", False)
+    return body

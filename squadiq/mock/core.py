@@ -1,0 +1,182 @@
+"""The mock without any transport: a request goes in, an answer comes out.
+
+What refuses a request is looked for in the order of Django REST framework: the path, the access
+token, the quota, the method, the permission, the media type, the body's form, its contents, and
+last whether the leads exist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from squadiq._extras import needs_extra
+from squadiq.mock.clock import Clock
+from squadiq.mock.document import Body, Document, Operation, Route, unquoted
+from squadiq.mock.helpers import HELPERS, answer_helper, counts, known
+from squadiq.mock.messages import BODY_LIMIT, Answer, RefusedError, Request, json_answer, refused, refused_for
+from squadiq.mock.operations import OPERATIONS, Call
+from squadiq.mock.settings import MockSettings
+from squadiq.mock.store import Store
+from squadiq.mock.throttle import Throttle
+
+with needs_extra("mock"):
+    import orjson
+
+logger = logging.getLogger("squadiq.mock")
+
+
+class Mock:
+    """Answer requests as the SquadIQ API does; may be used by several threads.
+
+    Args:
+        settings: what can be set.
+        document: another document than the installed one.
+        now: where the time at the start comes from, in seconds since the epoch.
+        monotonic: where the passing of time comes from, in seconds.
+
+    Raises:
+        SettingError: the file for the state cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: MockSettings | None = None,
+        *,
+        document: Document | None = None,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings or MockSettings()
+        self.document = document or Document.installed()
+        self.store = Store(self.settings.db)
+        self.clock = Clock(max(now(), self.store.clock_reading()), speed=self.settings.speed, monotonic=monotonic)
+        rate = self.document.hits if self.settings.rate is None else self.settings.rate
+        self._throttle = Throttle(rate, self.document.window_seconds)
+        self._lock = threading.Lock()
+        # Not the token itself is kept with a campaign: the file may be looked at or passed on.
+        self._businesses = {token: hashlib.sha256(token.encode()).hexdigest() for token in self.settings.tokens}
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; never raises."""
+        with self._lock:
+            try:
+                if request.path.startswith(HELPERS):
+                    return answer_helper(self.store, self.clock, self.settings.seed, request)
+                return self._answer(request)
+            except RefusedError as refusal:
+                return refusal.answer
+            except sqlite3.Error:
+                logger.exception("The database of the mock failed.")
+                return json_answer(500, {"detail": "Internal Server Error"})
+
+    def advance(self, seconds: float) -> None:
+        """Let seconds pass at once, for the leads and for the quota."""
+        with self._lock:
+            self.clock.advance(seconds)
+            self.store.keep_clock_reading(self.clock.now())
+
+    def counts(self, campaign_id: str) -> dict[str, int]:
+        """Count the leads of a campaign by what has happened to them; a deleted one is not counted."""
+        with self._lock:
+            return counts(self.store, campaign_id, int(self.clock.now()))
+
+    def known(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
+        """Return everything that the mock knows of a lead, None if nothing."""
+        with self._lock:
+            return known(self.store, self.settings.seed, campaign_id, lead_id, int(self.clock.now()))
+
+    def close(self) -> None:
+        """Keep the time for the next start and close the file."""
+        with self._lock:
+            self.store.keep_clock_reading(self.clock.now())
+            self.store.close()
+
+    def _answer(self, request: Request) -> Answer:
+        found = self.document.find(request.path)
+        if found is None:
+            raise refused(404, "Not found.")
+        route, in_path = found
+        business = self._business(route, request)
+        operation = route.operations.get(request.method)
+        if operation is None:
+            raise refused(405, f'Method "{request.method}" not allowed.', ("Allow", route.allow))
+        campaign_id = in_path.get("campaign_id", "")
+        campaign = self.store.campaign(campaign_id)
+        if campaign is not None and campaign.owner != business:
+            raise refused(403, "You do not have permission to perform this action.")
+        given, query = _query(operation, request.query)
+        body = None if operation.body is None else _body(operation.body, request)
+        operate = OPERATIONS.get(operation.operation_id)
+        if operate is None:
+            return operation.example
+        return operate(
+            Call(
+                settings=self.settings,
+                store=self.store,
+                business=business,
+                campaign_id=campaign_id,
+                given=given,
+                query=query,
+                body=body,
+                now=int(self.clock.now()),
+                url=request.base_url + request.path,
+            )
+        )
+
+    def _business(self, route: Route, request: Request) -> str:
+        if not route.needs_token:
+            return ""
+        authorization = request.headers.get("authorization", "")
+        scheme, _, token = authorization.partition(" ")
+        # RFC 9110, 11.1: the name of a scheme may be written in any case.
+        business = self._businesses.get(token.strip()) if scheme.lower() == "bearer" else None
+        if business is None:
+            words = "Invalid token." if authorization else "Authentication credentials were not provided."
+            raise refused(401, words, ("WWW-Authenticate", 'Bearer realm="SquadIQ"'))
+        if seconds := self._throttle.retry_after_seconds(business, self.clock.arrival()):
+            words = f"Request was throttled. Expected available in {seconds} second{'s'[: seconds > 1]}."
+            raise refused(429, words, ("Retry-After", str(seconds)))
+        return business
+
+
+def _query(operation: Operation, raw_query: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    texts: dict[str, str | None] = {}
+    for pair in raw_query.replace("+", " ").split("&"):
+        raw_name, _, raw_text = pair.partition("=")
+        texts[unquoted(raw_name) or ""] = unquoted(raw_text)
+    given: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for parameter in operation.query:
+        text = texts.get(parameter.name, "")
+        if parameter.name not in texts:
+            wrong = ["This parameter is required."] if parameter.required else []
+        elif text is None:
+            wrong = ["Not a valid string."]
+        else:
+            given[parameter.name], wrong = parameter.read(text)
+        if wrong:
+            errors[parameter.name] = wrong
+    if errors:
+        raise refused_for(400, errors)
+    return given, {parameter.name: given.get(parameter.name, parameter.default) for parameter in operation.query}
+
+
+def _body(rules: Body, request: Request) -> Any:
+    media_type = request.headers.get("content-type", "")
+    if media_type.partition(";")[0].strip().lower() != "application/json":
+        raise refused(400, "Unsupported media type in request: send Content-Type: application/json.")
+    if len(request.body) > BODY_LIMIT:
+        raise refused(400, f"The body is larger than {BODY_LIMIT} bytes.")
+    try:
+        body = orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise refused(400, f"JSON parse error at character {error.pos}.") from None
+    if errors := rules.errors(body):
+        raise refused_for(400, errors)
+    return body

@@ -1,0 +1,59 @@
+"""What comes in and goes out, apart from any transport, and the answers that refuse a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from squadiq._extras import needs_extra
+
+with needs_extra("mock"):
+    import orjson
+
+BODY_LIMIT = 10 * 1024 * 1024
+"""Bytes of a body that are read; what is longer is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Hold one request; path and query as they stood on the wire, header names in lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    base_url: str = "http://127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold one answer; a body is always JSON."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class RefusedError(Exception):
+    """A request is not carried out; the answer says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def json_answer(status: int, content: Any, *headers: tuple[str, str]) -> Answer:
+    """Return an answer with a body of JSON."""
+    return Answer(status, orjson.dumps(content), headers)
+
+
+def refused(status: int, detail: str, *headers: tuple[str, str]) -> RefusedError:
+    """Return the refusal of a whole request."""
+    return RefusedError(json_answer(status, {"detail": detail}, *headers))
+
+
+def refused_for(status: int, errors: dict[str, list[str]] | list[dict[str, list[str]]]) -> RefusedError:
+    """Return a refusal that says what is wrong by field, or by item of a batch and field."""
+    return RefusedError(json_answer(status, errors))

@@ -1,0 +1,249 @@
+"""What each operation of the document does, once its request is found valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from squadiq._extras import needs_extra
+from squadiq.mock import life
+from squadiq.mock.messages import Answer, RefusedError, json_answer, refused, refused_for
+from squadiq.mock.settings import MockSettings
+from squadiq.mock.store import Campaign, RepeatedLeadError, Store, StoredLead
+
+with needs_extra("mock"):
+    import orjson
+
+_FIXED_FIELDS = frozenset({"lead_id", "phone_number", "contact_name"})
+_TAKEN = "A lead with this lead_id exists in the campaign already."
+_TWICE = "This lead_id stands in the batch more than once."
+_NOT_FOUND = "Not found."
+_NO_DIGITS = {ord(character): None for character in " ().-+"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Hold a request that is valid, and what its operation works on.
+
+    Args:
+        query: every parameter of the query, those that were not given with their default.
+        given: those that were given.
+        now: whole seconds since the epoch.
+        url: the request's own, without its query.
+    """
+
+    settings: MockSettings
+    store: Store
+    business: str
+    campaign_id: str
+    query: dict[str, Any]
+    given: dict[str, Any]
+    body: Any
+    now: int
+    url: str
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether the body is a list; then the answer is one too."""
+        return isinstance(self.body, list)
+
+    @property
+    def batch(self) -> list[dict[str, Any]]:
+        """The body as a list."""
+        return self.body if self.is_batch else [self.body]
+
+
+def create_leads(call: Call) -> Answer:
+    """Store new leads, all or none."""
+    batch = call.batch
+    lead_ids = [canonical(fields["lead_id"]) for fields in batch]
+    replacing = call.settings.duplicate_leads == "replace"
+    if not replacing and len(set(lead_ids)) < len(lead_ids):
+        first = {lead_id: place for place, lead_id in reversed(list(enumerate(lead_ids)))}
+        raise _refused_by_item(call, 400, [first[lead_id] < place for place, lead_id in enumerate(lead_ids)], _TWICE)
+    key = life.campaign_key(call.settings.seed, call.campaign_id)
+    after, now = call.settings.process_after_seconds, call.now
+    due = [now + life.delay_seconds(key, lead_id, after) for lead_id in lead_ids]
+    custom = [custom_fields(fields) for fields in batch]
+    campaign = call.store.open_campaign(call.campaign_id, call.business)
+    try:
+        call.store.create(
+            campaign,
+            [
+                (
+                    campaign.key,
+                    lead_id,
+                    normalised(fields["phone_number"]),
+                    fields["contact_name"],
+                    own,
+                    now,
+                    life.first_call(now, due_at),
+                    due_at,
+                )
+                for lead_id, fields, own, due_at in zip(lead_ids, batch, custom, due, strict=True)
+            ],
+            replace=replacing,
+        )
+    except RepeatedLeadError:
+        taken = call.store.existing(campaign, lead_ids)
+        raise _refused_by_item(call, 400, [lead_id in taken for lead_id in lead_ids], _TAKEN) from None
+    return _acknowledged(call, 201, lead_ids)
+
+
+def get_leads(call: Call) -> Answer:
+    """List processed leads, a page of them, in the order in which they were processed."""
+    page, size = call.query["page"], call.query["page_size"]
+    after = call.query["processed_after"]
+    before = min(call.now, call.now if call.query["processed_before"] is None else call.query["processed_before"])
+    campaign = call.store.campaign(call.campaign_id)
+    if campaign is None:
+        count, results = 0, list[bytes]()
+    elif call.query["lead_id"] is not None:
+        lead = call.store.find(campaign, call.query["lead_id"])
+        count = int(lead is not None and lead.processed_at is not None and (after or 0) <= lead.processed_at <= before)
+        results = [_listed(call, campaign, lead)] if lead is not None and count else []
+    else:
+        count = call.store.count_processed(campaign, after, before)
+        results = call.store.page(
+            campaign, after or 0, before, size, (page - 1) * size, lambda lead: _listed(call, campaign, lead)
+        )
+    if page > max(1, -(-count // size)):
+        raise refused(404, "Invalid page.")
+    more = page * size < count
+    return Answer(
+        200,
+        b'{"count":%d,"next":%b,"previous":%b,"results":[%b]}'
+        % (
+            count,
+            _page_url(call, page + 1) if more else b"null",
+            _page_url(call, page - 1) if page > 1 else b"null",
+            b",".join(results),
+        ),
+    )
+
+
+def disable_leads(call: Call) -> Answer:
+    """Stop all calls to leads, to all of them or to none."""
+    batch = call.batch
+    lead_ids = [canonical(reference["lead_id"]) for reference in batch]
+    campaign = call.store.campaign(call.campaign_id)
+    known = call.store.existing(campaign, lead_ids) if campaign else set[str]()
+    if campaign is None or not known.issuperset(lead_ids):
+        raise _refused_by_item(call, 404, [lead_id not in known for lead_id in lead_ids], _NOT_FOUND)
+    call.store.disable(campaign, lead_ids, call.now)
+    return _acknowledged(call, 201, lead_ids)
+
+
+def delete_lead(call: Call) -> Answer:
+    """Remove a lead with everything that is known of it."""
+    campaign, lead = _found(call)
+    call.store.delete(campaign, lead.lead_id)
+    return _acknowledged(call, 202, [lead.lead_id])
+
+
+def update_lead(call: Call) -> Answer:
+    """Set the given fields of a lead and leave the others."""
+    _, lead = _found(call)
+    old = orjson.loads(lead.custom_fields or b"{}")
+    call.store.save(
+        replace(
+            lead,
+            phone_number=normalised(call.body.get("phone_number", lead.phone_number)),
+            contact_name=call.body.get("contact_name", lead.contact_name),
+            custom_fields=custom_fields({**old, **call.body}),
+        )
+    )
+    return _acknowledged(call, 200, [lead.lead_id])
+
+
+def convert_lead(call: Call) -> Answer:
+    """Keep that a lead was converted, when, and why."""
+    _, lead = _found(call)
+    call.store.save(replace(lead, converted_at=call.now, detail=call.body["detail"]))
+    return _acknowledged(call, 200, [lead.lead_id])
+
+
+OPERATIONS: dict[str, Callable[[Call], Answer]] = {
+    "createLeads": create_leads,
+    "getLeads": get_leads,
+    "disableLeads": disable_leads,
+    "deleteLead": delete_lead,
+    "updateLead": update_lead,
+    "convertLead": convert_lead,
+}
+"""Operations with a behaviour of their own, by operationId."""
+
+
+def canonical(lead_id: str | float) -> str:
+    """Return a lead_id as text: a number names the same lead as its decimal digits."""
+    return lead_id if isinstance(lead_id, str) else str(int(lead_id))
+
+
+def normalised(phone_number: str) -> str:
+    """Return `+91` and the last ten digits of a phone number that the document allows."""
+    return "+91" + phone_number.translate(_NO_DIGITS)[-10:]
+
+
+def custom_fields(fields: dict[str, Any]) -> bytes | None:
+    """Return the fields beside the fixed ones as JSON, None without any.
+
+    Raises:
+        RefusedError: they are nested deeper than can be written as JSON again.
+    """
+    custom = {name: value for name, value in fields.items() if name not in _FIXED_FIELDS}
+    if not custom:
+        return None
+    try:
+        return orjson.dumps(custom)
+    except orjson.JSONEncodeError:
+        raise refused(400, "A custom field is nested too deeply.") from None
+
+
+def in_iso_form(moment: int) -> str:
+    """Return whole seconds since the epoch as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(moment, UTC).isoformat()
+
+
+def _listed(call: Call, campaign: Campaign, lead: StoredLead) -> bytes:
+    key = life.campaign_key(call.settings.seed, campaign.campaign_id)
+    lived = life.life_of(key, campaign.campaign_id, lead.lead_id, lead.created_at, lead.due_at)
+    return orjson.dumps(
+        {
+            "lead_id": lead.lead_id,
+            "phone_number": lead.phone_number,
+            "contact_name": lead.contact_name,
+            "campaign_id": campaign.campaign_id,
+            "created_at": in_iso_form(lead.created_at),
+            "latest_called_at": in_iso_form(lived.calls[-1]),
+            "latest_recording_url": lived.recording_url,
+            "lead_outcome": lived.lead_outcome,
+            "lead_responses": lived.lead_responses,
+            "processed_at": in_iso_form(lead.due_at),
+        }
+    )
+
+
+def _found(call: Call) -> tuple[Campaign, StoredLead]:
+    campaign = call.store.campaign(call.campaign_id)
+    lead = call.store.find(campaign, canonical(call.body["lead_id"])) if campaign else None
+    if campaign is None or lead is None:
+        raise refused(404, _NOT_FOUND)
+    return campaign, lead
+
+
+def _acknowledged(call: Call, status: int, lead_ids: list[str]) -> Answer:
+    content = [{"lead_id": lead_id} for lead_id in lead_ids]
+    return json_answer(status, content if call.is_batch else content[0])
+
+
+def _refused_by_item(call: Call, status: int, wrong: list[bool], words: str) -> RefusedError:
+    if call.is_batch:
+        return refused_for(status, [{"lead_id": [words]} if each else {} for each in wrong])
+    return refused(status, words) if status == 404 else refused_for(status, {"lead_id": [words]})
+
+
+def _page_url(call: Call, page: int) -> bytes:
+    return orjson.dumps(f"{call.url}?{urlencode({**call.given, 'page': page})}")

@@ -1,0 +1,111 @@
+"""The mock on a port of this machine: for the command, and within a process that tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+from squadiq._extras import needs_extra
+from squadiq.mock.app import application
+from squadiq.mock.core import Mock
+from squadiq.mock.settings import MockOptions, MockSettings
+
+with needs_extra("mock"):
+    import uvicorn
+
+LOOPBACK = "127.0.0.1"
+
+
+class Server(uvicorn.Server):
+    """Serve a mock on a socket that is bound already; `ready` is set once it answers."""
+
+    def __init__(self, mock: Mock) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application(mock),
+                access_log=False,
+                date_header=False,
+                http="httptools",
+                lifespan="off",
+                log_level="error",
+                loop="auto",
+                server_header=False,
+                ws="none",
+            )
+        )
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMock:
+    """A mock that answers on a loopback port.
+
+    Args:
+        url: base URL, without a slash at its end.
+        token: the first access token that is accepted.
+        core: the mock itself.
+    """
+
+    url: str
+    token: str
+    core: Mock
+
+    def advance(self, seconds: float) -> None:
+        """Let seconds pass at once, for the leads and for the quota."""
+        self.core.advance(seconds)
+
+    def counts(self, campaign_id: str) -> dict[str, int]:
+        """Count the leads of a campaign by what has happened to them."""
+        return self.core.counts(campaign_id)
+
+    def lead(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
+        """Return everything that the mock knows of a lead, None if nothing."""
+        return self.core.known(campaign_id, lead_id)
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        OSError: the address is taken, or is not one of this machine.
+    """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((host, port), family=family)
+
+
+def base_url(listening: socket.socket) -> str:
+    """Return the base URL of a listening socket, without a slash at its end."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 else f"http://{host}:{port}"
+
+
+@contextmanager
+def running_mock(**options: Unpack[MockOptions]) -> Generator[RunningMock]:
+    """Run a mock on a free loopback port, in a thread of this process, until the block ends.
+
+    Args:
+        options: as for MockSettings.
+    """
+    settings = MockSettings(**options)
+    core = Mock(settings)
+    server = Server(core)
+    listening = bound_socket(LOOPBACK, 0)
+    url = base_url(listening)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="squadiq-mock", daemon=True)
+    thread.start()
+    try:
+        server.ready.wait()
+        yield RunningMock(url, settings.tokens[0], core)
+    finally:
+        server.should_exit = True
+        thread.join()
+        core.close()

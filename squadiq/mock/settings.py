@@ -1,0 +1,66 @@
+"""What can be set about the mock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+DuplicateLeads = Literal["reject", "replace"]
+
+
+class SettingError(ValueError):
+    """A setting of the mock is not usable; the message names it."""
+
+
+class MockOptions(TypedDict, total=False):
+    """The settings by name, for functions that pass them on."""
+
+    tokens: tuple[str, ...]
+    rate: int | None
+    db: str
+    seed: int
+    process_after_seconds: float
+    speed: float
+    duplicate_leads: DuplicateLeads
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MockSettings:
+    """Hold what can be set about the mock.
+
+    Args:
+        tokens: access tokens that are accepted; each is one business with a quota of its own.
+        rate: hits per window and token, 0 for no limit, None for what the document says.
+        db: a file for the state, kept over restarts, or `:memory:`.
+        seed: the same seed, campaign and lead_id give the same calls and the same outcome.
+        process_after_seconds: every lead is processed within this time, and not before half of it.
+        speed: how many seconds pass for the leads in one second.
+        duplicate_leads: what createLeads does with a lead_id that exists.
+
+    Raises:
+        SettingError: a value is out of range.
+    """
+
+    tokens: tuple[str, ...] = ("test_token",)
+    rate: int | None = None
+    db: str = ":memory:"
+    seed: int = 0
+    process_after_seconds: float = 5.0
+    speed: float = 1.0
+    duplicate_leads: DuplicateLeads = "reject"
+
+    def __post_init__(self) -> None:
+        # 31 years at most: past the year 9999 a time has no ISO 8601 form of four-digit years.
+        if not self.tokens or not all(
+            token.isascii() and token.isprintable() and token.strip() for token in self.tokens
+        ):
+            raise SettingError("tokens: give at least one, of visible ASCII characters")
+        if self.rate is not None and self.rate < 0:
+            raise SettingError(f"rate: give 0 (no limit) or more hits, not {self.rate}")
+        if not 0 <= self.process_after_seconds <= 1e9:
+            raise SettingError(f"process_after_seconds: give 0 to 1e9 seconds, not {self.process_after_seconds}")
+        if not (math.isfinite(self.speed) and 0 < self.speed <= 1e6):
+            raise SettingError(f"speed: give more than 0 and at most 1e6, not {self.speed}")
+        if self.duplicate_leads not in ("reject", "replace"):
+            raise SettingError(f"duplicate_leads: give reject or replace, not {self.duplicate_leads}")

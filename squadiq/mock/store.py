@@ -1,0 +1,301 @@
+"""The mock's state in SQLite: campaigns, their leads, and what was done to them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from squadiq._extras import needs_extra
+from squadiq.mock.settings import SettingError
+
+with needs_extra("mock"):
+    import orjson
+
+VERSION = 1
+RENDERED_AT_MOST = 20_000
+"""Leads whose listed form is kept ready, a few hundred bytes each."""
+
+# The end of an index entry is the row's key, so the index on processed_at holds the order of listing.
+_SCHEMA = """
+CREATE TABLE campaign (key INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL);
+CREATE TABLE lead (
+    sequence INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL,
+    lead_id TEXT NOT NULL,
+    phone_number TEXT NOT NULL,
+    contact_name TEXT NOT NULL,
+    custom_fields BLOB,
+    created_at INTEGER NOT NULL,
+    called_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    processed_at INTEGER,
+    disabled_at INTEGER,
+    converted_at INTEGER,
+    detail TEXT
+);
+CREATE UNIQUE INDEX lead_by_lead_id ON lead (campaign, lead_id);
+CREATE INDEX lead_by_processing ON lead (campaign, processed_at);
+CREATE TABLE clock (reading REAL NOT NULL);
+INSERT INTO clock VALUES (0);
+"""
+_INSERT = """
+INSERT INTO lead (campaign, lead_id, phone_number, contact_name, custom_fields,
+                  created_at, called_at, due_at, processed_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+"""
+
+NewLead = tuple[int, str, str, str, bytes | None, int, int, int]
+"""Key of the campaign, lead_id, phone_number, contact_name, custom fields as JSON, created_at, called_at, due_at."""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Hold a campaign, and how many of its leads were processed by `settled_at`."""
+
+    key: int
+    campaign_id: str
+    owner: str
+    settled_at: int = -1
+    processed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLead:
+    """Hold a lead as it is stored, with the columns in their order; times in seconds since the epoch.
+
+    `called_at` is the first call and `due_at` the processing as planned; `processed_at` is the
+    same, or None for a lead that was disabled before.
+    """
+
+    sequence: int
+    campaign: int
+    lead_id: str
+    phone_number: str
+    contact_name: str
+    custom_fields: bytes | None
+    created_at: int
+    called_at: int
+    due_at: int
+    processed_at: int | None
+    disabled_at: int | None
+    converted_at: int | None
+    detail: str | None
+
+
+class RepeatedLeadError(Exception):
+    """A lead_id exists in the campaign already, or stands twice in a batch."""
+
+
+class Store:
+    """Keep leads in a file or, as `:memory:`, in this process; for one thread at a time.
+
+    Raises:
+        SettingError: the file is not one that the mock wrote, or another mock uses it.
+    """
+
+    def __init__(self, db: str) -> None:
+        self._in_file = db != ":memory:"
+        self._rendered: dict[int, bytes] = {}
+        try:
+            if self._in_file:
+                # Names and phone numbers are in it: nobody but who starts the mock may read it.
+                Path(db).touch(mode=0o600)
+            self._connection = sqlite3.connect(db, isolation_level=None, check_same_thread=False, timeout=0.2)
+        except (OSError, sqlite3.Error) as error:
+            raise SettingError(f"db: {db} cannot be opened ({error}). Give another file.") from None
+        self._execute = self._connection.execute
+        try:
+            self._prepare()
+            self._campaigns = {
+                campaign_id: Campaign(key, campaign_id, owner)
+                for key, campaign_id, owner in self._execute("SELECT key, campaign_id, owner FROM campaign")
+            }
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise SettingError(f"db: {db} cannot be used ({error}). Is another mock using it?") from None
+
+    def _prepare(self) -> None:
+        # Exclusive: the counts are kept in this process, so no other may write beside it.
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+            self._execute(f"PRAGMA {pragma}")
+        (version,) = self._execute("PRAGMA user_version").fetchone()
+        (tables,) = self._execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == VERSION:
+            return
+        if version or tables:
+            raise sqlite3.DatabaseError("not written by this version of the mock")
+        with self._transaction():
+            for statement in _SCHEMA.split(";"):
+                self._execute(statement)
+            self._execute(f"PRAGMA user_version={VERSION}")
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._execute("ROLLBACK")
+            raise
+        self._execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used after that."""
+        self._connection.close()
+
+    def clock_reading(self) -> float:
+        """Return the latest time that the file has seen, so that time never runs backwards."""
+        (reading,) = self._execute(
+            "SELECT max(reading, (SELECT coalesce(max(created_at), 0) FROM lead)) FROM clock"
+        ).fetchone()
+        return float(reading)
+
+    def keep_clock_reading(self, now: float) -> None:
+        """Keep a time for the next start."""
+        self._execute("UPDATE clock SET reading = ?", (now,))
+
+    def campaign(self, campaign_id: str) -> Campaign | None:
+        """Return a campaign that a lead was created in."""
+        return self._campaigns.get(campaign_id)
+
+    def open_campaign(self, campaign_id: str, owner: str) -> Campaign:
+        """Return a campaign; one that is new belongs to the given owner from now on."""
+        campaign = self._campaigns.get(campaign_id)
+        if campaign is None:
+            key = self._execute(
+                "INSERT INTO campaign (campaign_id, owner) VALUES (?, ?)", (campaign_id, owner)
+            ).lastrowid
+            assert key is not None
+            campaign = self._campaigns[campaign_id] = Campaign(key, campaign_id, owner)
+        return campaign
+
+    def create(self, campaign: Campaign, leads: Sequence[NewLead], *, replace: bool) -> None:
+        """Store all of the leads, or none of them.
+
+        Raises:
+            RepeatedLeadError: a lead_id is taken, and is not to be replaced.
+        """
+        if replace:
+            leads = list({lead[1]: lead for lead in leads}.values())
+        try:
+            if len(leads) == 1 and not replace:
+                self._execute(_INSERT, leads[0])
+            else:
+                with self._transaction():
+                    if replace:
+                        self._remove(campaign, [lead[1] for lead in leads])
+                    self._connection.executemany(_INSERT, leads)
+        except sqlite3.IntegrityError:
+            raise RepeatedLeadError from None
+        campaign.processed += sum(lead[7] <= campaign.settled_at for lead in leads)
+
+    def existing(self, campaign: Campaign, lead_ids: Iterable[str]) -> set[str]:
+        """Return those of the lead_ids that the campaign has."""
+        return {
+            lead_id
+            for (lead_id,) in self._execute(
+                "SELECT lead_id FROM lead WHERE campaign = ? AND lead_id IN (SELECT value FROM json_each(?))",
+                (campaign.key, orjson.dumps(list(lead_ids))),
+            )
+        }
+
+    def find(self, campaign: Campaign, lead_id: str) -> StoredLead | None:
+        """Return one lead."""
+        row = self._execute("SELECT * FROM lead WHERE campaign = ? AND lead_id = ?", (campaign.key, lead_id)).fetchone()
+        return None if row is None else StoredLead(*row)
+
+    def save(self, lead: StoredLead) -> None:
+        """Write what a business may change of one lead."""
+        self._execute(
+            "UPDATE lead SET phone_number = ?, contact_name = ?, custom_fields = ?, converted_at = ?, detail = ?"
+            " WHERE sequence = ?",
+            (lead.phone_number, lead.contact_name, lead.custom_fields, lead.converted_at, lead.detail, lead.sequence),
+        )
+        self._rendered.pop(lead.sequence, None)
+
+    def disable(self, campaign: Campaign, lead_ids: Iterable[str], now: int) -> None:
+        """Disable leads of which each is in the campaign; what is not processed yet never will be."""
+        self._execute(
+            "UPDATE lead SET disabled_at = coalesce(disabled_at, ?1),"
+            " processed_at = CASE WHEN processed_at <= ?1 THEN processed_at END"
+            " WHERE campaign = ?2 AND lead_id IN (SELECT value FROM json_each(?3))",
+            (now, campaign.key, orjson.dumps(list(lead_ids))),
+        )
+
+    def delete(self, campaign: Campaign, lead_id: str) -> None:
+        """Remove a lead and every trace of it from the file."""
+        self._remove(campaign, [lead_id])
+        if self._in_file:
+            # What was once written still stands in the write-ahead log until that is cut.
+            self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _remove(self, campaign: Campaign, lead_ids: list[str]) -> None:
+        for sequence, processed_at in self._execute(
+            "DELETE FROM lead WHERE campaign = ? AND lead_id IN (SELECT value FROM json_each(?))"
+            " RETURNING sequence, processed_at",
+            (campaign.key, orjson.dumps(lead_ids)),
+        ).fetchall():
+            campaign.processed -= processed_at is not None and processed_at <= campaign.settled_at
+            self._rendered.pop(sequence, None)
+
+    def count_processed(self, campaign: Campaign, after: int | None, before: int) -> int:
+        """Count the leads processed from one second to another, both included.
+
+        Without a first second only what was processed since the last such count is counted anew.
+        """
+        if after is not None:
+            return self._count_between(campaign, after, before)
+        if before < campaign.settled_at:
+            return self._count_between(campaign, 0, before)
+        if before > campaign.settled_at:
+            campaign.processed += self._count_between(campaign, campaign.settled_at + 1, before)
+            campaign.settled_at = before
+        return campaign.processed
+
+    def _count_between(self, campaign: Campaign, first: int, last: int) -> int:
+        (count,) = self._execute(
+            "SELECT count(*) FROM lead WHERE campaign = ? AND processed_at BETWEEN ? AND ?", (campaign.key, first, last)
+        ).fetchone()
+        return int(count)
+
+    def page(
+        self,
+        campaign: Campaign,
+        after: int,
+        before: int,
+        limit: int,
+        offset: int,
+        render: Callable[[StoredLead], bytes],
+    ) -> list[bytes]:
+        """Return leads in their listed form, in the order of their processing, then of their creation."""
+        sequences = [
+            sequence
+            for (sequence,) in self._execute(
+                "SELECT sequence FROM lead WHERE campaign = ? AND processed_at BETWEEN ? AND ?"
+                " ORDER BY processed_at, sequence LIMIT ? OFFSET ?",
+                (campaign.key, after, before, limit, offset),
+            )
+        ]
+        rendered = self._rendered
+        if missing := [sequence for sequence in sequences if sequence not in rendered]:
+            if len(rendered) > RENDERED_AT_MOST:
+                rendered.clear()
+                missing = sequences
+            query = "SELECT * FROM lead WHERE sequence IN (SELECT value FROM json_each(?))"
+            for row in self._execute(query, (orjson.dumps(missing),)):
+                rendered[row[0]] = render(StoredLead(*row))
+        return [rendered[sequence] for sequence in sequences]
+
+    def counts(self, campaign: Campaign, now: int) -> dict[str, int]:
+        """Count the leads of a campaign by what has happened to them."""
+        row = self._execute(
+            "SELECT count(*),"
+            " count(*) FILTER (WHERE called_at <= ?1 AND (disabled_at IS NULL OR called_at <= disabled_at)),"
+            " count(*) FILTER (WHERE processed_at <= ?1), count(disabled_at), count(converted_at)"
+            " FROM lead WHERE campaign = ?2",
+            (now, campaign.key),
+        ).fetchone()
+        return dict(zip(("created", "called", "processed", "disabled", "converted"), row, strict=True))
