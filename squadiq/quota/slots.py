@@ -87,9 +87,8 @@ def fresh(rules: Rules, monotonic: float, wall: float, *, all_used: bool = False
 def advance(state: State, monotonic: float, wall: float) -> State:
     """Return the state at a later reading of two clocks, without what no longer counts.
 
-    Only what both clocks say has passed: either of them may jump, in either direction, may have
-    begun anew with the machine, or may be another machine's. The state's own time then stands still
-    for a moment, which costs time but never a hit too many.
+    Only what both clocks say has passed: either of them may jump, in either direction. The state's
+    own time then stands still for a moment, which costs time but never a hit too many.
     """
     clock = state.clock + max(0.0, min(monotonic - state.monotonic, wall - state.wall))
     busy, flying, waiting = state.busy, state.flying, state.waiting
@@ -105,6 +104,17 @@ def advance(state: State, monotonic: float, wall: float) -> State:
     )  # fmt: skip
 
 
+def resume(state: State, rules: Rules, monotonic: float, wall: float) -> State:
+    """Do as `advance`, for a state that was kept while the machine may have been started anew.
+
+    Then the monotonic clock says how long ago, and the hits right before it may be forgotten: a
+    machine that loses power has not written everything. So all slots count as used at the start.
+    """
+    if monotonic < state.monotonic:
+        state = fresh(rules, 0.0, wall - monotonic, all_used=True)
+    return advance(state, monotonic, wall)
+
+
 def allowed(state: State, rules: Rules) -> int:
     """Return how many slots there are for us: the limit, or less while somebody else spends the same quota."""
     if state.share >= 1.0:
@@ -112,21 +122,12 @@ def allowed(state: State, rules: Rules) -> int:
     return max(1, int(rules.limit * _share(state, rules)))
 
 
-def expected_start(state: State, rules: Rules, position: int) -> float:
-    """Return when a place in the queue (from 0) gets its slot, if every answer outstanding came now.
+def expected_start(state: State, rules: Rules) -> float:
+    """Return when one who came now could send, if every answer outstanding came now too.
 
-    It equals `state.clock` if that is now, and is never too late: nothing but a hit given back
-    makes it earlier.
+    It equals `state.clock` if that is at once. Only what is given back makes it earlier.
     """
-    slots = allowed(state, rules)
-    rounds, place = divmod(position, slots)
-    free = slots - len(state.busy) - len(state.flying)
-    if place < free:
-        start = state.clock
-    else:
-        answered_now = state.clock + rules.window_seconds
-        start = sorted([*state.busy, *(min(until, answered_now) for until, _ in state.flying)])[place - free]
-    return max(start + rounds * rules.window_seconds, state.paused_until)
+    return _expected_start(state, rules, len(state.waiting), state.flying)
 
 
 def claim(
@@ -145,19 +146,17 @@ def claim(
     since = state.clock if since is None else since
     waiting, flying = state.waiting, _without(state.flying, holder)
     position = bisect_left(waiting, (since, holder))
-    queued = position < len(waiting) and waiting[position][1] == holder
-    others = waiting[:position] + waiting[position + 1 :] if queued else waiting
-    state = state._replace(flying=flying, waiting=others)
-    expected = expected_start(state, rules, position) - state.clock
-    if expected <= 0.0:
-        flight = (state.clock + lease_seconds + rules.window_seconds, holder)
-        return state._replace(flying=_with(flying, flight)), Claim(since, 0.0, 0.0, False)
-    if max_wait_seconds is not None and expected > max_wait_seconds:
-        return state, Claim(since, expected, expected, True)
+    if position < len(waiting) and waiting[position][1] == holder:
+        waiting = waiting[:position] + waiting[position + 1 :]
+    expected = _expected_start(state, rules, position, flying) - state.clock
+    refused = max_wait_seconds is not None and expected > max_wait_seconds
     wait = min(expected, rules.window_seconds / RECHECKS_PER_WINDOW)
-    due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
-    waiting = (*others[:position], (since, holder, due), *others[position:])
-    return state._replace(waiting=waiting), Claim(since, wait, expected, False)
+    if expected <= 0.0:
+        flying = _with(flying, (state.clock + lease_seconds + rules.window_seconds, holder))
+    elif not refused:
+        due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
+        waiting = (*waiting[:position], (since, holder, due), *waiting[position:])
+    return state._replace(flying=flying, waiting=waiting), Claim(since, wait, expected, refused)
 
 
 def answer(state: State, rules: Rules, holder: int) -> State:
@@ -189,6 +188,19 @@ def throttle(state: State, rules: Rules, retry_after_seconds: float) -> State:
         lowered = max(_share(state, rules) * LOWERED_TO, 1.0 / rules.limit)
         state = state._replace(share=lowered, share_since=state.clock)
     return state._replace(throttled_at=state.clock)
+
+
+def _expected_start(state: State, rules: Rules, position: int, flying: tuple[Flight, ...]) -> float:
+    slots = allowed(state, rules)
+    free = slots - len(state.busy) - len(flying)
+    if position < free:
+        return max(state.clock, state.paused_until)
+    rounds, place = divmod(position, slots)
+    start = state.clock
+    if place >= free:
+        answered_now = state.clock + rules.window_seconds
+        start = sorted([*state.busy, *(min(until, answered_now) for until, _ in flying)])[place - free]
+    return max(start + rounds * rules.window_seconds, state.paused_until)
 
 
 def _share(state: State, rules: Rules) -> float:

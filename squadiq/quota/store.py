@@ -154,7 +154,7 @@ def snapshot_of(state: State, rules: Rules, window_seconds: float) -> Snapshot:
         free_now=0 if paused else max(0, free),
         in_flight=len(state.flying),
         waiting=len(state.waiting),
-        next_free_in_seconds=slots.expected_start(state, rules, len(state.waiting)) - state.clock,
+        next_free_in_seconds=slots.expected_start(state, rules) - state.clock,
         paused_for_seconds=paused,
     )
 

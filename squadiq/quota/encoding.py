@@ -1,0 +1,50 @@
+"""A state of the slots as bytes, and back: doubles in a row, which is quick to write and to read."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import chain
+
+from squadiq.quota.slots import State
+
+_VERSION = 1.0
+_SINGLE = 7
+_HEAD = 1 + _SINGLE + 2
+
+
+def encode(state: State) -> bytes:
+    """Return a state as bytes."""
+    clock, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
+    head = (clock, monotonic, wall, paused_until, share, share_since, throttled_at)
+    numbers = array("d", (_VERSION, *head, len(busy), len(flying), *busy))
+    numbers.extend(chain.from_iterable(flying))
+    numbers.extend(chain.from_iterable(waiting))
+    return numbers.tobytes()
+
+
+def decode(stored: bytes) -> State:
+    """Return the state that bytes stand for.
+
+    Raises:
+        ValueError: they were not written by `encode` of this version.
+    """
+    numbers = array("d")
+    numbers.frombytes(stored)
+    if len(numbers) < _HEAD or numbers[0] != _VERSION:
+        raise ValueError("not a state of this version")
+    busy_ends = _HEAD + int(numbers[_HEAD - 2])
+    flying_ends = busy_ends + 2 * int(numbers[_HEAD - 1])
+    if not _HEAD <= busy_ends <= flying_ends <= len(numbers):
+        raise ValueError("cut short")
+    flying, waiting = numbers[busy_ends:flying_ends], numbers[flying_ends:]
+    return State(
+        *_seven(numbers),
+        tuple(numbers[_HEAD:busy_ends]),
+        tuple(zip(flying[::2], map(int, flying[1::2]), strict=True)),
+        tuple(zip(waiting[::3], map(int, waiting[1::3]), waiting[2::3], strict=True)),
+    )
+
+
+def _seven(numbers: array[float]) -> tuple[float, float, float, float, float, float, float]:
+    _, clock, monotonic, wall, paused_until, share, share_since, throttled_at = numbers[: 1 + _SINGLE]
+    return clock, monotonic, wall, paused_until, share, share_since, throttled_at
