@@ -1,7 +1,7 @@
 """Write `generated/squadiq_generated/` from `openapi/squadiq.yaml`, or check that it is up to date.
 
-    python scripts/generate.py            write
-    python scripts/generate.py --check    write into a temporary folder and compare whole trees
+python scripts/generate.py            write
+python scripts/generate.py --check    write into a temporary folder and compare whole trees
 """
 
 from __future__ import annotations
@@ -77,7 +77,17 @@ def generate(document: Path, target: Path) -> None:
         view.write_text(json.dumps(python_view(contents), ensure_ascii=False), "utf-8")
         _write_models(view, target / "models.py")
         _write_client(view, target / "client", Path(temporary))
-    _run("ruff", "check", "--isolated", "--quiet", "--output-format=concise", "--fix", "--select=I,F401", "--target-version=py311", str(target))
+    _run(
+        "ruff",
+        "check",
+        "--isolated",
+        "--quiet",
+        "--output-format=concise",
+        "--fix",
+        "--select=I,F401",
+        "--target-version=py311",
+        str(target),
+    )
     _run("ruff", "format", "--isolated", "--quiet", "--line-length=120", "--target-version=py311", str(target))
 
 
@@ -105,7 +115,13 @@ def _files(folder: Path) -> set[str]:
 
 def _write_models(view: Path, target: Path) -> None:
     header = HEADER.format("The schemas of the document as pydantic models.")
-    _run("datamodel_code_generator", f"--input={view}", f"--output={target}", f"--custom-file-header={header}", *MODEL_OPTIONS)
+    _run(
+        "datamodel_code_generator",
+        f"--input={view}",
+        f"--output={target}",
+        f"--custom-file-header={header}",
+        *MODEL_OPTIONS,
+    )
 
 
 def _write_client(view: Path, target: Path, temporary: Path) -> None:
