@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from squadiq.errors import QuotaStoreError, QuotaWaitError
+from squadiq.quota.file import SQLiteStore
 from squadiq.quota.memory import MemoryStore
+from squadiq.quota.opening import open_store, quota_name
+from squadiq.quota.server import RedisStore
 from squadiq.quota.store import Reservation, Snapshot, Store
 
-__all__ = ["MemoryStore", "QuotaStoreError", "QuotaWaitError", "Reservation", "Snapshot", "Store"]
+__all__ = [
+    "MemoryStore",
+    "QuotaStoreError",
+    "QuotaWaitError",
+    "RedisStore",
+    "Reservation",
+    "SQLiteStore",
+    "Snapshot",
+    "Store",
+    "open_store",
+    "quota_name",
+]

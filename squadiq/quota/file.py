@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable
@@ -111,9 +113,7 @@ class SQLiteStore(SlotStore, ForkSafe):
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            make_file(self._path)
             self._inode = _inode(self._path)
             self._connection = _connect(self._path)
         return self._connection
@@ -126,8 +126,8 @@ class SQLiteStore(SlotStore, ForkSafe):
             self._path,
             aside.name,
         )
-        anew = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        os.close(os.open(anew, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
+        anew = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
+        make_file(anew)
         with contextlib.closing(sqlite3.connect(anew, isolation_level=None)) as db:
             db.execute(_TABLE)
             state = slots.fresh(self._rules, self._monotonic(), self._wall(), all_used=True)
@@ -150,6 +150,21 @@ class SQLiteStore(SlotStore, ForkSafe):
     def close(self) -> None:
         with self._lock:
             self._rest()
+
+
+def make_file(path: Path) -> None:
+    """Make a file and its directory, if they are not there, that only their owner can use.
+
+    Raises:
+        OSError: they cannot be made, or not written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        # Not opened to find out: to close it would drop the locks that SQLite holds on it in this process.
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

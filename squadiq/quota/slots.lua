@@ -1,0 +1,159 @@
+-- The arithmetic of slots.py inside Redis, step by step the same: see there for what it means.
+-- KEYS[1]: the state. ARGV: what to do, limit, window in seconds, time in seconds ('' for the server's),
+-- how long the key lives in milliseconds, then what the operation takes.
+-- Returns text, for Redis would cut numbers to integers.
+
+local RECHECKS_PER_WINDOW = 4
+local GRACE_OF_WINDOW = 0.25
+local LOWERED_TO = 0.75
+local REGAINED_PER_WINDOW = 0.05
+local REPEATED_WITHIN_WINDOWS = 10
+
+local operation, limit, window, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local CLOCK, READ, PAUSED_UNTIL, SHARE, SHARE_SINCE, THROTTLED_AT, BUSY, FLYING, WAITING = 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+local function fresh(all_used)
+  local busy = {}
+  for slot = 1, all_used and limit or 0 do busy[slot] = window end
+  return {0, now, 0, 1, 0, -REPEATED_WITHIN_WINDOWS * window, busy, {}, {}}
+end
+
+local function only(items, keep)
+  local kept = {}
+  for _, item in ipairs(items) do
+    if keep(item) then kept[#kept + 1] = item end
+  end
+  return kept
+end
+
+-- The first place in a sorted list, from 1, that does not come before (first, second).
+local function place_of(items, first, second)
+  local low, high = 1, #items + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local item = items[middle]
+    if item[1] < first or (item[1] == first and item[2] < second) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+local function advance(state)
+  local clock = state[CLOCK] + math.max(0, now - state[READ])
+  state[CLOCK], state[READ] = clock, now
+  local busy, flying = state[BUSY], state[FLYING]
+  if busy[1] and busy[1] <= clock then
+    state[BUSY] = only(busy, function(counts_until) return counts_until > clock end)
+  end
+  if flying[1] and flying[1][1] <= clock then
+    state[FLYING] = only(flying, function(flight) return flight[1] > clock end)
+  end
+  state[WAITING] = only(state[WAITING], function(waiter) return waiter[3] >= clock end)
+end
+
+local function share_of(state)
+  local windows = (state[CLOCK] - state[SHARE_SINCE]) / window
+  return math.min(1, state[SHARE] + REGAINED_PER_WINDOW * windows)
+end
+
+local function allowed(state)
+  if state[SHARE] >= 1 then return limit end
+  return math.max(1, math.floor(limit * share_of(state)))
+end
+
+local function expected_start(state, position)
+  local slots = allowed(state)
+  local free = slots - #state[BUSY] - #state[FLYING]
+  if position < free then return math.max(state[CLOCK], state[PAUSED_UNTIL]) end
+  local rounds, place = math.floor(position / slots), position % slots
+  local start = state[CLOCK]
+  if place >= free then
+    local answered_now = state[CLOCK] + window
+    local times = {}
+    for _, counts_until in ipairs(state[BUSY]) do times[#times + 1] = counts_until end
+    for _, flight in ipairs(state[FLYING]) do times[#times + 1] = math.min(flight[1], answered_now) end
+    table.sort(times)
+    start = times[place - free + 1]
+  end
+  return math.max(start + rounds * window, state[PAUSED_UNTIL])
+end
+
+local function without(items, holder)
+  return only(items, function(item) return item[2] ~= holder end)
+end
+
+local function claim(state, holder, since, lease, max_wait)
+  since = since or state[CLOCK]
+  state[FLYING] = without(state[FLYING], holder)
+  local waiting = state[WAITING]
+  local place = place_of(waiting, since, holder)
+  if waiting[place] and waiting[place][2] == holder then table.remove(waiting, place) end
+  local expected = expected_start(state, place - 1) - state[CLOCK]
+  local refused = max_wait and expected > max_wait
+  local wait = math.min(expected, window / RECHECKS_PER_WINDOW)
+  if expected <= 0 then
+    local counts_until = state[CLOCK] + lease + window
+    table.insert(state[FLYING], place_of(state[FLYING], counts_until, holder), {counts_until, holder})
+  elseif not refused then
+    table.insert(waiting, place, {since, holder, state[CLOCK] + wait + window * GRACE_OF_WINDOW})
+  end
+  return {since, wait, expected, refused and 1 or 0}
+end
+
+local function answer(state, holder)
+  state[FLYING] = without(state[FLYING], holder)
+  local busy, counts_until = state[BUSY], state[CLOCK] + window
+  local place = #busy + 1
+  while place > 1 and busy[place - 1] > counts_until do place = place - 1 end
+  table.insert(busy, place, counts_until)
+end
+
+local function give_back(state, holder)
+  state[FLYING] = without(state[FLYING], holder)
+  state[WAITING] = without(state[WAITING], holder)
+end
+
+local function throttle(state, retry_after)
+  state[PAUSED_UNTIL] = math.max(state[PAUSED_UNTIL], state[CLOCK] + retry_after)
+  local windows = (state[CLOCK] - state[THROTTLED_AT]) / window
+  if windows < 1 then return end
+  if windows < REPEATED_WITHIN_WINDOWS then
+    state[SHARE] = math.max(share_of(state) * LOWERED_TO, 1 / limit)
+    state[SHARE_SINCE] = state[CLOCK]
+  end
+  state[THROTTLED_AT] = state[CLOCK]
+end
+
+local function snapshot(state)
+  local paused = math.max(0, state[PAUSED_UNTIL] - state[CLOCK])
+  local free = allowed(state) - #state[BUSY] - #state[FLYING] - #state[WAITING]
+  return {
+    allowed(state), paused > 0 and 0 or math.max(0, free), #state[FLYING], #state[WAITING],
+    expected_start(state, #state[WAITING]) - state[CLOCK], paused,
+  }
+end
+
+local stored = redis.call('GET', KEYS[1])
+local state = stored and cmsgpack.unpack(stored) or fresh(ARGV[6] == 'all used')
+advance(state)
+
+local result = {}
+if operation == 'claim' then
+  result = claim(state, tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
+elseif operation == 'answer' then
+  answer(state, tonumber(ARGV[7]))
+elseif operation == 'give_back' then
+  give_back(state, tonumber(ARGV[7]))
+elseif operation == 'throttle' then
+  throttle(state, tonumber(ARGV[7]))
+else
+  result = snapshot(state)
+end
+
+if operation ~= 'snapshot' then redis.call('SET', KEYS[1], cmsgpack.pack(state), 'PX', ARGV[5]) end
+for index, number in ipairs(result) do result[index] = string.format('%.17g', number) end
+return result
