@@ -10,6 +10,7 @@ from squadiq._extras import needs_extra
 with needs_extra("cli"):
     import typer
 
+from squadiq.cli.inbox import inbox_app
 from squadiq.cli.mock import mock
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ def squadiq() -> None:
 
 
 app.command()(mock)
+app.add_typer(inbox_app, name="inbox")
 
 
 def run() -> None:

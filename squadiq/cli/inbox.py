@@ -1,0 +1,122 @@
+"""`squadiq inbox`: handle results beside the application, and see to those that were set aside."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from squadiq._extras import needs_extra
+from squadiq.errors import SquadIQError
+
+with needs_extra("cli"):
+    import typer
+
+if TYPE_CHECKING:
+    from squadiq.inbox import Inbox
+
+inbox_app = typer.Typer(no_args_is_help=True, help="Handle processed leads that are kept in an inbox.")
+
+Target = Annotated[
+    str, typer.Argument(metavar="MODULE:INBOX", help="Where the inbox is, with its handlers: module:variable.")
+]
+
+
+@inbox_app.command("run")
+def run_inbox(
+    target: Target,
+    concurrency: Annotated[int, typer.Option(min=1, help="Results that are handled at the same time.")] = 4,
+    once: Annotated[bool, typer.Option("--once", help="Return as soon as no result is due.")] = False,
+    backfill: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CAMPAIGN", help="Campaign to read what was missed from; may be given several times."),
+    ] = None,
+    backfill_every_seconds: Annotated[float, typer.Option(help="How often --backfill is done.")] = 300.0,
+) -> None:
+    """Hand results to the inbox's handlers until interrupted or terminated.
+
+    --backfill uses SQUADIQ_ACCESS_TOKEN.
+    """
+    from squadiq.client import SquadIQ
+
+    inbox = _inbox(target)
+
+    def stop(_number: int, _frame: object) -> None:
+        inbox.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    client = SquadIQ() if backfill else None
+    try:
+        campaigns = [client.campaign(campaign_id) for campaign_id in backfill or ()] if client else []
+        typer.echo(f"handling results of {inbox}", err=True)
+        handled = inbox.run(
+            concurrency=concurrency, once=once, backfill=campaigns, backfill_every_seconds=backfill_every_seconds
+        )
+    except SquadIQError as error:
+        raise _stopped(error) from None
+    finally:
+        inbox.close()
+        if client:
+            client.close()
+    typer.echo(f"handled {handled} results", err=True)
+
+
+@inbox_app.command("set-aside")
+def list_set_aside(target: Target) -> None:
+    """List the results that were set aside after too many failures: id, campaign, lead, time, attempts, error."""
+    with _inbox(target) as inbox:
+        try:
+            found = inbox.set_aside()
+        except SquadIQError as error:
+            raise _stopped(error) from None
+    for result in found:
+        typer.echo(
+            f"{result.id}\t{result.campaign_id}\t{result.shown_lead_id}\t"
+            f"{result.processed_at.isoformat()}\t{result.attempts}\t{result.error}"
+        )
+    typer.echo(f"{len(found)} set aside", err=True)
+
+
+@inbox_app.command("replay")
+def replay_set_aside(
+    target: Target,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `set-aside` lists them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Replay all that are set aside.")] = False,
+) -> None:
+    """Let results that were set aside be handled anew."""
+    if bool(ids) == everything:
+        raise typer.BadParameter("give ids, or --all")
+    with _inbox(target) as inbox:
+        try:
+            replayed = inbox.replay(ids or None)
+        except SquadIQError as error:
+            raise _stopped(error) from None
+    typer.echo(f"{replayed} will be handled anew", err=True)
+
+
+def _inbox(target: str) -> Inbox:
+    """Import an inbox as `module:variable`, from the current folder too."""
+    from squadiq.inbox import Inbox
+
+    module_name, _, name = target.partition(":")
+    if not module_name or not name:
+        raise typer.BadParameter(f"{target!r} is not module:variable, such as myapp.leads:inbox")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
+            raise
+        raise typer.BadParameter(f"there is no module {missing.name!r} here or in the environment") from None
+    found = getattr(module, name, None)
+    if not isinstance(found, Inbox):
+        raise typer.BadParameter(f"{name!r} in {module_name} is not an Inbox")
+    return found
+
+
+def _stopped(error: SquadIQError) -> typer.Exit:
+    typer.echo(f"squadiq: {error}", err=True)
+    return typer.Exit(1)

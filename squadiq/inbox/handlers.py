@@ -1,0 +1,58 @@
+"""Handlers of processed leads, and what is decided about one that fails. Pure."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from squadiq.errors import ConfigurationError
+from squadiq.webhooks.parsing import DeliveredLead
+
+LeadHandler = Callable[[DeliveredLead], Awaitable[object] | object]
+TransactionHandler = Callable[[DeliveredLead, Connection], object]
+
+FIRST_RETRY_SECONDS = 10.0
+LONGEST_RETRY_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that takes processed leads."""
+
+    name: str
+    function: Callable[..., Any]
+    in_transaction: bool
+    is_async: bool
+
+
+def handler_of(function: Callable[..., Any], *, in_transaction: bool, others: list[Handler]) -> Handler:
+    """Return a function as a handler, under a name by which the inbox notes that it is done.
+
+    Raises:
+        ConfigurationError: there is one of that name, or it is async and wants the transaction.
+    """
+    name = f"{function.__module__}.{function.__qualname__}".replace(" ", "")
+    is_async = inspect.iscoroutinefunction(function)
+    if is_async and in_transaction:
+        raise ConfigurationError(f"{name}: a handler in the inbox's transaction cannot be async. Use def.")
+    if any(other.name == name for other in others):
+        raise ConfigurationError(f"{name}: there is a handler of this name already. Give it another one.")
+    return Handler(name, function, in_transaction, is_async)
+
+
+def retry_after_seconds(attempts: int, chance: float) -> float:
+    """Return how long to wait after a number of failures: doubling, up to a quarter less by chance."""
+    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempts - 1, 30))
+    return longest * (1 - chance / 4)
+
+
+def place_of(error: BaseException) -> str:
+    """Return the kind of an error and where it was raised; its message may tell something about a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+    return f"{type(error).__name__}{where}"

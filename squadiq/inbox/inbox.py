@@ -1,0 +1,318 @@
+"""`Inbox`: processed leads are stored before they are acknowledged, once each, and kept until handled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from sqlalchemy import URL
+
+from squadiq.errors import ConfigurationError
+from squadiq.inbox.backfill import (
+    OVERLAP_SECONDS,
+    AsyncSourceCampaign,
+    Backfill,
+    SourceCampaign,
+    backfill,
+    backfill_async,
+    backfill_every,
+)
+from squadiq.inbox.database import database_url, open_database
+from squadiq.inbox.group_commit import GroupCommit
+from squadiq.inbox.handlers import Handler, LeadHandler, TransactionHandler, handler_of
+from squadiq.inbox.store import Arrival, State, Store, StoredResult
+from squadiq.inbox.worker import Worker
+from squadiq.webhooks.parsing import DeliveredLead
+
+LeadHandlerT = TypeVar("LeadHandlerT", bound=LeadHandler)
+TransactionHandlerT = TypeVar("TransactionHandlerT", bound=TransactionHandler)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What one process has open; a fork must not use its parent's."""
+
+    pid: int
+    store: Store
+    writer: GroupCommit[Arrival]
+
+
+_INHERITED: list[_Opened] = []
+"""What a fork found open. Kept, because closing it would close it for the parent."""
+
+
+class Inbox:
+    """Keeps processed leads, once each, from before they are acknowledged until you have handled them.
+
+    One processing result is one `campaign_id`, `lead_id` and `processed_at`, however often and from
+    wherever it comes. The database is opened when it is first needed, anew in each process.
+
+    Args:
+        database: path of a SQLite file for one machine, or URL of PostgreSQL for several, such as
+            `postgresql://user:password@host/name`.
+        lease_seconds: how long a result stays with a worker that is not heard of any more.
+        max_attempts: after so many failures a result is set aside.
+        now: the time in seconds since 1970, the same for all that share the database.
+        chance: random numbers from 0 to 1, which spread retries.
+
+    Raises:
+        ConfigurationError: the database is of another kind, or its folder does not exist.
+        MissingExtraError: PostgreSQL is asked for and `squadiq[postgres]` is not installed.
+    """
+
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | URL,
+        *,
+        lease_seconds: float = 60.0,
+        max_attempts: int = 8,
+        now: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        if not lease_seconds > 0 or max_attempts < 1:
+            raise ConfigurationError("lease_seconds must be above zero, and max_attempts at least 1.")
+        self._url = database_url(database)
+        self._lease_seconds = lease_seconds
+        self._max_attempts = max_attempts
+        self._now = now
+        self._chance = chance
+        self._handlers: list[Handler] = []
+        self._workers: set[Worker] = set()
+        self._opened: _Opened | None = None
+        self._opening = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Inbox({self._url.render_as_string(hide_password=True)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop workers, write what has arrived, and close the database; using the inbox opens it again."""
+        self.stop()
+        with self._opening:
+            opened, self._opened = self._opened, None
+            if opened is not None and opened.pid == os.getpid():
+                opened.writer.close()
+                opened.store.engine.dispose()
+
+    # Receiving
+
+    def receive(self, lead: DeliveredLead) -> None:
+        """Store a delivered lead, and return when it is durable. A known result changes nothing.
+
+        Raises:
+            InboxError: it could not be stored.
+        """
+        self._open().writer.add(_arrival(lead))
+
+    async def receive_async(self, lead: DeliveredLead) -> None:
+        """Do `receive` without blocking."""
+        opened = self._opened
+        if opened is None or opened.pid != os.getpid():
+            opened = await asyncio.to_thread(self._open)
+        await opened.writer.add_async(_arrival(lead))
+
+    def backfill(
+        self, campaign: SourceCampaign, *, since: datetime | None = None, overlap_seconds: float = OVERLAP_SECONDS
+    ) -> Backfill:
+        """Read a campaign's processed leads with `getLeads`, so that what the webhook missed arrives too.
+
+        Args:
+            campaign: a `Campaign`; each page costs a hit of the quota.
+            since: only leads processed then or later. Without it, those since the latest that the
+                last complete backfill has seen; all of them the first time.
+            overlap_seconds: how far before that to begin.
+
+        Raises:
+            InboxError: a lead could not be stored.
+            SquadIQError: a page could not be read; the next backfill begins where this one did.
+        """
+        found = backfill(self._open().store, campaign, since, overlap_seconds)
+        self._wake()
+        return found
+
+    async def backfill_async(
+        self,
+        campaign: AsyncSourceCampaign,
+        *,
+        since: datetime | None = None,
+        overlap_seconds: float = OVERLAP_SECONDS,
+    ) -> Backfill:
+        """Do `backfill` with an `AsyncCampaign`, without blocking."""
+        store = (await asyncio.to_thread(self._open)).store
+        found = await backfill_async(store, campaign, since, overlap_seconds)
+        self._wake()
+        return found
+
+    # Handling
+
+    @overload
+    def on_processed(self, handler: LeadHandlerT, /) -> LeadHandlerT: ...
+    @overload
+    def on_processed(self, /, *, in_transaction: bool) -> Callable[[TransactionHandlerT], TransactionHandlerT]: ...
+    def on_processed(self, handler: Any = None, /, *, in_transaction: bool = False) -> Any:
+        """Register a function, sync or async, that is called with each processed lead.
+
+        A handler is called until it returns without raising: at least once. With
+        `in_transaction=True` it is called with the lead and a SQLAlchemy `Connection` to the inbox's
+        database; what it writes there is committed together with the note that the result is
+        handled: exactly once. Such a handler is sync and does not commit.
+
+        Raises:
+            ConfigurationError: there is a handler of this name, or it is async and in the transaction.
+        """
+
+        def register(function: Any) -> Any:
+            self._handlers.append(handler_of(function, in_transaction=in_transaction, others=self._handlers))
+            return function
+
+        return register if handler is None else register(handler)
+
+    def run(
+        self,
+        *,
+        concurrency: int = 4,
+        once: bool = False,
+        backfill: Iterable[SourceCampaign] = (),
+        backfill_every_seconds: float = 300.0,
+    ) -> int:
+        """Hand results to the handlers until `stop()`; return how many were handled.
+
+        Args:
+            concurrency: results that are handled at the same time; several processes may run too.
+            once: return as soon as no result is due.
+            backfill: campaigns to read every `backfill_every_seconds`, and once at the start.
+            backfill_every_seconds: see there.
+
+        Raises:
+            ConfigurationError: there is no handler.
+        """
+        return asyncio.run(
+            self.run_async(
+                concurrency=concurrency,
+                once=once,
+                backfill=backfill,
+                backfill_every_seconds=backfill_every_seconds,
+            )
+        )
+
+    async def run_async(
+        self,
+        *,
+        concurrency: int = 4,
+        once: bool = False,
+        backfill: Iterable[SourceCampaign] = (),
+        backfill_every_seconds: float = 300.0,
+    ) -> int:
+        """Do `run` on the running loop, which async handlers then share with the application.
+
+        When it is cancelled, async handlers are cancelled and their results given back; handlers that
+        are not async are waited for.
+        """
+        if not self._handlers:
+            raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
+        if concurrency < 1 or not backfill_every_seconds > 0:
+            raise ConfigurationError("concurrency must be at least 1, and backfill_every_seconds above zero.")
+        worker = Worker(
+            (await asyncio.to_thread(self._open)).store,
+            self._handlers,
+            concurrency=concurrency,
+            lease_seconds=self._lease_seconds,
+            max_attempts=self._max_attempts,
+            chance=self._chance,
+        )
+        self._workers.add(worker)
+        try:
+            with backfill_every(backfill_every_seconds, self.backfill, tuple(backfill)):
+                return await worker.run(once=once)
+        finally:
+            self._workers.discard(worker)
+
+    def stop(self) -> None:
+        """Let `run` finish what it is handling and return; may be called from any thread."""
+        for worker in tuple(self._workers):
+            worker.stop()
+
+    # Looking
+
+    def results(self, campaign_id: str, lead_id: str) -> Sequence[StoredResult]:
+        """Return all results of a lead, in the order of `processed_at`."""
+        return self._open().store.of_lead(campaign_id, lead_id)
+
+    def latest(self, campaign_id: str, lead_id: str) -> DeliveredLead | None:
+        """Return a lead as it was last processed, whatever arrived last; None if nothing is known of it."""
+        found = self.results(campaign_id, lead_id)
+        return found[-1].lead if found else None
+
+    def counts(self) -> dict[State, int]:
+        """Return how many results are `waiting`, `handled` and `set_aside`."""
+        return self._open().store.counts()
+
+    def set_aside(self) -> Sequence[StoredResult]:
+        """Return the results that were set aside after too many failures."""
+        return self._open().store.set_aside()
+
+    def replay(self, ids: Collection[int] | None = None) -> int:
+        """Let results that were set aside be handled anew, all of them or those of the given ids.
+
+        Returns:
+            How many there were.
+        """
+        replayed = self._open().store.replay(ids)
+        self._wake()
+        return replayed
+
+    def forget(self, campaign_id: str, lead_id: str) -> int:
+        """Erase everything that is stored about a lead; call it after `campaign.delete_lead`.
+
+        Late repeats of what was processed until now are acknowledged and not stored. In a SQLite
+        file the data is overwritten; in PostgreSQL it lasts until the next vacuum. What handlers have
+        done with it is theirs to undo.
+
+        Returns:
+            How many results were erased.
+
+        Raises:
+            InboxError: another process kept the data from being overwritten; call it again.
+        """
+        return self._open().store.forget(campaign_id, lead_id)
+
+    def _open(self) -> _Opened:
+        with self._opening:
+            opened = self._opened
+            if opened is not None and opened.pid != os.getpid():
+                _INHERITED.append(opened)
+                opened = None
+            if opened is None:
+                store = Store(open_database(self._url), self._now)
+                opened = self._opened = _Opened(os.getpid(), store, GroupCommit(self._writer_of(store)))
+            return opened
+
+    def _writer_of(self, store: Store) -> Callable[[Sequence[Arrival]], None]:
+        def write(arrivals: Sequence[Arrival]) -> None:
+            store.add(arrivals)
+            self._wake()
+
+        return write
+
+    def _wake(self) -> None:
+        for worker in tuple(self._workers):
+            worker.wake()
+
+
+def _arrival(lead: DeliveredLead) -> Arrival:
+    return Arrival(lead.campaign_id, lead.lead_id, lead.processed_at, lead.raw_payload)

@@ -1,0 +1,30 @@
+"""Between processed leads and the JSON in which an inbox keeps them. Pure."""
+
+from __future__ import annotations
+
+from pydantic_core import PydanticSerializationError
+
+from squadiq.answers import Differences, read_page
+from squadiq.webhooks.parsing import DeliveredLead, DeliveryError, parse
+from squadiq_generated.models import ProcessedLead
+
+_PAGE = b'{"count":1,"next":null,"previous":null,"results":[%b]}'
+_DIFFERENCES = Differences()
+
+
+def lead_of(payload: bytes) -> DeliveredLead:
+    """Return the lead that a stored payload tells of; what is odd in one that was polled is kept as it came."""
+    try:
+        return parse(payload, {}, max_body_bytes=len(payload))
+    except DeliveryError:
+        odd = read_page(_PAGE % payload, "getLeads", _DIFFERENCES).results[0]
+        lead = DeliveredLead.model_construct(_fields_set=set(odd.model_fields_set), **dict(odd))
+        return lead.with_raw_payload(payload)
+
+
+def payload_of(lead: ProcessedLead) -> bytes | None:
+    """Return the JSON of a lead that was polled; None if there is none."""
+    try:
+        return lead.model_dump_json(by_alias=True, exclude_unset=True, warnings=False).encode()
+    except (PydanticSerializationError, UnicodeError):
+        return None

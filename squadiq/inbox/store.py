@@ -1,0 +1,359 @@
+"""What is written to and read from an inbox's database; each method is one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    CursorResult,
+    Engine,
+    Float,
+    LargeBinary,
+    Row,
+    String,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from squadiq.inbox.database import InboxError, backfills, database_errors, forgotten, reading, results
+from squadiq.inbox.payloads import lead_of
+from squadiq.webhooks.parsing import DeliveredLead
+from squadiq_generated._base import masked
+
+State = Literal["waiting", "handled", "set_aside"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ONE_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A processed lead on its way into the inbox."""
+
+    campaign_id: str
+    lead_id: str
+    processed_at: datetime
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A result that one worker may handle until its lease ends."""
+
+    id: int
+    token: str
+    attempts: int
+    handled_by: frozenset[str]
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """One processing result in the inbox.
+
+    Attributes:
+        id: of the result in this inbox.
+        campaign_id: of the campaign.
+        lead_id: of the lead; masked in the repr if it looks like a phone number.
+        processed_at: when the lead was processed, to the second.
+        received_at: when it was stored.
+        state: `waiting` to be handled, `handled`, or `set_aside` after too many failures.
+        attempts: how often it was given to the handlers, until it is replayed.
+        error: the kind and place of the latest failure, without its message; empty if there is none.
+        payload: the body as it came.
+    """
+
+    id: int
+    campaign_id: str
+    lead_id: str = field(repr=False)
+    processed_at: datetime
+    received_at: datetime
+    state: State
+    attempts: int
+    error: str
+    payload: bytes = field(repr=False)
+
+    @property
+    def lead(self) -> DeliveredLead:
+        """The processed lead."""
+        return lead_of(self.payload)
+
+    @property
+    def shown_lead_id(self) -> str:
+        """The `lead_id` in a form that may be logged."""
+        return masked(self.lead_id)
+
+
+class Store:
+    """The durable part of an inbox.
+
+    Args:
+        engine: as `open_database` makes it.
+        now: the time in seconds since 1970, the same for all processes that share the database.
+
+    Every method raises InboxError if the database fails.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
+        self.engine = engine
+        self._reading = reading(engine)
+        self._now = now
+        self._on_postgresql = engine.dialect.name == "postgresql"
+        self._insert = _insert_unless_known(self._on_postgresql)
+
+    def now(self) -> datetime:
+        """Return the time by the inbox's clock."""
+        return EPOCH + timedelta(seconds=self._now())
+
+    def add(self, arrivals: Sequence[Arrival]) -> int:
+        """Store results that are not there yet, all in one durable commit; return how many were new."""
+        now = self._now()
+        rows = [
+            {
+                "campaign_id": arrival.campaign_id,
+                "lead_id": arrival.lead_id,
+                "processed_at": second_of(arrival.processed_at),
+                "payload": arrival.payload,
+                "received_at": now,
+                "lead_key": _lead_key(arrival.campaign_id, arrival.lead_id),
+            }
+            for arrival in arrivals
+        ]
+        with database_errors(), self.engine.begin() as connection:
+            return connection.execute(self._insert, rows).rowcount
+
+    def claim(self, limit: int, *, lease_seconds: float, max_attempts: int) -> list[Claim]:
+        """Take up to `limit` results that are due, in the order of `processed_at`, for `lease_seconds`.
+
+        Of one lead, only the earliest result that waits is given out. A result whose worker was lost
+        at its last attempt is set aside.
+        """
+        now, token = self._now(), uuid.uuid4().hex
+        due = _due(now)
+        with database_errors(), self._reading.connect() as connection:
+            if connection.execute(select(results.c.id).where(*due).limit(1)).first() is None:
+                return []
+        candidates = (
+            select(results).where(*due).order_by(results.c.processed_at, results.c.id).limit(limit)
+        ).with_for_update(skip_locked=True)
+        with database_errors(), self.engine.begin() as connection:
+            rows = connection.execute(candidates).all()
+            spent = [row.id for row in rows if row.attempts >= max_attempts]
+            taken = [row for row in rows if row.attempts < max_attempts]
+            if spent:
+                lost = {"state": "set_aside", "error": "the worker was lost while handling it"}
+                connection.execute(update(results).where(results.c.id.in_(spent)).values(lost))
+            if taken:
+                connection.execute(
+                    update(results)
+                    .where(results.c.id.in_([row.id for row in taken]))
+                    .values(claim=token, lease_until=now + lease_seconds, attempts=results.c.attempts + 1)
+                )
+        return [
+            Claim(row.id, token, row.attempts + 1, frozenset(row.handled_by.split()), bytes(row.payload))
+            for row in taken
+        ]
+
+    def renew(self, claims: Collection[Claim], *, lease_seconds: float) -> None:
+        """Lengthen the leases of claims that are still being handled."""
+        mine = results.c.id.in_([claim.id for claim in claims]) & results.c.claim.in_({claim.token for claim in claims})
+        # A result that a transaction of its handler holds is skipped: nobody else can take it either.
+        free = select(results.c.id).where(mine).with_for_update(skip_locked=True)
+        with database_errors(), self.engine.begin() as connection:
+            connection.execute(
+                update(results).where(results.c.id.in_(free)).values(lease_until=self._now() + lease_seconds)
+            )
+
+    def holds(self, connection: Connection, claim: Claim) -> bool:
+        """Tell whether a claim is still held, and lock its result until the transaction ends."""
+        query = select(results.c.id).where(*_held(claim)).with_for_update()
+        return connection.execute(query).first() is not None
+
+    def mark(self, connection: Connection, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
+        """Note which handlers have succeeded; return False if the claim is no longer held."""
+        values: dict[str, Any] = {"handled_by": " ".join(sorted(handled_by))}
+        if finished:
+            values |= {"state": "handled", "claim": "", "error": ""}
+        changed = connection.execute(update(results).where(*_held(claim)).values(values))
+        return _count(changed) == 1
+
+    def mark_now(self, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
+        """Do `mark` in a transaction of its own."""
+        with database_errors(), self.engine.begin() as connection:
+            return self.mark(connection, claim, handled_by, finished=finished)
+
+    def fail(self, claim: Claim, error: str, *, again_after_seconds: float | None) -> None:
+        """Let a result wait to be handled again, or set it aside if `again_after_seconds` is None."""
+        values: dict[str, Any] = {"claim": "", "lease_until": 0.0, "error": error}
+        if again_after_seconds is None:
+            values["state"] = "set_aside"
+        else:
+            values["due_at"] = self._now() + again_after_seconds
+        with database_errors(), self.engine.begin() as connection:
+            connection.execute(update(results).where(*_held(claim)).values(values))
+
+    def release(self, claim: Claim) -> None:
+        """Give a result back as if it had never been claimed."""
+        values = {"claim": "", "lease_until": 0.0, "attempts": results.c.attempts - 1}
+        with database_errors(), self.engine.begin() as connection:
+            connection.execute(update(results).where(*_held(claim)).values(values))
+
+    def replay(self, ids: Collection[int] | None) -> int:
+        """Let results that were set aside, all or these, be handled anew; return how many."""
+        chosen = [results.c.state == "set_aside"] + ([] if ids is None else [results.c.id.in_(ids)])
+        values = {"state": "waiting", "attempts": 0, "due_at": 0.0, "lease_until": 0.0, "claim": ""}
+        with database_errors(), self.engine.begin() as connection:
+            return _count(connection.execute(update(results).where(*chosen).values(values)))
+
+    def set_aside(self) -> list[StoredResult]:
+        """Return the results that were set aside, in the order of `processed_at`."""
+        return self._select(results.c.state == "set_aside")
+
+    def of_lead(self, campaign_id: str, lead_id: str) -> list[StoredResult]:
+        """Return all results of a lead, in the order of `processed_at`."""
+        return self._select((results.c.campaign_id == campaign_id) & (results.c.lead_id == lead_id))
+
+    def counts(self) -> dict[State, int]:
+        """Return the number of results in each state."""
+        query = select(results.c.state, func.count()).group_by(results.c.state)
+        with database_errors(), self._reading.connect() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {state: found.get(state, 0) for state in ("waiting", "handled", "set_aside")}
+
+    def forget(self, campaign_id: str, lead_id: str) -> int:
+        """Erase a lead's results, and keep those processed before now from coming back; return how many."""
+        dialect = postgresql if self._on_postgresql else sqlite
+        row = {"lead_key": _lead_key(campaign_id, lead_id), "forgotten_at": int(self._now())}
+        note = dialect.insert(forgotten).values(row)
+        note = note.on_conflict_do_update(index_elements=["lead_key"], set_={"forgotten_at": row["forgotten_at"]})
+        of_lead = (results.c.campaign_id == campaign_id) & (results.c.lead_id == lead_id)
+        with database_errors(), self.engine.begin() as connection:
+            if self._on_postgresql:  # or a delivery that is being stored right now could slip in behind
+                connection.execute(text(f"LOCK TABLE {results.name} IN SHARE ROW EXCLUSIVE MODE"))
+            erased = _count(connection.execute(delete(results).where(of_lead)))
+            connection.execute(note)
+        if not self._on_postgresql:
+            self._empty_log()
+        return erased
+
+    def read_until(self, campaign_id: str) -> datetime | None:
+        """Return the latest `processed_at` that polling has reached in a campaign."""
+        query = select(backfills.c.read_until).where(backfills.c.campaign_id == campaign_id)
+        with database_errors(), self._reading.connect() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else EPOCH + timedelta(seconds=found)
+
+    def has_read_until(self, campaign_id: str, moment: datetime) -> None:
+        """Note that polling has reached a time in a campaign; it never goes back."""
+        dialect = postgresql if self._on_postgresql else sqlite
+        second = second_of(moment)
+        note = dialect.insert(backfills).values(campaign_id=campaign_id, read_until=second)
+        note = note.on_conflict_do_update(
+            index_elements=["campaign_id"], set_={"read_until": second}, where=backfills.c.read_until < second
+        )
+        with database_errors(), self.engine.begin() as connection:
+            connection.execute(note)
+
+    def _select(self, condition: Any) -> list[StoredResult]:
+        query = select(results).where(condition).order_by(results.c.processed_at, results.c.id)
+        with database_errors(), self._reading.connect() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
+    def _empty_log(self) -> None:
+        """Remove erased data from SQLite's write-ahead log too."""
+        with database_errors():
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.OperationalError:
+                busy = True
+            finally:
+                connection.close()
+        if busy:
+            raise InboxError(
+                "The lead is erased from the inbox, but another process kept its write-ahead log from being emptied. "
+                "Call forget() again."
+            )
+
+
+def second_of(moment: datetime) -> int:
+    """Return an aware time as whole seconds since 1970, rounded down.
+
+    The API documentation gives times in whole seconds, so two forms of one result can differ in
+    what is written beyond them, but two results of one lead cannot lie within one.
+    """
+    return (moment - EPOCH) // _ONE_SECOND
+
+
+def _insert_unless_known(on_postgresql: bool) -> Any:
+    """An insert that does nothing for a result that is there, or of a lead that was forgotten since."""
+    arriving = (
+        bindparam("campaign_id", type_=String),
+        bindparam("lead_id", type_=String),
+        bindparam("processed_at", type_=BigInteger),
+        bindparam("payload", type_=LargeBinary),
+        bindparam("received_at", type_=Float),
+    )
+    columns = [value.key for value in arriving]
+    erased = select(forgotten.c.lead_key).where(
+        forgotten.c.lead_key == bindparam("lead_key", type_=LargeBinary),
+        forgotten.c.forgotten_at >= bindparam("processed_at", type_=BigInteger),
+    )
+    dialect = postgresql if on_postgresql else sqlite
+    insert = dialect.insert(results).from_select(columns, select(*arriving).where(~erased.exists()))
+    return insert.on_conflict_do_nothing()
+
+
+def _due(now: float) -> tuple[Any, ...]:
+    earlier = results.alias()
+    blocked = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.campaign_id == results.c.campaign_id,
+            earlier.c.lead_id == results.c.lead_id,
+            earlier.c.processed_at < results.c.processed_at,
+            earlier.c.state == "waiting",
+        )
+        .exists()
+    )
+    return (results.c.state == "waiting", results.c.due_at <= now, results.c.lease_until <= now, ~blocked)
+
+
+def _held(claim: Claim) -> tuple[Any, ...]:
+    return (results.c.id == claim.id, results.c.claim == claim.token, results.c.state == "waiting")
+
+
+def _lead_key(campaign_id: str, lead_id: str) -> bytes:
+    return hashlib.blake2b(f"{campaign_id}\0{lead_id}".encode(), digest_size=16).digest()
+
+
+def _stored(row: Row[Any]) -> StoredResult:
+    return StoredResult(
+        id=row.id,
+        campaign_id=row.campaign_id,
+        lead_id=row.lead_id,
+        processed_at=EPOCH + timedelta(seconds=row.processed_at),
+        received_at=datetime.fromtimestamp(row.received_at, UTC),
+        state=row.state,
+        attempts=row.attempts,
+        error=row.error,
+        payload=bytes(row.payload),
+    )
+
+
+def _count(result: Any) -> int:
+    return cast(CursorResult[Any], result).rowcount

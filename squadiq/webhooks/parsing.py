@@ -1,0 +1,147 @@
+"""What a delivery of `leadProcessed` says: bytes and headers in, a processed lead or an error out.
+
+Pure: no I/O, no clock. What the document allows is taken, in every form of it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Self, cast
+
+from pydantic import PrivateAttr, ValidationError
+from pydantic_core import from_json
+
+from squadiq.errors import SquadIQError
+from squadiq_generated.models import ProcessedLead
+
+MAX_BODY_BYTES = 1024 * 1024
+"""The largest delivery that is taken unless told otherwise; a processed lead has about 600 bytes."""
+
+Fields = Mapping[str, tuple[str, ...]]
+
+_LARGEST_NUMBER = 2**53 - 1
+_LAST_SECOND = 253402300799
+_NUMBERS = {"lead_id": _LARGEST_NUMBER, "created_at": _LAST_SECOND}
+"""The fields that may be whole numbers, and how large: LeadIdNumber and EpochSeconds of the document."""
+
+_TIMES = frozenset({"created_at", "latest_called_at", "processed_at"})
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
+
+
+class DeliveryError(SquadIQError, ValueError):
+    """A delivery cannot be taken; the message says why, without anything about a person.
+
+    Attributes:
+        status: the HTTP status to answer it with: 413 if it is too large, else 400.
+        fields: what is wrong, by the name of the field; empty if it is about the whole delivery.
+    """
+
+    def __init__(self, detail: str, *, status: int = 400, fields: Fields | None = None) -> None:
+        self.status = status
+        self.fields: Fields = fields or {}
+        self.operation = "leadProcessed"
+        super().__init__(detail)
+
+
+class DeliveredLead(ProcessedLead):
+    """A processed lead together with the bytes in which it came."""
+
+    _raw_payload: bytes = PrivateAttr(default=b"")
+
+    @property
+    def raw_payload(self) -> bytes:
+        """The body of the delivery, as it came; JSON."""
+        return self._raw_payload
+
+    def with_raw_payload(self, payload: bytes) -> Self:
+        """Remember the bytes in which this lead came, and return it."""
+        self._raw_payload = payload
+        return self
+
+
+DeliveredLead.model_rebuild()
+
+
+def parse(body: bytes, headers: Mapping[str, str], *, max_body_bytes: int = MAX_BODY_BYTES) -> DeliveredLead:
+    """Read a delivery of the webhook `leadProcessed`.
+
+    Args:
+        body: the whole body.
+        headers: the headers, by name in any case.
+        max_body_bytes: what is larger is refused unread.
+
+    Returns:
+        The processed lead, its times aware, its `lead_id` as text, its bytes as `raw_payload`.
+
+    Raises:
+        DeliveryError: whatever is wrong with it: size, headers, bytes, depth, fields.
+
+    Source: Lead Processed Webhook.
+    """
+    if len(body) > max_body_bytes:
+        raise too_large(max_body_bytes)
+    _check_headers({name.lower(): value for name, value in headers.items()}, len(body))
+    try:
+        payload = from_json(body, allow_inf_nan=False)
+    except ValueError as broken:
+        raise DeliveryError(f"The body is not JSON: {broken}") from None
+    if not isinstance(payload, dict):
+        raise DeliveryError("The body is not a JSON object.")
+    payload = cast(dict[str, Any], payload)
+    wrong = _odd_fields(payload)
+    try:
+        lead = DeliveredLead.model_validate(payload)
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False, include_input=False, include_context=False):
+            wrong.setdefault(str(error["loc"][0]), (f"{error['msg']}.",))
+        raise _wrong_fields(wrong) from None
+    if wrong:
+        raise _wrong_fields(wrong)
+    return lead.with_raw_payload(body)
+
+
+def too_large(max_body_bytes: int) -> DeliveryError:
+    """Return the error for a body that has more bytes than are taken."""
+    return DeliveryError(f"The body is larger than {max_body_bytes} bytes.", status=413)
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """Return what `content-length` says (by its name in lower case); None if it is missing or no number."""
+    told = headers.get("content-length", "")
+    return int(told[:20]) if told.isascii() and told.isdecimal() else None  # more digits are too many anyway
+
+
+def _check_headers(headers: Mapping[str, str], length: int) -> None:
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise DeliveryError("The Content-Type is not application/json.")
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise DeliveryError("The body is compressed: send it without Content-Encoding.")
+    if content_length(headers) not in (None, length):
+        raise DeliveryError("The body has another length than Content-Length says: it was cut.")
+
+
+def _odd_fields(payload: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What the document does not allow but the models would read all the same.
+
+    A number that names a lead is put in its place as text: 1, 1.0 and "1" are one lead.
+    """
+    wrong: dict[str, tuple[str, ...]] = {}
+    for name in ProcessedLead.model_fields:
+        value = payload.get(name)
+        if isinstance(value, bool) or (isinstance(value, int | float) and not _is_number_of(name, value)):
+            wrong[name] = ("This is not what the field may hold.",)
+        elif isinstance(value, int | float) and name == "lead_id":
+            payload[name] = str(int(value))
+        elif name in _TIMES and isinstance(value, str) and not _DATE_AND_TIME.match(value):
+            wrong[name] = ("Input should be a date and time.",)
+    return wrong
+
+
+def _is_number_of(name: str, value: float) -> bool:
+    return name in _NUMBERS and 0 <= value <= _NUMBERS[name] and value == int(value)
+
+
+def _wrong_fields(wrong: Fields) -> DeliveryError:
+    return DeliveryError("; ".join(f"{name}: {' '.join(said)}" for name, said in wrong.items()), fields=wrong)
