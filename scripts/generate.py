@@ -41,6 +41,8 @@ MODEL_OPTIONS = [
     f'--type-overrides={{"{TIME}": "{PACKAGE}._base.Timestamp"}}',
     "--type-mappings=uri=string",
     "--formatters=builtin",
+    "--additional-imports=typing.TYPE_CHECKING,typing.Any",
+    f"--custom-template-dir={TEMPLATES / 'models'}",
 ]
 
 

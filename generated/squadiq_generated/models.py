@@ -4,7 +4,7 @@ Written by `make generate` from openapi/squadiq.yaml. Not to be edited."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -34,11 +34,8 @@ class Lead(Model):
             pattern="^[ (]*((\\+|00)?91|0)?[ ().-]*[1-9]([ ().-]*[0-9]){9} *$",
         ),
     ]
-    """
-    A valid Indian phone number: ten digits, with or without the prefixes +91, 0091, 91 or 0,
-    and with blanks, dots, hyphens and brackets as people write them.
-
-    """
+    """A valid Indian phone number: ten digits, with or without the prefixes +91, 0091, 91 or 0,
+    and with blanks, dots, hyphens and brackets as people write them."""
     contact_name: Annotated[
         str,
         Field(
@@ -48,6 +45,17 @@ class Lead(Model):
         ),
     ]
     """Name of the lead being contacted, with at least one visible character and no control characters."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lead_id: str,
+            phone_number: str,
+            contact_name: str,
+            **further_fields: Any,
+        ) -> None: ...
 
 
 class LeadReference(Model):
@@ -65,6 +73,15 @@ class LeadReference(Model):
         ),
     ]
     """Unique identifier of a lead in its campaign."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lead_id: str,
+            **further_fields: Any,
+        ) -> None: ...
 
 
 class LeadUpdate(Model):
@@ -90,11 +107,8 @@ class LeadUpdate(Model):
             pattern="^[ (]*((\\+|00)?91|0)?[ ().-]*[1-9]([ ().-]*[0-9]){9} *$",
         ),
     ] = None
-    """
-    A valid Indian phone number: ten digits, with or without the prefixes +91, 0091, 91 or 0,
-    and with blanks, dots, hyphens and brackets as people write them.
-
-    """
+    """A valid Indian phone number: ten digits, with or without the prefixes +91, 0091, 91 or 0,
+    and with blanks, dots, hyphens and brackets as people write them."""
     contact_name: Annotated[
         str | None,
         Field(
@@ -104,6 +118,17 @@ class LeadUpdate(Model):
         ),
     ] = None
     """Name of the lead being contacted, with at least one visible character and no control characters."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lead_id: str,
+            phone_number: str | None = None,
+            contact_name: str | None = None,
+            **further_fields: Any,
+        ) -> None: ...
 
 
 class LeadConversion(Model):
@@ -123,6 +148,16 @@ class LeadConversion(Model):
     """Unique identifier of a lead in its campaign."""
     detail: Annotated[str, Field(max_length=32, min_length=1, pattern="^[^\\x00-\\x1f\\x7f]+$")]
     """Code that says why the conversion happened. Its length counts characters, not bytes."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lead_id: str,
+            detail: str,
+            **further_fields: Any,
+        ) -> None: ...
 
 
 class ProcessedLead(Model):
@@ -166,6 +201,24 @@ class ProcessedLead(Model):
     lead_responses: dict[str, Any]
     """What the lead answered, as key-value pairs."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lead_id: str,
+            phone_number: str,
+            contact_name: str,
+            created_at: Timestamp,
+            campaign_id: str,
+            latest_recording_url: str | None,
+            latest_called_at: Timestamp | None,
+            lead_outcome: str,
+            processed_at: Timestamp,
+            lead_responses: dict[str, Any],
+            **further_fields: Any,
+        ) -> None: ...
+
 
 class LeadsPage(Model):
     """A page of processed leads."""
@@ -182,6 +235,18 @@ class LeadsPage(Model):
     results: Annotated[list[ProcessedLead], Field(max_length=1000)]
     """Processed leads of one page."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            count: int,
+            next: str | None,
+            previous: str | None,
+            results: list[ProcessedLead],
+            **further_fields: Any,
+        ) -> None: ...
+
 
 class ErrorDetail(Model):
     """An error that concerns the whole request."""
@@ -191,3 +256,12 @@ class ErrorDetail(Model):
     )
     detail: Annotated[str, Field(min_length=1)]
     """What is wrong, in the words of the server."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            detail: str,
+            **further_fields: Any,
+        ) -> None: ...
