@@ -51,7 +51,7 @@ class Body:
         if self.whole.accept(value):
             return {}
         if isinstance(value, list) and self.listed and self.item:
-            items: list[Any] = value
+            items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
             by_item = [self.item.errors(item) for item in items]
             return by_item if any(by_item) else self.listed.errors(value)
         return (self.alone or self.listed or self.whole).errors(value)

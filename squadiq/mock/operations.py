@@ -17,11 +17,10 @@ from squadiq.mock.store import Campaign, RepeatedLeadError, Store, StoredLead
 with needs_extra("mock"):
     import orjson
 
-_FIXED_FIELDS = frozenset({"lead_id", "phone_number", "contact_name"})
+_FIXED_FIELDS = ("lead_id", "phone_number", "contact_name")
 _TAKEN = "A lead with this lead_id exists in the campaign already."
 _TWICE = "This lead_id stands in the batch more than once."
 _NOT_FOUND = "Not found."
-_NO_DIGITS = {ord(character): None for character in " ().-+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +63,25 @@ def create_leads(call: Call) -> Answer:
     if not replacing and len(set(lead_ids)) < len(lead_ids):
         first = {lead_id: place for place, lead_id in reversed(list(enumerate(lead_ids)))}
         raise _refused_by_item(call, 400, [first[lead_id] < place for place, lead_id in enumerate(lead_ids)], _TWICE)
-    key = life.campaign_key(call.settings.seed, call.campaign_id)
-    after, now = call.settings.process_after_seconds, call.now
-    due = [now + life.delay_seconds(key, lead_id, after) for lead_id in lead_ids]
-    custom = [custom_fields(fields) for fields in batch]
-    campaign = call.store.open_campaign(call.campaign_id, call.business)
-    try:
-        call.store.create(
-            campaign,
-            [
-                (
-                    campaign.key,
-                    lead_id,
-                    normalised(fields["phone_number"]),
-                    fields["contact_name"],
-                    own,
-                    now,
-                    life.first_call(now, due_at),
-                    due_at,
-                )
-                for lead_id, fields, own, due_at in zip(lead_ids, batch, custom, due, strict=True)
-            ],
-            replace=replacing,
+    campaign = call.store.campaign(call.campaign_id) or call.store.new_campaign(call.campaign_id, call.business)
+    life_key, process_after = (
+        life.campaign_key(call.settings.seed, call.campaign_id),
+        call.settings.process_after_seconds,
+    )
+    leads = [
+        (
+            campaign.key,
+            lead_id,
+            normalised(fields["phone_number"]),
+            fields["contact_name"],
+            custom_fields(fields),
+            call.now,
+            call.now + life.delay_seconds(life_key, lead_id, process_after),
         )
+        for lead_id, fields in zip(lead_ids, call.batch, strict=True)
+    ]
+    try:
+        call.store.create(campaign, leads, replace=replacing)
     except RepeatedLeadError:
         taken = call.store.existing(campaign, lead_ids)
         raise _refused_by_item(call, 400, [lead_id in taken for lead_id in lead_ids], _TAKEN) from None
@@ -184,7 +179,7 @@ def canonical(lead_id: str | float) -> str:
 
 def normalised(phone_number: str) -> str:
     """Return `+91` and the last ten digits of a phone number that the document allows."""
-    return "+91" + phone_number.translate(_NO_DIGITS)[-10:]
+    return "+91" + phone_number.encode().translate(None, b" ().-+")[-10:].decode()
 
 
 def custom_fields(fields: dict[str, Any]) -> bytes | None:
@@ -193,11 +188,11 @@ def custom_fields(fields: dict[str, Any]) -> bytes | None:
     Raises:
         RefusedError: they are nested deeper than can be written as JSON again.
     """
-    custom = {name: value for name, value in fields.items() if name not in _FIXED_FIELDS}
-    if not custom:
-        return None
+    custom = fields.copy()
+    for name in _FIXED_FIELDS:
+        custom.pop(name, None)
     try:
-        return orjson.dumps(custom)
+        return orjson.dumps(custom) if custom else None
     except orjson.JSONEncodeError:
         raise refused(400, "A custom field is nested too deeply.") from None
 

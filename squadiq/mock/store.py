@@ -6,9 +6,12 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from squadiq._extras import needs_extra
+from squadiq.mock.life import first_call
 from squadiq.mock.settings import SettingError
 
 with needs_extra("mock"):
@@ -29,7 +32,6 @@ CREATE TABLE lead (
     contact_name TEXT NOT NULL,
     custom_fields BLOB,
     created_at INTEGER NOT NULL,
-    called_at INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     processed_at INTEGER,
     disabled_at INTEGER,
@@ -42,13 +44,14 @@ CREATE TABLE clock (reading REAL NOT NULL);
 INSERT INTO clock VALUES (0);
 """
 _INSERT = """
-INSERT INTO lead (campaign, lead_id, phone_number, contact_name, custom_fields,
-                  created_at, called_at, due_at, processed_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+INSERT INTO lead (campaign, lead_id, phone_number, contact_name, custom_fields, created_at, due_at, processed_at)
+SELECT *, column7 FROM (VALUES {rows})
 """
+_ROWS_AT_ONCE = 100
+"""Rows of one statement: 100 at once take two thirds of the time of 100 statements."""
 
-NewLead = tuple[int, str, str, str, bytes | None, int, int, int]
-"""Key of the campaign, lead_id, phone_number, contact_name, custom fields as JSON, created_at, called_at, due_at."""
+NewLead = tuple[int, str, str, str, bytes | None, int, int]
+"""Key of the campaign, lead_id, phone_number, contact_name, custom fields as JSON, created_at, due_at."""
 
 
 @dataclass(slots=True)
@@ -66,8 +69,8 @@ class Campaign:
 class StoredLead:
     """Hold a lead as it is stored, with the columns in their order; times in seconds since the epoch.
 
-    `called_at` is the first call and `due_at` the processing as planned; `processed_at` is the
-    same, or None for a lead that was disabled before.
+    `due_at` is the processing as planned; `processed_at` is the same, or None for a lead that was
+    disabled before.
     """
 
     sequence: int
@@ -77,7 +80,6 @@ class StoredLead:
     contact_name: str
     custom_fields: bytes | None
     created_at: int
-    called_at: int
     due_at: int
     processed_at: int | None
     disabled_at: int | None
@@ -87,6 +89,11 @@ class StoredLead:
 
 class RepeatedLeadError(Exception):
     """A lead_id exists in the campaign already, or stands twice in a batch."""
+
+
+@cache
+def _insert(rows: int) -> str:
+    return _INSERT.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * rows))
 
 
 class Store:
@@ -103,9 +110,12 @@ class Store:
             if self._in_file:
                 # Names and phone numbers are in it: nobody but who starts the mock may read it.
                 Path(db).touch(mode=0o600)
-            self._connection = sqlite3.connect(db, isolation_level=None, check_same_thread=False, timeout=0.2)
+            self._connection = sqlite3.connect(
+                db, isolation_level=None, check_same_thread=False, timeout=0.2, cached_statements=256
+            )
         except (OSError, sqlite3.Error) as error:
             raise SettingError(f"db: {db} cannot be opened ({error}). Give another file.") from None
+        self._connection.create_function("first_call", 2, first_call, deterministic=True)
         self._execute = self._connection.execute
         try:
             self._prepare()
@@ -161,16 +171,9 @@ class Store:
         """Return a campaign that a lead was created in."""
         return self._campaigns.get(campaign_id)
 
-    def open_campaign(self, campaign_id: str, owner: str) -> Campaign:
-        """Return a campaign; one that is new belongs to the given owner from now on."""
-        campaign = self._campaigns.get(campaign_id)
-        if campaign is None:
-            key = self._execute(
-                "INSERT INTO campaign (campaign_id, owner) VALUES (?, ?)", (campaign_id, owner)
-            ).lastrowid
-            assert key is not None
-            campaign = self._campaigns[campaign_id] = Campaign(key, campaign_id, owner)
-        return campaign
+    def new_campaign(self, campaign_id: str, owner: str) -> Campaign:
+        """Return a campaign that exists as soon as a lead is created in it, and belongs to its owner then."""
+        return Campaign(len(self._campaigns) + 1, campaign_id, owner)
 
     def create(self, campaign: Campaign, leads: Sequence[NewLead], *, replace: bool) -> None:
         """Store all of the leads, or none of them.
@@ -178,19 +181,22 @@ class Store:
         Raises:
             RepeatedLeadError: a lead_id is taken, and is not to be replaced.
         """
-        if replace:
-            leads = list({lead[1]: lead for lead in leads}.values())
         try:
-            if len(leads) == 1 and not replace:
-                self._execute(_INSERT, leads[0])
-            else:
-                with self._transaction():
-                    if replace:
-                        self._remove(campaign, [lead[1] for lead in leads])
-                    self._connection.executemany(_INSERT, leads)
+            with self._transaction():
+                if campaign.campaign_id not in self._campaigns:
+                    self._execute(
+                        "INSERT INTO campaign VALUES (?, ?, ?)", (campaign.key, campaign.campaign_id, campaign.owner)
+                    )
+                if replace:
+                    leads = list({lead[1]: lead for lead in leads}.values())
+                    self._remove(campaign, [lead[1] for lead in leads])
+                for start in range(0, len(leads), _ROWS_AT_ONCE):
+                    rows = leads[start : start + _ROWS_AT_ONCE]
+                    self._execute(_insert(len(rows)), [*chain.from_iterable(rows)])
         except sqlite3.IntegrityError:
             raise RepeatedLeadError from None
-        campaign.processed += sum(lead[7] <= campaign.settled_at for lead in leads)
+        self._campaigns[campaign.campaign_id] = campaign
+        campaign.processed += sum(lead[6] <= campaign.settled_at for lead in leads)
 
     def existing(self, campaign: Campaign, lead_ids: Iterable[str]) -> set[str]:
         """Return those of the lead_ids that the campaign has."""
@@ -293,7 +299,7 @@ class Store:
         """Count the leads of a campaign by what has happened to them."""
         row = self._execute(
             "SELECT count(*),"
-            " count(*) FILTER (WHERE called_at <= ?1 AND (disabled_at IS NULL OR called_at <= disabled_at)),"
+            " count(*) FILTER (WHERE first_call(created_at, due_at) <= min(?1, coalesce(disabled_at, ?1))),"
             " count(*) FILTER (WHERE processed_at <= ?1), count(disabled_at), count(converted_at)"
             " FROM lead WHERE campaign = ?2",
             (now, campaign.key),
