@@ -247,7 +247,8 @@ class Checks:
 
 
 def mock_counts(mock: httpx.Client) -> dict[str, int]:
-    return mock.get(f"campaigns/{CAMPAIGN_ID}").raise_for_status().json()
+    counts: dict[str, int] = mock.get(f"campaigns/{CAMPAIGN_ID}").raise_for_status().json()
+    return counts
 
 
 def show_refused(refused: Sequence[Refused]) -> None:
@@ -287,13 +288,13 @@ def show_outcomes(processed: Sequence[ProcessedLead]) -> None:
 
 
 def show_hits(hits: Hits) -> None:
-    table = Table(title="Hits of the quota (100 a minute)", title_justify="left")
+    table = Table(title="Hits of the quota", title_justify="left")
     table.add_column("operation")
     table.add_column("hits", justify="right")
     for operation, count in hits.by_operation.items():
         table.add_row(operation, str(count))
     table.add_section()
-    table.add_row("in all", str(hits.by_operation.total()))
+    table.add_row("in all, of 100 a minute", str(hits.by_operation.total()))
     console.print(table)
 
 

@@ -14,6 +14,7 @@ from random import Random
 
 TARGET = Path(__file__).resolve().parent.parent / "examples" / "leads.csv"
 ROWS = 1_000
+SEED = 4
 HEADER = ["lead_id", "phone_number", "contact_name", "product_plan", "loan_amount", "is_squadlead", "city"]
 PLANS = ["Lite", "Pro", "Pro+", "Enterprise"]
 
@@ -108,7 +109,7 @@ LANDLINE_FORMS: list[Callable[[str, str], str]] = [
 
 
 def main() -> None:
-    TARGET.write_bytes(leads_csv(Random(4)))
+    TARGET.write_bytes(leads_csv(Random(SEED)))
     print(f"make_leads: wrote {TARGET.name}")
 
 

@@ -1,0 +1,75 @@
+"""The demonstration, run as a user runs it, and the spreadsheet that it reads."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "examples" / "demo.py"
+
+
+def module(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+make_leads = module(ROOT / "scripts" / "make_leads.py")
+demo = module(DEMO)
+
+
+def test_the_demo_adds_up_and_names_every_broken_row_with_its_reason() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SQUADIQ_")}
+    done = subprocess.run(
+        [sys.executable, str(DEMO)],
+        env={**environment, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "Everything adds up." in done.stdout
+    refused = done.stdout.partition("Rows that are no leads")[2].partition("Outcomes")[0]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in refused.splitlines() if line.startswith("│")]
+    assert [int(row[0]) for row in rows] == sorted(index + 2 for index in make_leads.BROKEN)
+    assert all(reason for _, _, reason, _ in rows)
+    assert {said_by for *_, said_by in rows} == {"the spreadsheet", "the client", "SquadIQ"}
+    assert re.search(r"\d{6}", refused) is None, "a phone number is shown"
+
+
+def test_the_demo_fails_when_a_count_does_not_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = demo.Checks(httpx.Client())
+    checks.equal("leads created", 987, 987)
+    assert checks.show() == 0
+    checks.equal("leads deleted", 5, 4)
+    assert checks.show() == 1
+    assert "It does not add up: leads deleted" in capsys.readouterr().out
+
+
+def test_the_spreadsheet_is_what_its_script_writes_and_has_what_spreadsheets_have() -> None:
+    content = (ROOT / "examples" / "leads.csv").read_bytes()
+    assert content == make_leads.leads_csv(Random(make_leads.SEED))
+    assert content.startswith(b"\xef\xbb\xbflead_id,")
+    assert content.count(b"\r\n") == 1 + make_leads.ROWS == 1_001
+    text = content.decode("utf-8-sig")
+    for form in ("\u00a0", "\u2011", "'9", "+91-", "0091", "(0", ".0,", "9.87654E+09"):
+        assert form in text, form
+    scripts = {unicodedata.name(character).partition(" ")[0] for character in text if character.isalpha()}
+    assert {"LATIN", "DEVANAGARI", "TAMIL", "BENGALI", "TELUGU", "GUJARATI"} <= scripts

@@ -1,0 +1,85 @@
+"""What the pages say is so: their code runs, their links lead somewhere, their commands exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from squadiq.mock.server import running_mock
+
+ROOT = Path(__file__).resolve().parents[2]
+DECISIONS = ROOT / "docs" / "decisions"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+README = (ROOT / "README.md").read_text("utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+
+def python_blocks(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def targets() -> list[str]:
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    return str(phony).split()
+
+
+def test_the_python_of_the_readme_runs_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with running_mock(process_after_seconds=0) as mock:
+        monkeypatch.setenv("SQUADIQ_BASE_URL", mock.url)
+        monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", mock.token)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        first, *others = python_blocks(README)
+        exec(compile(first, "README.md", "exec"), {})
+        assert capsys.readouterr().out.startswith("u1 ")
+        assert mock.lead("campaign-1", "u1") is None
+        for block in others:
+            exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+        created = mock.lead("campaign-2", "u2")
+        assert created is not None
+        assert created["custom_fields"]["product_plan"] == "Lite"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_relative_link_of_a_page_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    lost = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_make_command_that_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text("utf-8")))
+    assert named <= set(targets())
+
+
+def test_every_decision_stands_in_the_index_with_its_title_and_has_every_part() -> None:
+    index = (DECISIONS / "README.md").read_text("utf-8")
+    pages = sorted(DECISIONS.glob("0*.md"))
+    assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        text = page.read_text("utf-8")
+        number, title = text.partition("\n")[0].removeprefix("# ").split(": ", 1)
+        assert f"- [{number}]({page.name}) {title}\n" in index
+        for part in ("**Passages.**", "**Decision.**", "**Every reading works.**", "**Consequences.**"):
+            assert part in text, f"{page.name} has no {part}"
+
+
+def test_make_alone_lists_every_target_with_a_line_and_every_target_is_phony() -> None:
+    shown = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    listed = {line.split()[1]: line.split()[2:] for line in shown.splitlines()}
+    assert set(listed) == set(targets())
+    assert all(listed.values())
+    defined = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert defined == set(targets())
+
+
+def test_no_recipe_is_longer_than_three_lines() -> None:
+    for recipe in re.findall(r"^[^\t\n#.][^\n]*:[^\n]*\n((?:\t[^\n]*\n)+)", MAKEFILE, re.MULTILINE):
+        assert recipe.count("\n") <= 3, recipe
