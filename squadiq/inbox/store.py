@@ -37,6 +37,9 @@ State = Literal["waiting", "handled", "set_aside"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
+_FIRST_SECOND = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _ONE_SECOND
+_LAST_SECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _ONE_SECOND
+"""An offset can carry a time of the year 1 or 9999 to where UTC has no year for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +299,7 @@ def second_of(moment: datetime) -> int:
     The API documentation gives times in whole seconds, so two forms of one result can differ in
     what is written beyond them, but two results of one lead cannot lie within one.
     """
-    return (moment - EPOCH) // _ONE_SECOND
+    return max(_FIRST_SECOND, min((moment - EPOCH) // _ONE_SECOND, _LAST_SECOND))
 
 
 def _insert_unless_known(on_postgresql: bool) -> Any:
