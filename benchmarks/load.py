@@ -26,22 +26,34 @@ def request(url: str, path: str, method: str = "GET", body: bytes = b"") -> byte
 
 
 def requests_per_second(
-    url: str, status: int, next_request: Callable[[], bytes], connections: int, seconds: float
+    url: str,
+    status: int,
+    next_request: Callable[[], bytes],
+    connections: int,
+    seconds: float,
+    took: list[float] | None = None,
 ) -> float:
-    """Send for some seconds and count the answers.
+    """Send for some seconds and count the answers; the seconds that each took are added to `took`.
 
     Raises:
         RuntimeError: an answer has another status.
     """
-    return uvloop.run(_load(url, str(status).encode(), next_request, connections, seconds))
+    return uvloop.run(_load(url, str(status).encode(), next_request, connections, seconds, took))
 
 
-async def _load(url: str, status: bytes, next_request: Callable[[], bytes], connections: int, seconds: float) -> float:
+async def _load(
+    url: str,
+    status: bytes,
+    next_request: Callable[[], bytes],
+    connections: int,
+    seconds: float,
+    took: list[float] | None,
+) -> float:
     loop = asyncio.get_running_loop()
     host, _, port = urlsplit(url).netloc.partition(":")
     failed: asyncio.Future[None] = loop.create_future()
     opened = [
-        await loop.create_connection(lambda: _Connection(status, next_request, failed), host, int(port))
+        await loop.create_connection(lambda: _Connection(status, next_request, failed, took), host, int(port))
         for _ in range(connections)
     ]
     began = time.perf_counter()
@@ -49,17 +61,25 @@ async def _load(url: str, status: bytes, next_request: Callable[[], bytes], conn
         connection.send()
     done, _ = await asyncio.wait([failed], timeout=seconds)
     answers = sum(connection.answers for _, connection in opened)
-    took = time.perf_counter() - began
+    lasted = time.perf_counter() - began
     for transport, _ in opened:
         transport.abort()
     if done:
         failed.result()
-    return answers / took
+    return answers / lasted
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, status: bytes, next_request: Callable[[], bytes], failed: asyncio.Future[None]) -> None:
+    def __init__(
+        self,
+        status: bytes,
+        next_request: Callable[[], bytes],
+        failed: asyncio.Future[None],
+        took: list[float] | None,
+    ) -> None:
         self.answers = 0
+        self._took = took
+        self._sent = 0.0
         self._status = status
         self._next_request = next_request
         self._failed = failed
@@ -70,6 +90,7 @@ class _Connection(asyncio.Protocol):
         self._transport: Any = transport
 
     def send(self) -> None:
+        self._sent = time.perf_counter()
         self._transport.write(self._next_request())
 
     def data_received(self, data: bytes) -> None:
@@ -89,4 +110,6 @@ class _Connection(asyncio.Protocol):
         if self._missing <= 0:
             self._missing = -1
             self.answers += 1
+            if self._took is not None:
+                self._took.append(time.perf_counter() - self._sent)
             self.send()
