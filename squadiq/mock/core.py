@@ -28,6 +28,9 @@ from squadiq.mock.throttle import Throttle
 with needs_extra("mock"):
     import orjson
 
+NESTED_AT_MOST = 254
+"""Lists and objects within each other: what orjson writes; it reads deeper ones, on which validation would fail."""
+
 logger = logging.getLogger("squadiq.mock")
 
 
@@ -175,8 +178,12 @@ def _body(rules: Body, request: Request) -> Any:
         raise refused(400, f"The body is larger than {BODY_LIMIT} bytes.")
     try:
         body = orjson.loads(request.body)
+        if request.body.count(b"[") + request.body.count(b"{") > NESTED_AT_MOST:
+            orjson.dumps(body)
     except orjson.JSONDecodeError as error:
         raise refused(400, f"JSON parse error at character {error.pos}.") from None
+    except orjson.JSONEncodeError:
+        raise refused(400, f"The body is nested deeper than {NESTED_AT_MOST} levels.") from None
     if errors := rules.errors(body):
         raise refused_for(400, errors)
     return body
