@@ -1,0 +1,90 @@
+"""What must never be, as ARCHITECTURE.md says: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SQUADIQ = ROOT / "squadiq"
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SQUADIQ.rglob("*.py"))
+}
+FACADE = {
+    "squadiq.answers",
+    "squadiq.auth",
+    "squadiq.campaign",
+    "squadiq.client",
+    "squadiq.config",
+    "squadiq.exchange",
+    "squadiq.leads",
+    "squadiq.operations",
+    "squadiq.pages",
+    "squadiq.phone",
+    "squadiq.retry",
+    "squadiq.transport",
+}
+WITHOUT_IO = ["squadiq.errors", "squadiq.leads", "squadiq.operations", "squadiq.quota.slots", "squadiq.retry"]
+HTTP_LIBRARIES = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
+MAY_SPEAK_HTTP = {"squadiq.auth", "squadiq.client", "squadiq.config", "squadiq.transport", "squadiq._deadline"}
+DOES_IO = {"asyncio", "anyio", "http", "os", "random", "socket", "sqlite3", "subprocess", "threading", "time"}
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module that a module imports, anywhere in it but for the type checkers."""
+    for node in ast.walk(_without_type_checking(ast.parse(MODULES[module].read_text("utf-8")))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module or ""
+
+
+def _without_type_checking(tree: ast.Module) -> ast.Module:
+    class Remover(ast.NodeTransformer):
+        def visit_If(self, node: ast.If) -> ast.AST | None:
+            is_typing = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+            return None if is_typing else self.generic_visit(node)
+
+    Remover().visit(tree)
+    return tree
+
+
+def package_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("module", sorted(FACADE))
+def test_the_facade_speaks_http_in_few_places(module: str) -> None:
+    libraries = {package_of(name) for name in imports(module)} & HTTP_LIBRARIES
+    assert not libraries or module in MAY_SPEAK_HTTP
+
+
+@pytest.mark.parametrize("module", WITHOUT_IO)
+def test_decisions_do_no_io_and_read_no_clock(module: str) -> None:
+    assert {package_of(name) for name in imports(module)} & (DOES_IO | HTTP_LIBRARIES) == set()
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("squadiq.mock")))
+def test_the_mock_knows_nothing_of_the_facade(module: str) -> None:
+    ours = {name for name in imports(module) if package_of(name) == "squadiq" and not name.startswith("squadiq.mock")}
+    assert ours <= {"squadiq._extras"}
+
+
+@pytest.mark.parametrize("module", sorted(FACADE | {"squadiq"}))
+def test_the_facade_knows_nothing_of_the_mock_or_of_commands(module: str) -> None:
+    assert not [name for name in imports(module) if name.startswith(("squadiq.mock", "squadiq.cli"))]
+
+
+def test_every_module_says_its_purpose_in_one_line_and_stays_small() -> None:
+    for name, path in MODULES.items():
+        text = path.read_text("utf-8")
+        said = ast.get_docstring(ast.parse(text)) or ""
+        assert said.partition("\n")[0].endswith((".", ":")), f"{name} does not say its purpose in its first line"
+        assert text.count("\n") <= 450, f"{name} has grown too long: split it"
