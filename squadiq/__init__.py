@@ -1,1 +1,141 @@
-"""Push leads to SquadIQ and take their outcomes back."""
+"""Push leads to SquadIQ and take their outcomes back.
+
+>>> from squadiq import Lead, SquadIQ
+>>> with SquadIQ() as client:                      # SQUADIQ_ACCESS_TOKEN  # doctest: +SKIP
+...     campaign = client.campaign("campaign-1")
+...     campaign.create_leads([Lead(lead_id="u1", phone_number="98765 43210", contact_name="Asha")])
+...     outcomes = {lead.lead_id: lead.lead_outcome for lead in campaign.get_leads()}
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate, ProcessedLead
+
+    from squadiq._extras import MissingExtraError
+    from squadiq.campaign import AsyncCampaign, Campaign
+    from squadiq.client import AsyncSquadIQ, RawResponse, SquadIQ
+    from squadiq.errors import (
+        AccessDeniedError,
+        Attempt,
+        BadRequestError,
+        ConfigurationError,
+        ConnectionFailedError,
+        DeadlineExceededError,
+        ForbiddenError,
+        InternalServerError,
+        InvalidInputError,
+        LeadError,
+        MethodNotAllowedError,
+        NoAnswerError,
+        NotFoundError,
+        OutcomeUnknownError,
+        Problem,
+        QuotaError,
+        QuotaStoreError,
+        QuotaWaitError,
+        ServiceUnavailableError,
+        SquadIQError,
+        StatusError,
+        TooManyRequestsError,
+        UnauthorizedError,
+        UnexpectedAnswerError,
+        UnexpectedStatusError,
+    )
+    from squadiq.pages import AsyncLeads, Leads
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessDeniedError",
+    "AsyncCampaign",
+    "AsyncLeads",
+    "AsyncSquadIQ",
+    "Attempt",
+    "BadRequestError",
+    "Campaign",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "DeadlineExceededError",
+    "ForbiddenError",
+    "InternalServerError",
+    "InvalidInputError",
+    "Lead",
+    "LeadConversion",
+    "LeadError",
+    "LeadReference",
+    "LeadUpdate",
+    "Leads",
+    "LeadsPage",
+    "MethodNotAllowedError",
+    "MissingExtraError",
+    "NoAnswerError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "Problem",
+    "ProcessedLead",
+    "QuotaError",
+    "QuotaStoreError",
+    "QuotaWaitError",
+    "RawResponse",
+    "ServiceUnavailableError",
+    "SquadIQ",
+    "SquadIQError",
+    "StatusError",
+    "TooManyRequestsError",
+    "UnauthorizedError",
+    "UnexpectedAnswerError",
+    "UnexpectedStatusError",
+]
+
+_HOMES = {
+    "squadiq._extras": ("MissingExtraError",),
+    "squadiq.campaign": ("AsyncCampaign", "Campaign"),
+    "squadiq.client": ("AsyncSquadIQ", "RawResponse", "SquadIQ"),
+    "squadiq.errors": (
+        "AccessDeniedError",
+        "Attempt",
+        "BadRequestError",
+        "ConfigurationError",
+        "ConnectionFailedError",
+        "DeadlineExceededError",
+        "ForbiddenError",
+        "InternalServerError",
+        "InvalidInputError",
+        "LeadError",
+        "MethodNotAllowedError",
+        "NoAnswerError",
+        "NotFoundError",
+        "OutcomeUnknownError",
+        "Problem",
+        "QuotaError",
+        "QuotaStoreError",
+        "QuotaWaitError",
+        "ServiceUnavailableError",
+        "SquadIQError",
+        "StatusError",
+        "TooManyRequestsError",
+        "UnauthorizedError",
+        "UnexpectedAnswerError",
+        "UnexpectedStatusError",
+    ),
+    "squadiq.pages": ("AsyncLeads", "Leads"),
+    "squadiq_generated.models": ("Lead", "LeadConversion", "LeadReference", "LeadUpdate", "LeadsPage", "ProcessedLead"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: the command line and the mock need few of them."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'squadiq' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,23 +19,16 @@ _thread = threading.local()
 
 
 @contextmanager
-def deadline(within_seconds: float) -> Iterator[None]:
+def deadline(within_seconds: float) -> Generator[None]:
     """Let every read and write of this thread, within the block, end in time."""
     _thread.ends = time.monotonic() + within_seconds
-    try:
-        yield
-    finally:
-        _thread.ends = None
+    yield
 
 
-def _left(timeout: float | None, expired: Callable[[], Exception]) -> float | None:
-    ends: float | None = getattr(_thread, "ends", None)
-    if ends is None:
-        return timeout
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise expired()
-    return left if timeout is None else min(timeout, left)
+def _left() -> float:
+    """Seconds until the deadline of this thread; never so few that a socket would not block at all."""
+    ends: float = _thread.ends
+    return max(0.0001, ends - time.monotonic())
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
@@ -53,22 +46,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect within what is left."""
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
-
-    def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect within what is left."""
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._backend.connect_unix_socket(path, timeout, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep as the backend does."""
-        self._backend.sleep(seconds)
+        return _Stream(self._backend.connect_tcp(host, port, _left(), local_address, socket_options))
 
 
 class _Stream(httpcore.NetworkStream):
@@ -76,10 +54,10 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        return self._stream.read(max_bytes, _left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+        self._stream.write(buffer, _left())
 
     def close(self) -> None:
         self._stream.close()
@@ -87,8 +65,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left()))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -58,17 +58,17 @@ def without_personal_data(text: str, personal: set[str] | frozenset[str] = froze
 
 def _sent_leads(sent: bytes) -> list[dict[str, Any]]:
     try:
-        leads = json.loads(sent) if sent else []
+        leads: Any = json.loads(sent) if sent else []
     except ValueError:
         return []
-    leads = leads if isinstance(leads, list) else [leads]
-    return [cast(dict[str, Any], lead) for lead in cast(list[Any], leads) if isinstance(lead, dict)]
+    together = _items(leads) if isinstance(leads, list) else [leads]
+    return [cast(dict[str, Any], lead) for lead in together if isinstance(lead, dict)]
 
 
 def _sorted_out(said: Any, leads: int, personal: set[str]) -> tuple[str, Errors, dict[int, Errors]]:
-    if isinstance(said, list) and any(isinstance(item, dict) for item in cast(list[Any], said)):
-        by_lead = {index: _by_field(item, personal) for index, item in enumerate(cast(list[Any], said))}
-        return "", {}, by_lead
+    items = _items(said)
+    if any(isinstance(item, dict) for item in items):
+        return "", {}, {index: _by_field(item, personal) for index, item in enumerate(items)}
     if isinstance(said, dict):
         said = cast(dict[str, Any], said)
         indexes = [key for key in said if key.isdecimal() and int(key) < leads]
@@ -94,11 +94,16 @@ def _messages(said: Any, personal: set[str]) -> tuple[str, ...]:
     if isinstance(said, Mapping):
         inner = [(_key(key), value) for key, value in cast(Mapping[str, Any], said).items()]
         return tuple(f"{key}{word}" for key, value in inner for word in _messages(value, personal))
-    if isinstance(said, Sequence) and not isinstance(said, str):
-        return tuple(word for item in cast(Sequence[Any], said) for word in _messages(item, personal))
-    if said is None or said == "":
+    items = _items(said)
+    if items:
+        return tuple(word for item in items for word in _messages(item, personal))
+    if said is None or said == "" or isinstance(said, list):
         return ()
     return (without_personal_data(str(said), personal)[:_LONGEST],)
+
+
+def _items(said: Any) -> list[Any]:
+    return said if isinstance(said, list) else []  # pyright: ignore[reportUnknownVariableType]
 
 
 def _key(key: str) -> str:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import cache
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json
-
-from squadiq._words import without_personal_data
-from squadiq.errors import UnexpectedAnswerError
 from squadiq_generated._base import Model
 from squadiq_generated.models import LeadsPage, ProcessedLead
+
+from squadiq._fields import field_type
+from squadiq._words import without_personal_data
+from squadiq.errors import UnexpectedAnswerError
 
 log = logging.getLogger("squadiq")
 
@@ -98,18 +98,13 @@ def _read_odd(
             missing[name] = None
             continue
         try:
-            values[name] = _field_type(model, name).validate_python(came[name])
+            values[name] = field_type(model, name).validate_python(came[name])
         except ValidationError as invalid:
             said = invalid.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
             differences.tell(operation, where + name, f"is {_kind(came[name])}: {said}")
             values[name] = came[name]
-    return model.model_construct(_fields_set=set(values), **values, **missing)
-
-
-@cache
-def _field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
-    field = model.model_fields[name]
-    return TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
+    made: ModelT = model.model_construct(_fields_set=set(values), **values, **missing)  # type: ignore[assignment]
+    return made
 
 
 def _tell_unknown_fields(model: Model, where: str, operation: str, differences: Differences) -> None:
@@ -125,5 +120,12 @@ def _not_a_page(operation: str, what: str) -> UnexpectedAnswerError:
 
 def _kind(value: object) -> str:
     """What JSON calls the type of a value."""
-    names = {str: "a text", bool: "a boolean", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    names: dict[type, str] = {
+        str: "a text",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+    }
     return names.get(type(value), "null")

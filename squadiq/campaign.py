@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
+
 from squadiq import operations
 from squadiq.operations import LeadT, Operation, Scope
 from squadiq.pages import AsyncLeads, Leads
-from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 ResultT = TypeVar("ResultT")
 ClassT = TypeVar("ClassT")
@@ -105,9 +106,7 @@ class Campaign(Generic[LeadT]):
         )
         return Leads(lambda number: self._send(page(number)))
 
-    def update_lead(
-        self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any
-    ) -> LeadUpdate:
+    def update_lead(self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> LeadUpdate:
         """Change fields of a lead and leave the others as they are.
 
         Args:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
+from squadiq_generated.models import Lead
 
 from squadiq._logs import hide_phone_numbers
 from squadiq.answers import Differences
@@ -30,7 +31,6 @@ from squadiq.exchange import Call
 from squadiq.operations import LeadT, Operation, Scope
 from squadiq.quota import Store
 from squadiq.transport import AsyncTransport, Transport, open_async_transport, open_transport
-from squadiq_generated.models import Lead
 
 ResultT = TypeVar("ResultT")
 
@@ -76,7 +76,7 @@ class _Client:
         return self._store
 
     @contextmanager
-    def record_responses(self) -> Iterator[list[RawResponse]]:
+    def record_responses(self) -> Generator[list[RawResponse]]:
         """Collect the answers, with status and headers, of the calls made within the block."""
         answers: list[RawResponse] = []
         before = _recorded.set(answers)

@@ -14,7 +14,7 @@ import httpx
 
 from squadiq.auth import AccessToken
 from squadiq.errors import Attempt, ConfigurationError
-from squadiq.quota import Store
+from squadiq.quota import Store, open_store, quota_name
 from squadiq.retry import RetryPolicy, RetryRules
 
 BASE_URL = "https://api.squadiq.in"
@@ -120,7 +120,7 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
     """
     unknown = set(options) - ClientOptions.__annotations__.keys() - CallOptions.__annotations__.keys()
     if unknown:
-        raise ConfigurationError(f"There is no setting {sorted(unknown)[0]!r}.")
+        raise ConfigurationError(f"There is no setting {min(unknown)!r}.")
     given_id = options.get("campaign_id")
     settings = Settings(
         access_token=access_token_from(access_token),
@@ -139,29 +139,28 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
     return with_call_options(settings, options)
 
 
-def with_call_options(settings: Settings, options: CallOptions | ClientOptions) -> Settings:
+def with_call_options(settings: Settings, options: CallOptions) -> Settings:
     """Return the settings with some of them changed; headers are added to those there are.
 
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    get = options.get
     retries = replace(
         settings.retries,
-        max_attempts=get("max_attempts", settings.retries.max_attempts),
-        repeat_creates=get("repeat_creates", settings.retries.repeat_creates),
+        max_attempts=options.get("max_attempts", settings.retries.max_attempts),
+        repeat_creates=options.get("repeat_creates", settings.retries.repeat_creates),
     )
-    longest = get("max_wait_seconds", settings.max_wait_seconds)
+    longest = options.get("max_wait_seconds", settings.max_wait_seconds)
     if longest is not None and not longest >= 0:
         raise ConfigurationError("max_wait_seconds must not be below zero.")
     return replace(
         settings,
-        timeout_seconds=_positive("timeout_seconds", get("timeout_seconds", settings.timeout_seconds)),
-        deadline_seconds=_positive("deadline_seconds", get("deadline_seconds", settings.deadline_seconds)),
+        timeout_seconds=_positive("timeout_seconds", options.get("timeout_seconds", settings.timeout_seconds)),
+        deadline_seconds=_positive("deadline_seconds", options.get("deadline_seconds", settings.deadline_seconds)),
         retries=replace(retries, max_attempts=int(_positive("max_attempts", retries.max_attempts))),
-        retry_policy=get("retry_policy", settings.retry_policy),
+        retry_policy=options.get("retry_policy", settings.retry_policy),
         max_wait_seconds=longest,
-        headers={**settings.headers, **_without_authorization(get("headers", {}))},
+        headers={**settings.headers, **_without_authorization(options.get("headers", {}))},
     )
 
 
@@ -250,3 +249,18 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def quota_from(settings: Settings, options: ClientOptions) -> Store:
+    """Return the store of the quota that this client spends.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    return open_store(
+        options.get("quota"),
+        name=quota_name(str(settings.base_url), settings.access_token.reveal()),
+        limit=options.get("quota_hits", QUOTA_HITS),
+        window_seconds=options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS),
+        fallback=options.get("quota_fallback"),
+    )

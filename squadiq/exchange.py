@@ -53,7 +53,7 @@ class Call:
     operation: str
     timeout_seconds: float
     deadline_seconds: float
-    retries: RetryRules = RetryRules()
+    retries: RetryRules = field(default_factory=RetryRules)
     retry_policy: RetryPolicy | None = None
     before_attempt: Callable[[str, int], None] | None = None
     after_attempt: Callable[[str, int, Attempt], None] | None = None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
-
-from squadiq import phone
-from squadiq._words import without_personal_data
-from squadiq.errors import InvalidInputError, Problem
 from squadiq_generated._base import Model, masked
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
+
+from squadiq import phone
+from squadiq._fields import field_type
+from squadiq._words import without_personal_data
+from squadiq.errors import InvalidInputError, Problem
 
 LeadT = TypeVar("LeadT", bound=Lead)
 ModelT = TypeVar("ModelT", bound=Model)
@@ -31,7 +33,7 @@ _PATTERN_REASONS = {
 
 
 def prepare_leads(
-    leads: Iterable[LeadT | Mapping[str, Any]], lead_type: type[LeadT], *, normalise_phone_numbers: bool
+    leads: Iterable[Lead | Mapping[str, Any]], lead_type: type[LeadT], *, normalise_phone_numbers: bool
 ) -> list[LeadT]:
     """Return the leads as they are sent: checked, and with phone numbers in E.164 form.
 
@@ -69,15 +71,13 @@ def prepare_update(
         raise InvalidInputError([Problem(None, _shown(lead_id), "lead_id", "cannot be changed")])
     if not fields:
         raise InvalidInputError([Problem(None, _shown(lead_id), "fields", "are missing: there is nothing to change")])
-    values, problems = _values_of(
-        {"lead_id": lead_id, **fields}, None, normalise_phone_numbers=normalise_phone_numbers
-    )
+    values, problems = _values_of({"lead_id": lead_id, **fields}, None, normalise_phone_numbers=normalise_phone_numbers)
     for name in ("phone_number", "contact_name"):
         if name in values and values[name] is None:
             problems.append(Problem(None, _shown(lead_id), name, "is null"))
     if not problems:
         _validated(lead_type, values, None, problems, partial=True)
-    update = None if problems else _validated(LeadUpdate, values, None, problems)
+    update = None if problems else _validated(LeadUpdate, _converted(lead_type, values), None, problems)
     if update is None:
         raise InvalidInputError(problems)
     return update
@@ -89,11 +89,13 @@ def prepare_references(lead_ids: Iterable[str | int]) -> list[LeadReference]:
     Raises:
         InvalidInputError: with every problem.
     """
-    return list({
-        reference.lead_id: reference
-        for index, lead_id in enumerate(_each(lead_ids, "lead_ids"))
-        for reference in [_prepared(LeadReference, {"lead_id": lead_id}, index)]
-    }.values())
+    return list(
+        {
+            reference.lead_id: reference
+            for index, lead_id in enumerate(_each(lead_ids, "lead_ids"))
+            for reference in [_prepared(LeadReference, {"lead_id": lead_id}, index)]
+        }.values()
+    )
 
 
 def prepare_reference(lead_id: str | int) -> LeadReference:
@@ -197,6 +199,16 @@ def _validated(
     wrong = [Problem(index, lead_id, field, reason) for field, reason in _unsendable(made)]
     problems += wrong
     return None if wrong else made
+
+
+def _converted(lead_type: type[Lead], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a checked update as a lead of this type would hold and send them."""
+    names = {field.alias or name: name for name, field in lead_type.model_fields.items()}
+    converted = dict(values)
+    for key in converted.keys() & names.keys():
+        with suppress(ValidationError):  # an own validator let it pass: it is sent as it is
+            converted[key] = field_type(lead_type, names[key]).validate_python(values[key])
+    return converted
 
 
 def _reason(field: str, kind: str, message: str) -> str:

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from squadiq_generated.client import convert_lead as convert
+from squadiq_generated.client import create_leads as create
+from squadiq_generated.client import delete_lead as delete
+from squadiq_generated.client import disable_leads as disable
+from squadiq_generated.client import get_leads as get
+from squadiq_generated.client import update_lead as update
+from squadiq_generated.client.types import UNSET
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate
+
 from squadiq.answers import Differences, read_page
 from squadiq.errors import InvalidInputError, Problem
 from squadiq.leads import (
@@ -17,14 +26,6 @@ from squadiq.leads import (
     prepare_references,
     prepare_update,
 )
-from squadiq_generated.client import convert_lead as convert
-from squadiq_generated.client import create_leads as create
-from squadiq_generated.client import delete_lead as delete
-from squadiq_generated.client import disable_leads as disable
-from squadiq_generated.client import get_leads as get
-from squadiq_generated.client import update_lead as update
-from squadiq_generated.client.types import UNSET
-from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate
 
 LeadT = TypeVar("LeadT", bound=Lead)
 ResultT = TypeVar("ResultT")
@@ -52,7 +53,7 @@ class Operation(Generic[ResultT]):
 
 def create_leads(scope: Scope[LeadT], leads: Iterable[Lead | Mapping[str, Any]]) -> Operation[list[LeadT]]:
     """Create leads; what is returned are the leads as they were sent."""
-    prepared = prepare_leads(leads, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers)
+    prepared: list[LeadT] = prepare_leads(leads, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers)
     request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
     return Operation(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
 
@@ -68,7 +69,7 @@ def get_leads(
     """Return a function that makes the operation for a page number."""
     if page_size is not None and not 1 <= page_size <= 1000:
         raise InvalidInputError([Problem(None, None, "page_size", "is not between 1 and 1000")])
-    query = {
+    query: dict[str, Any] = {
         "lead_id": prepare_reference(lead_id).lead_id if lead_id is not None else UNSET,
         "processed_after": _or_unset(epoch_seconds(processed_after, "processed_after")),
         "processed_before": _or_unset(epoch_seconds(processed_before, "processed_before", round_up=True)),
@@ -86,9 +87,7 @@ def get_leads(
 
 def update_lead(scope: Scope[Any], lead_id: str | int, fields: Mapping[str, Any]) -> Operation[LeadUpdate]:
     """Update a lead; what is returned is the update as it was sent."""
-    prepared = prepare_update(
-        lead_id, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
-    )
+    prepared = prepare_update(lead_id, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers)
     request = update.get_kwargs(scope.campaign_id, body=prepared)
     return Operation(update.OPERATION, request, update.SUCCESS, lambda _: prepared)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from squadiq.errors import NotFoundError, UnexpectedAnswerError
 from squadiq_generated.models import LeadsPage, ProcessedLead
+
+from squadiq.errors import NotFoundError, UnexpectedAnswerError
 
 
 class Leads:

@@ -58,7 +58,7 @@ def _plain(character: str) -> str:
         return "-"
     if category == "Zs" or character == "\t":
         return " "
-    if character in "\N{FULLWIDTH PLUS SIGN}":
+    if character == "\N{FULLWIDTH PLUS SIGN}":
         return "+"
     return "" if category == "Cf" else character
 

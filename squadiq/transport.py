@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,10 +99,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
     async def _do(self, step: Ask | Wait | Send, request: httpx.Request) -> Any:
         if isinstance(step, Ask):
-            if not self._store.does_io:
-                return step.call()
-            with anyio.CancelScope(shield=True):
-                return await anyio.to_thread.run_sync(step.call)
+            return await self._ask(step)
         if isinstance(step, Wait):
             return await anyio.sleep(step.seconds)
         _limit(request, step.within_seconds)
@@ -116,6 +113,12 @@ class AsyncTransport(httpx.AsyncBaseTransport):
                         await response.aclose()
                 return response
             raise httpx.ReadTimeout("the deadline has passed", request=request)
+
+    async def _ask(self, step: Ask) -> Any:
+        if not self._store.does_io:
+            return step.call()
+        with anyio.CancelScope(shield=True):
+            return await anyio.to_thread.run_sync(step.call)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -131,8 +134,8 @@ def open_transport(network: Network) -> httpx.BaseTransport:
     if network.transport is None:
         stock = httpx.HTTPTransport(**_options(network))
         # httpx has no argument for this; httpcore, below it, has (`network_backend`).
-        pool: Any = stock._pool  # noqa: SLF001
-        pool._network_backend = DeadlineBackend(pool._network_backend)  # noqa: SLF001
+        pool: Any = stock._pool  # pyright: ignore[reportPrivateUsage]
+        pool._network_backend = DeadlineBackend(pool._network_backend)
         return stock
     if not isinstance(network.transport, httpx.BaseTransport):
         raise ConfigurationError("transport= must be an httpx.BaseTransport for SquadIQ.")
@@ -157,7 +160,6 @@ def _options(network: Network) -> dict[str, Any]:
         "verify": network.verify,
         "cert": network.cert,
         "proxy": network.proxy,
-        "trust_env": network.trust_env,
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=20),
     }
 
@@ -173,7 +175,7 @@ def _limit(request: httpx.Request, within_seconds: float) -> None:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures() -> Generator[None]:
     """Say of an exception of the HTTP library what is known of the request."""
     try:
         yield

@@ -22,7 +22,11 @@ LEADS = [
 
 
 def error(
-    body: Any, status: int = 400, content_type: str = "application/json", sent: Any = LEADS, operation: str = "createLeads"
+    body: Any,
+    status: int = 400,
+    content_type: str = "application/json",
+    sent: Any = LEADS,
+    operation: str = "createLeads",
 ) -> StatusError:
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     return error_of(operation, status, read_words(raw, content_type, json.dumps(sent).encode()))
@@ -135,7 +139,9 @@ def test_only_the_first_leads_stand_in_the_message() -> None:
 
 
 def test_nothing_about_a_person_is_repeated() -> None:
-    raised = error([{"contact_name": ["Asha Rao?"], "phone_number": ["+91 98765-43210 is taken, so is 9876543219"]}, {}])
+    raised = error(
+        [{"contact_name": ["Asha Rao?"], "phone_number": ["+91 98765-43210 is taken, so is 9876543219"]}, {}]
+    )
     assert "Asha" not in str(raised)
     assert not re.search(r"\d{4}", str(raised).replace("400", ""))
 
@@ -145,7 +151,12 @@ def test_words_are_read_whatever_was_sent(sent: bytes) -> None:
     assert read_words(b'{"detail": "No."}', "application/json", sent).detail == "No."
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_any_body_becomes_an_error(body: Any) -> None:
     assert str(error(body))
 

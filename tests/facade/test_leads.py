@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
+from squadiq_generated._base import Model, to_json
+from squadiq_generated.models import Lead
 
 from squadiq.errors import InvalidInputError
 from squadiq.leads import (
@@ -21,8 +23,6 @@ from squadiq.leads import (
     prepare_references,
     prepare_update,
 )
-from squadiq_generated._base import to_json
-from squadiq_generated.models import Lead
 
 GOOD = {"lead_id": "u1", "phone_number": "98765 43210", "contact_name": "Asha"}
 
@@ -39,6 +39,20 @@ class MyLead(Lead):
         if plan not in ("Lite", "Pro"):
             raise ValueError(f"is unknown, was it 98765 43210? {len(plan)} characters")
         return plan
+
+
+class Address(Model):
+    pin: str
+
+
+class AddressedLead(MyLead):
+    work: Address = Address(pin="1")
+    note: list[int] | None = None
+
+    @field_validator("note", mode="before")
+    @classmethod
+    def listed(cls, note: object) -> object:
+        return [note] if isinstance(note, int) else note
 
 
 def prepared(*leads: Any, lead_type: type[Lead] = Lead, normalise: bool = True) -> list[Lead]:
@@ -107,7 +121,9 @@ def test_only_the_first_problems_stand_in_the_message() -> None:
 
 
 def test_a_lead_id_that_stands_twice_in_one_call_is_refused() -> None:
-    assert problems_of(GOOD, {**GOOD, "lead_id": "u2"}, GOOD) == ["lead 'u1': lead_id is the same as that of lead number 1"]
+    assert problems_of(GOOD, {**GOOD, "lead_id": "u2"}, GOOD) == [
+        "lead 'u1': lead_id is the same as that of lead number 1"
+    ]
 
 
 def test_a_number_and_its_digits_are_the_same_lead_id() -> None:
@@ -147,7 +163,7 @@ def test_defaults_of_the_campaigns_own_fields_are_sent() -> None:
 
 
 def test_a_field_of_the_campaigns_own_type_is_written_as_json() -> None:
-    [lead] = prepared(MyLead(**GOOD, since=date(2026, 1, 2)), lead_type=MyLead)
+    [lead] = prepared(MyLead.model_validate({**GOOD, "since": date(2026, 1, 2)}), lead_type=MyLead)
     assert b'"since":"2026-01-02"' in to_json(lead)
 
 
@@ -202,6 +218,14 @@ def test_an_update_holds_only_what_was_given() -> None:
     assert to_json(update) == b'{"lead_id":"u1","product_plan":"Pro","gone":null}'
 
 
+def test_an_update_sends_what_a_lead_of_the_campaigns_own_type_would() -> None:
+    fields = {"visits": "7", "loan amount": "2.5", "since": "2026-01-02", "work": {"pin": 400001}, "note": 7}
+    update = prepare_update("u1", fields, AddressedLead, normalise_phone_numbers=True)
+    assert to_json(update) == (
+        b'{"lead_id":"u1","visits":7,"loan amount":2.5,"since":"2026-01-02","work":{"pin":"400001"},"note":7}'
+    )
+
+
 def test_an_update_normalises_the_phone_number() -> None:
     update = prepare_update(1, {"phone_number": "098765 43210"}, Lead, normalise_phone_numbers=True)
     assert to_json(update) == b'{"lead_id":"1","phone_number":"+919876543210"}'
@@ -245,7 +269,7 @@ def test_references_name_each_lead_once() -> None:
         prepare_reference(" ")
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(9998, 1, 1)), st.integers(-14, 14))  # noqa: DTZ001
+@given(st.datetimes(datetime(1971, 1, 1), datetime(9998, 1, 1)), st.integers(-14, 14))
 def test_a_time_is_sent_in_whole_seconds_so_that_no_lead_is_left_out(moment: datetime, offset: int) -> None:
     aware = moment.replace(tzinfo=timezone(timedelta(hours=offset)))
     after, before = epoch_seconds(aware, "a"), epoch_seconds(aware, "b", round_up=True)
@@ -265,7 +289,7 @@ def test_epoch_numbers_are_taken_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("moment", "reason"),
     [
-        (datetime(2018, 12, 3), "has no time zone"),  # noqa: DTZ001
+        (datetime(2018, 12, 3), "has no time zone"),
         (True, "is neither a datetime nor an epoch number"),
         ("yesterday", "is neither"),
         (math.nan, "is neither"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from squadiq.errors import NotFoundError, UnexpectedAnswerError, error_of
-from squadiq._words import ServerWords
-from squadiq.pages import AsyncLeads, Leads, next_page
 from squadiq_generated.models import LeadsPage
+
+from squadiq._words import ServerWords
+from squadiq.errors import NotFoundError, UnexpectedAnswerError, error_of
+from squadiq.pages import AsyncLeads, Leads, next_page
 
 
 def page(following: Any = None) -> LeadsPage:
@@ -24,7 +24,12 @@ def missing(number: int) -> NotFoundError:
 
 @pytest.mark.parametrize(
     "address",
-    ["https://api.squadiq.in/x/?page=3&page_size=1", "http://elsewhere:8000/?page_size=1&page=3", "/x/?page=3", "?page=3"],
+    [
+        "https://api.squadiq.in/x/?page=3&page_size=1",
+        "http://elsewhere:8000/?page_size=1&page=3",
+        "/x/?page=3",
+        "?page=3",
+    ],
 )
 def test_the_next_page_is_the_one_that_next_names_whatever_its_host(address: str) -> None:
     assert next_page(page(address), 2) == 3
@@ -47,8 +52,9 @@ def test_a_next_that_names_no_page_is_an_error_not_the_end(address: Any) -> None
 
 
 def test_a_missing_next_is_an_error_not_the_end() -> None:
+    without = LeadsPage.model_construct(_fields_set={"results"}, count=0, next=None, previous=None, results=[])
     with pytest.raises(UnexpectedAnswerError, match="is missing; there may be more leads"):
-        next_page(LeadsPage.model_construct(_fields_set={"results"}, next=None, results=[]), 1)
+        next_page(without, 1)
 
 
 def test_a_page_that_is_gone_meanwhile_ends_the_walk() -> None:

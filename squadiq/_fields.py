@@ -1,0 +1,20 @@
+"""Reading the value of one field of a model by itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from squadiq_generated._base import Model
+
+
+@cache
+def field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
+    """Return what checks and converts a field of a model, numbers given as text fields included."""
+    field = model.model_fields[name]
+    annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    try:
+        return TypeAdapter[Any](annotated, config=ConfigDict(coerce_numbers_to_str=True))
+    except PydanticUserError:  # the field is a model itself, and has a configuration of its own
+        return TypeAdapter[Any](annotated)
