@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,11 +45,10 @@ class Both:
         campaign = (client or self.client).campaign(campaign_id)
 
         async def finish() -> Any:
-            came = getattr(campaign, name)(*arguments, **fields)
-            if isinstance(came, Awaitable):
+            came: Any = getattr(campaign, name)(*arguments, **fields)
+            if name != "get_leads":
                 return await came
-            items: Any = [item async for item in came]
-            return items
+            return [item async for item in came]
 
         if isinstance(self.client, SquadIQ):
             came = getattr(campaign, name)(*arguments, **fields)
@@ -287,7 +286,8 @@ def test_nothing_secret_or_personal_is_logged_or_shown(kind: str, caplog: pytest
     said = [{"phone_number": ["+919876543210 of Asha Rao is taken"]}]
     replies = scripted(Reply(400, said), Reply(200, page), Reply(404, {"detail": "No 9876543210"}))
     with acting_server(replies) as server, open_both(kind, server.url) as both:
-        shown = repr(both.client) + repr(both.client.campaign("c")) + repr(vars(both.client)["_settings"])
+        settings: Any = vars(both.client)["_settings"]
+        shown = f"{both.client!r} {both.client.campaign('c')!r} {settings!r}"
         error = failing(both, "create_leads", [person])
         leads: list[Any] = both.call("get_leads", lead_id="9876543210")
         other = failing(both, "delete_lead", "9876543210")

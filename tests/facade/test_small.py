@@ -11,9 +11,9 @@ from squadiq._logs import hide_phone_numbers
 
 
 def test_a_missing_package_is_told_with_the_command_that_installs_it() -> None:
-    with pytest.raises(MissingExtraError, match=r"nowhere is not installed.*pip install 'squadiq\[redis\]'"):
-        with needs_extra("redis"):
-            import nowhere  # type: ignore[import-not-found]  # pyright: ignore  # noqa: F401
+    told = r"nowhere is not installed.*pip install 'squadiq\[redis\]'"
+    with pytest.raises(MissingExtraError, match=told), needs_extra("redis"):
+        import nowhere  # type: ignore[import-not-found]  # pyright: ignore  # noqa: F401
 
 
 def test_a_mistake_of_our_own_is_not_taken_for_a_missing_package() -> None:
