@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
+from squadiq_generated.models import ProcessedLead
+
 from squadiq.errors import SquadIQError
 from squadiq.inbox.payloads import payload_of
 from squadiq.inbox.store import Arrival, Store
-from squadiq_generated.models import ProcessedLead
 
 log = logging.getLogger("squadiq.inbox")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pydantic_core import PydanticSerializationError
+from squadiq_generated.models import ProcessedLead
 
 from squadiq.answers import Differences, read_page
 from squadiq.webhooks.parsing import DeliveredLead, DeliveryError, parse
-from squadiq_generated.models import ProcessedLead
 
 _PAGE = b'{"count":1,"next":null,"previous":null,"results":[%b]}'
 _DIFFERENCES = Differences()

@@ -27,11 +27,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from squadiq_generated._base import masked
 
 from squadiq.inbox.database import InboxError, backfills, database_errors, forgotten, reading, results
 from squadiq.inbox.payloads import lead_of
 from squadiq.webhooks.parsing import DeliveredLead
-from squadiq_generated._base import masked
 
 State = Literal["waiting", "handled", "set_aside"]
 

@@ -11,9 +11,9 @@ from typing import Any, Self, cast
 
 from pydantic import PrivateAttr, ValidationError
 from pydantic_core import from_json
+from squadiq_generated.models import ProcessedLead
 
 from squadiq.errors import SquadIQError
-from squadiq_generated.models import ProcessedLead
 
 MAX_BODY_BYTES = 1024 * 1024
 """The largest delivery that is taken unless told otherwise; a processed lead has about 600 bytes."""
@@ -131,7 +131,7 @@ def _odd_fields(payload: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     for name in ProcessedLead.model_fields:
         value = payload.get(name)
         if isinstance(value, bool) or (isinstance(value, int | float) and not _is_number_of(name, value)):
-            wrong[name] = ("This is not what the field may hold.",)
+            wrong[name] = ("Such a number or boolean is not allowed here.",)
         elif isinstance(value, int | float) and name == "lead_id":
             payload[name] = str(int(value))
         elif name in _TIMES and isinstance(value, str) and not _DATE_AND_TIME.match(value):
