@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks import Row
 
-MODULES = ("facade", "mock")
+MODULES = ("facade", "mock", "webhooks")
 RESULTS = Path(__file__).parent / "results"
 NAMED = ("httpx", "pydantic", "requests", "fastapi", "starlette", "uvicorn", "orjson", "jsonschema-rs")
 
