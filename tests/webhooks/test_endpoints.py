@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from squadiq.webhooks import AsgiWebhook, Callers, DeliveredLead, HeaderSecret, UrlSecret, WsgiWebhook
+from squadiq.webhooks import MAX_BODY_BYTES, AsgiWebhook, Callers, DeliveredLead, HeaderSecret, UrlSecret, WsgiWebhook
 from tests.webhooks.payloads import DOCUMENT, PERSONAL, PHONE_NUMBER, delivery
 from tests.webhooks.serving import KINDS, send, send_raw, serving
 
@@ -52,9 +52,9 @@ def serve(request: pytest.FixtureRequest, memory: Memory) -> Serve:
     """Serve the webhook with settings, as either kind of application; gives its port."""
 
     @contextmanager
-    def _serve(**settings: Any) -> Generator[int]:
+    def _serve(callers: Callers | None = CALLERS, max_body_bytes: int = MAX_BODY_BYTES) -> Generator[int]:
         kind = AsgiWebhook if request.param == "asgi" else WsgiWebhook
-        with serving(request.param, kind(memory, **{"callers": CALLERS, **settings})) as port:
+        with serving(request.param, kind(memory, callers, max_body_bytes=max_body_bytes)) as port:
             yield port
 
     return _serve
