@@ -14,7 +14,8 @@ def main() -> None:
 
         run()
     except MissingExtraError as missing:
-        sys.exit(f"squadiq: {missing}")
+        print(f"squadiq: {missing}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
