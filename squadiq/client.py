@@ -107,12 +107,13 @@ class _Client:
             raise ConfigurationError("The campaign_id is blank or cannot stand in an address.")
         return Scope(campaign_id, lead_type, self._settings.normalise_phone_numbers, self._differences)
 
-    def _call(self, operation: str) -> Call:
+    def _call(self, operation: str, success: int) -> Call:
         settings = self._settings
         return Call(
             operation,
             settings.timeout_seconds,
             settings.deadline_seconds,
+            success,
             settings.retries,
             settings.retry_policy,
             settings.before_attempt,
@@ -121,7 +122,7 @@ class _Client:
         )
 
     def _request(self, operation: Operation[Any], request: dict[str, Any]) -> dict[str, Any]:
-        extensions = {**request["extensions"], "squadiq.call": self._call(operation.name)}
+        extensions = {**request["extensions"], "squadiq.call": self._call(operation.name, operation.success)}
         headers = {**request.get("headers", {}), **self._settings.headers}
         return {**request, "headers": headers, "extensions": extensions}
 
@@ -157,7 +158,7 @@ class SquadIQ(_Client):
         self._http = httpx.Client(
             base_url=settings.base_url,
             auth=BearerAuth(settings.access_token, settings.base_url),
-            transport=Transport(inner, self._store, self._call("")),
+            transport=Transport(inner, self._store, self._call("", 200)),
         )
 
     @overload
@@ -216,7 +217,7 @@ class AsyncSquadIQ(_Client):
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
             auth=BearerAuth(settings.access_token, settings.base_url),
-            transport=AsyncTransport(inner, self._store, self._call("")),
+            transport=AsyncTransport(inner, self._store, self._call("", 200)),
         )
 
     @overload

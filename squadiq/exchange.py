@@ -24,6 +24,7 @@ from squadiq.errors import (
     QuotaWaitError,
     SquadIQError,
     StatusError,
+    UnexpectedAnswerError,
     error_of,
 )
 from squadiq.quota import Reservation, Store
@@ -42,6 +43,8 @@ from squadiq.retry import (
 
 log = logging.getLogger("squadiq")
 
+_JSON_BEGINS_WITH = tuple(bytes([byte]) for byte in b'{["-0123456789tfn')
+
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
 
@@ -53,6 +56,7 @@ class Call:
     operation: str
     timeout_seconds: float
     deadline_seconds: float
+    success: int = 200
     retries: RetryRules = field(default_factory=RetryRules)
     retry_policy: RetryPolicy | None = None
     before_attempt: Callable[[str, int], None] | None = None
@@ -173,7 +177,7 @@ class Exchange:
             result = yield Send(max(0.0, min(self.call.timeout_seconds, self.deadline - began)))
         except Failure as failure:
             result = failure
-        attempt = _as_attempt(result, began - self.started, self.now() - began)
+        attempt = self._as_attempt(result, began - self.started, self.now() - began)
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
         if not isinstance(result, Failure):
@@ -195,17 +199,33 @@ class Exchange:
             error: SquadIQError = self._no_answer(result)
         else:
             status = result.status_code
-            if status < 300 or self._deleted_before(status):
+            if self._is_success(result) or self._deleted_before(status):
                 result.extensions["squadiq.attempts"] = tuple(self.attempts)
                 return result, None, None
-            outcome, retry_after = outcome_of_status(status), self._retry_after(result)
-            error = self._status_error(result, retry_after)
+            if status < 300:
+                outcome, error = Outcome.UNKNOWN, self._not_from_squadiq(result)
+            else:
+                outcome, retry_after = outcome_of_status(status), self._retry_after(result)
+                error = self._status_error(result, retry_after)
         situation = Situation(
             self.call.operation, len(self.attempts), outcome, status, retry_after, self.now(), self.deadline
         )
         if self.call.retry_policy is not None:
             return None, error, self.call.retry_policy(situation)
         return None, error, decide(situation, self.call.retries, self.chance())
+
+    def _is_success(self, answer: Answer) -> bool:
+        """The documented code, or another success that is not the page of some proxy in between."""
+        if answer.status_code == self.call.success:
+            return True
+        body = answer.content.lstrip()
+        return answer.status_code < 300 and (not body or body[:1] in _JSON_BEGINS_WITH)
+
+    def _not_from_squadiq(self, answer: Answer) -> UnexpectedAnswerError:
+        return UnexpectedAnswerError(
+            f"{self.call.operation} was answered with {answer.status_code} and something that is not JSON: "
+            f"it may not come from SquadIQ. Check the network and the base URL ({self.host})"
+        )
 
     def _deleted_before(self, status: int) -> bool:
         """A repeated delete that finds no lead was carried out by an earlier attempt."""
@@ -246,9 +266,9 @@ class Exchange:
             error.add_note(f"{len(attempts)} attempts: " + "; ".join(str(attempt) for attempt in attempts))
         raise error
 
-
-def _as_attempt(result: Answer | Failure, started_after: float, took: float) -> Attempt:
-    if isinstance(result, Failure):
-        return Attempt(started_after, took, None, result.kind, result.outcome is Outcome.UNKNOWN)
-    unknown = result.status_code >= 400 and outcome_of_status(result.status_code) is Outcome.UNKNOWN
-    return Attempt(started_after, took, result.status_code, None, unknown)
+    def _as_attempt(self, result: Answer | Failure, started_after: float, took: float) -> Attempt:
+        if isinstance(result, Failure):
+            return Attempt(started_after, took, None, result.kind, result.outcome is Outcome.UNKNOWN)
+        status = result.status_code
+        unknown = not self._is_success(result) if status < 300 else outcome_of_status(status) is Outcome.UNKNOWN
+        return Attempt(started_after, took, status, None, unknown)

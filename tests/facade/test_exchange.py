@@ -167,6 +167,20 @@ def test_an_attempt_gets_no_more_time_than_the_deadline_leaves() -> None:
     assert world.time == pytest.approx(1003.0)
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b" [1]", b'"ok"', b"null", b"7"])
+def test_another_success_than_the_documented_one_is_a_success_if_it_speaks_json(body: bytes) -> None:
+    assert World([Answer(200, content=body)]).run(call("createLeads", success=201)).status_code == 200
+
+
+def test_the_page_of_a_proxy_is_no_success() -> None:
+    page = Answer(200, content=b"<html>Please log in to the Wi-Fi</html>")
+    error = failing(World([page] * 4), call("createLeads", success=201))
+    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert error.outcome_unknown
+    assert len(error.attempts) == 4
+    assert World([page, Answer(201)]).run(call("createLeads", success=201)).status_code == 201
+
+
 def test_a_delete_that_was_carried_out_by_the_attempt_before_is_done() -> None:
     assert World([lost(), Answer(404)]).run(call("deleteLead")).status_code == 404
 
