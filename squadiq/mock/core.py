@@ -62,6 +62,7 @@ class Mock:
         rate = self.document.hits if self.settings.rate is None else self.settings.rate
         self._throttle = Throttle(rate, self.document.window_seconds)
         self._lock = threading.Lock()
+        self._closed = False
         # Not the token itself is kept with a campaign: the file may be looked at or passed on.
         self._businesses = {token: hashlib.sha256(token.encode()).hexdigest() for token in self.settings.tokens}
 
@@ -95,10 +96,12 @@ class Mock:
             return known(self.store, self.settings.seed, campaign_id, lead_id, int(self.clock.now()))
 
     def close(self) -> None:
-        """Keep the time for the next start and close the file."""
+        """Keep the time for the next start and close the file; a second time does nothing."""
         with self._lock:
-            self.store.keep_clock_reading(self.clock.now())
-            self.store.close()
+            if not self._closed:
+                self._closed = True
+                self.store.keep_clock_reading(self.clock.now())
+                self.store.close()
 
     def _answer(self, request: Request) -> Answer:
         found = self.document.find(request.path)

@@ -234,4 +234,5 @@ def _refused_by_item(call: Call, status: int, wrong: list[bool], words: str) -> 
 
 
 def _page_url(call: Call, page: int) -> bytes:
-    return orjson.dumps(f"{call.url}?{urlencode({**call.given, 'page': page})}")
+    kept = {name: value for name, value in call.given.items() if name != "page"}
+    return orjson.dumps(f"{call.url}?{urlencode({**kept, 'page': page})}")

@@ -129,18 +129,18 @@ class Store:
 
     def _prepare(self) -> None:
         # Exclusive: the counts are kept in this process, so no other may write beside it.
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
-            self._execute(f"PRAGMA {pragma}")
+        self._execute("PRAGMA locking_mode=EXCLUSIVE")
         (version,) = self._execute("PRAGMA user_version").fetchone()
         (tables,) = self._execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == VERSION:
-            return
-        if version or tables:
-            raise sqlite3.DatabaseError("not written by this version of the mock")
-        with self._transaction():
-            for statement in _SCHEMA.split(";"):
-                self._execute(statement)
-            self._execute(f"PRAGMA user_version={VERSION}")
+        if version != VERSION and (version or tables):
+            raise sqlite3.DatabaseError("it was not written by this version of the mock")
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+            self._execute(f"PRAGMA {pragma}")
+        if version != VERSION:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._execute(statement)
+                self._execute(f"PRAGMA user_version={VERSION}")
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
