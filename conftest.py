@@ -1,4 +1,4 @@
-"""What holds for every test: in CI nothing is skipped."""
+"""What holds for every test: in CI nothing is skipped, and no property is judged by how fast a machine is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 def _not_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
