@@ -46,7 +46,7 @@ def _is_named(name: str, schema: Node) -> bool:
 
 def _written_out(node: Any, schemas: dict[str, Node]) -> Any:
     if isinstance(node, list):
-        return [_written_out(item, schemas) for item in cast(list[Any], node)]
+        return [_written_out(item, schemas) for item in node]
     if not isinstance(node, dict):
         return node
     node = cast(Node, node)
