@@ -1,0 +1,95 @@
+"""Mocks within the process as targets, whole or with a planted fault, at a time that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import httpx
+
+from squadiq.contract.examples import Example, Outcome, run_example
+from squadiq.contract.suite import SUITE
+from squadiq.contract.target import Need, Target
+from squadiq.mock.core import Mock
+from squadiq.mock.document import Document
+from squadiq.mock.messages import Answer, Request
+from squadiq.mock.settings import MockSettings
+from squadiq.mock.transport import InProcessTransport
+
+Respond = Callable[[Request], Answer]
+Plant = Callable[[Mock], Respond]
+
+DOCUMENT = Document.installed()
+START = 1_700_000_000
+PROCESS_AFTER_SECONDS = 3600.0
+SEEDED = 7
+CAMPAIGN = "campaign-1"
+OFFERS = frozenset(Need)
+
+
+class FaultyMock(Mock):
+    """A mock of which one thing is wrong: what answers in its place may ask the mock itself."""
+
+    def __init__(self, plant: Plant, settings: MockSettings) -> None:
+        super().__init__(settings, document=DOCUMENT, now=lambda: START, monotonic=lambda: 0.0)
+        self._respond = plant(self)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer as the fault does."""
+        return self._respond(request)
+
+    def sound(self, request: Request) -> Answer:
+        """Answer as the mock does."""
+        return super().answer(request)
+
+
+class _Transport(InProcessTransport):
+    """The last of several headers with one name is the one that a fault has set."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        response.headers = httpx.Headers(dict(response.headers.multi_items()))
+        return response
+
+
+def sound(mock: Mock) -> Respond:
+    """Plant nothing."""
+    return FaultyMock.sound.__get__(mock)
+
+
+@contextmanager
+def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> Generator[Target]:
+    """Make a target of a mock with some leads that are processed already."""
+    settings = MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)
+    mock = FaultyMock(plant, settings)
+    with httpx.Client(transport=_Transport(mock), base_url="http://mock.test") as http:
+        target = Target(
+            http=http,
+            token="test_token",
+            campaign_id=CAMPAIGN,
+            prefix="lead-",
+            offers=OFFERS,
+            process_after_seconds=PROCESS_AFTER_SECONDS,
+            advance=mock.advance,
+            known=mock.known,
+        )
+        if seeded:
+            for _ in range(SEEDED):
+                target.http.post(
+                    f"/api/v4/leads/create/{CAMPAIGN}/",
+                    json=target.lead(),
+                    headers={"Authorization": f"Bearer {target.token}"},
+                )
+            mock.advance(2 * PROCESS_AFTER_SECONDS)
+        yield target
+    mock.close()
+
+
+def run_suite(plant: Plant = sound) -> list[Outcome]:
+    """Run every example, each on a mock of its own."""
+    return [_run(each, plant) for each in SUITE]
+
+
+def _run(each: Example, plant: Plant) -> Outcome:
+    with mock_target(plant, rate=DOCUMENT.hits if Need.QUOTA in each.needs else 0) as target:
+        return run_example(each, target)
