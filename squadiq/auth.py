@@ -1,10 +1,6 @@
-"""The access token: sent to SquadIQ's own address only, and never shown."""
+"""The access token: never shown to anybody but the server."""
 
 from __future__ import annotations
-
-from collections.abc import Generator
-
-import httpx
 
 from squadiq.errors import ConfigurationError
 
@@ -40,25 +36,3 @@ class AccessToken:
 
     def __hash__(self) -> int:
         return hash(self._text)
-
-
-class BearerAuth(httpx.Auth):
-    """Add the access token to requests that go to the base URL's own scheme, host and port."""
-
-    def __init__(self, token: AccessToken, base_url: httpx.URL) -> None:
-        self._header = f"Bearer {token.reveal()}"
-        self._origin = _origin(base_url)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header, or none where the request goes elsewhere."""
-        if _origin(request.url) == self._origin:
-            request.headers["Authorization"] = self._header
-        yield request
-
-    def __repr__(self) -> str:
-        return "BearerAuth(…)"
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    default_ports = {"http": 80, "https": 443}
-    return url.scheme, url.host, url.port or default_ports.get(url.scheme)

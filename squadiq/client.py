@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
 from squadiq_generated.models import Lead
 
-from squadiq._logs import hide_phone_numbers
+from squadiq import __version__
 from squadiq.answers import Differences
-from squadiq.auth import BearerAuth
 from squadiq.campaign import AsyncCampaign, Campaign
 from squadiq.config import (
     CallOptions,
@@ -33,8 +32,6 @@ from squadiq.quota import Store
 from squadiq.transport import AsyncTransport, Transport, open_async_transport, open_transport
 
 ResultT = TypeVar("ResultT")
-
-log = logging.getLogger("squadiq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +54,21 @@ class RawResponse:
 _recorded: ContextVar[list[RawResponse] | None] = ContextVar("squadiq_recorded", default=None)
 
 
+@lru_cache(maxsize=1024)
+def _url(address: str) -> httpx.URL:
+    """Reading an address is a good part of what a call costs, and there are six for each campaign."""
+    return httpx.URL(address)
+
+
 class _Client:
     """What both kinds of client share: all but the sending."""
 
     def __init__(self, settings: Settings, network: Network, store: Store) -> None:
-        self._settings = settings
+        self._use(settings)
+        self._address = str(settings.base_url).rstrip("/")
         self._network = network
         self._store = store
         self._differences = Differences()
-        hide_phone_numbers(logging.getLogger("httpx"))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._settings.base_url)!r})"
@@ -96,7 +99,7 @@ class _Client:
             raise ConfigurationError(f"with_options() has no setting {min(unknown)!r}.")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other._settings = with_call_options(self._settings, options)
+        other._use(with_call_options(self._settings, options))
         return other
 
     def _scope(self, campaign_id: str | None, lead_type: type[LeadT]) -> Scope[LeadT]:
@@ -121,10 +124,31 @@ class _Client:
             settings.max_wait_seconds,
         )
 
-    def _request(self, operation: Operation[Any], request: dict[str, Any]) -> dict[str, Any]:
-        extensions = {**request["extensions"], "squadiq.call": self._call(operation.name, operation.success)}
-        headers = {**request.get("headers", {}), **self._settings.headers}
-        return {**request, "headers": headers, "extensions": extensions}
+    def _request(self, operation: Operation[Any], request: dict[str, Any]) -> httpx.Request:
+        """The request, always to the base URL, so that the access token in it goes nowhere else."""
+        url = _url(self._address + request["url"])
+        if request.get("params"):
+            url = url.copy_merge_params(request["params"])
+        return httpx.Request(
+            request["method"],
+            url,
+            headers=self._headers,
+            content=request.get("content"),
+            extensions={"squadiq.call": self._call(operation.name, operation.success)},
+        )
+
+    def _use(self, settings: Settings) -> None:
+        self._settings = settings
+        self._headers = httpx.Headers(
+            {
+                "accept": "application/json",
+                "accept-encoding": "gzip, deflate",
+                "content-type": "application/json",
+                "user-agent": f"squadiq/{__version__}",
+                **{name.lower(): value for name, value in settings.headers.items()},
+                "authorization": f"Bearer {settings.access_token.reveal()}",
+            }
+        )
 
     def _read(self, operation: Operation[ResultT], response: httpx.Response) -> ResultT:
         answers = _recorded.get()
@@ -155,11 +179,7 @@ class SquadIQ(_Client):
         network = network_from(settings.base_url, options)
         inner = open_transport(network)
         super().__init__(settings, network, quota_from(settings, options))
-        self._http = httpx.Client(
-            base_url=settings.base_url,
-            auth=BearerAuth(settings.access_token, settings.base_url),
-            transport=Transport(inner, self._store, self._call("", 200)),
-        )
+        self._transport = Transport(inner, self._store)
 
     @overload
     def campaign(self, campaign_id: str | None = None) -> Campaign[Lead]: ...
@@ -180,11 +200,12 @@ class SquadIQ(_Client):
     def _send(self, operation: Operation[ResultT], /) -> ResultT:
         if operation.request is None:
             return operation.read(b"")
-        return self._read(operation, self._http.request(**self._request(operation, operation.request)))
+        request = self._request(operation, operation.request)
+        return self._read(operation, self._transport.handle_request(request))
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._transport.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -214,11 +235,7 @@ class AsyncSquadIQ(_Client):
         network = network_from(settings.base_url, options)
         inner = open_async_transport(network)
         super().__init__(settings, network, quota_from(settings, options))
-        self._http = httpx.AsyncClient(
-            base_url=settings.base_url,
-            auth=BearerAuth(settings.access_token, settings.base_url),
-            transport=AsyncTransport(inner, self._store, self._call("", 200)),
-        )
+        self._transport = AsyncTransport(inner, self._store)
 
     @overload
     def campaign(self, campaign_id: str | None = None) -> AsyncCampaign[Lead]: ...
@@ -239,11 +256,12 @@ class AsyncSquadIQ(_Client):
     async def _send(self, operation: Operation[ResultT], /) -> ResultT:
         if operation.request is None:
             return operation.read(b"")
-        return self._read(operation, await self._http.request(**self._request(operation, operation.request)))
+        request = self._request(operation, operation.request)
+        return self._read(operation, await self._transport.handle_async_request(request))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._transport.aclose()
         self._store.close()
 
     async def __aenter__(self) -> Self:

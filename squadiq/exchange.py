@@ -21,6 +21,7 @@ from squadiq.errors import (
     DeadlineExceededError,
     NoAnswerError,
     OutcomeUnknownError,
+    QuotaError,
     QuotaWaitError,
     SquadIQError,
     StatusError,
@@ -43,7 +44,7 @@ from squadiq.retry import (
 
 log = logging.getLogger("squadiq")
 
-_JSON_BEGINS_WITH = tuple(bytes([byte]) for byte in b'{["-0123456789tfn')
+_BEGINS_JSON = (b"", *(bytes([byte]) for byte in b'{["-0123456789tfn'))
 
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
@@ -112,6 +113,10 @@ class Send:
 Steps = Generator[Ask | Wait | Send, Any, Any]
 
 
+def _today() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class Exchange:
     """One call: its request, its quota, its clock, and the attempts so far."""
@@ -121,6 +126,7 @@ class Exchange:
     sent: bytes
     store: Store
     now: Callable[[], float] = time.monotonic
+    today: Callable[[], datetime] = _today
     chance: Callable[[], float] = random
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     started: float = 0.0
@@ -153,7 +159,7 @@ class Exchange:
         lease = self.call.timeout_seconds + LEASE_MARGIN_SECONDS
         try:
             reservation: Reservation = yield Ask(lambda: self.store.reserve(lease, longest))
-        except QuotaWaitError as refused:
+        except QuotaError as refused:
             self._give_up(error if error is not None else refused)
         wait = reservation.wait_seconds
         try:
@@ -215,11 +221,13 @@ class Exchange:
         return None, error, decide(situation, self.call.retries, self.chance())
 
     def _is_success(self, answer: Answer) -> bool:
-        """The documented code, or another success that is not the page of some proxy in between."""
+        """The documented code, or another success, that is not the page of some proxy in between."""
+        if answer.status_code >= 300:
+            return False
+        first = answer.content.lstrip()[:1]
         if answer.status_code == self.call.success:
-            return True
-        body = answer.content.lstrip()
-        return answer.status_code < 300 and (not body or body[:1] in _JSON_BEGINS_WITH)
+            return first != b"<"
+        return first in _BEGINS_JSON
 
     def _not_from_squadiq(self, answer: Answer) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(
@@ -233,7 +241,7 @@ class Exchange:
         return status == 404 and self.call.operation == "deleteLead" and unknown
 
     def _retry_after(self, answer: Answer) -> float | None:
-        return retry_after_seconds(answer.headers.get("Retry-After"), answer.headers.get("Date"), datetime.now(UTC))
+        return retry_after_seconds(answer.headers.get("Retry-After"), answer.headers.get("Date"), self.today())
 
     def _status_error(self, answer: Answer, retry_after: float | None) -> StatusError:
         if answer.status_code < 400:

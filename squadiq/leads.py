@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -20,6 +21,9 @@ from squadiq.errors import InvalidInputError, Problem
 
 LeadT = TypeVar("LeadT", bound=Lead)
 ModelT = TypeVar("ModelT", bound=Model)
+
+_FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+"""The schema FieldName of the document."""
 
 LARGEST_NUMBER = 2**53 - 1
 LAST_SECOND = 253402300799
@@ -234,7 +238,7 @@ def _unsendable(model: Model) -> Iterator[tuple[str, str]]:
         reason = _why_not_json(value)
         if reason is not None:
             yield without_personal_data(name), reason
-        if not name or len(name) > 255 or any(ord(character) < 32 or ord(character) == 127 for character in name):
+        if not _FIELD_NAME.fullmatch(name):
             yield without_personal_data(name) or "a field", "has a name that is empty, too long or not plain text"
 
 

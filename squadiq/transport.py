@@ -25,10 +25,9 @@ _NEVER_WILL_BE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 class Transport(httpx.BaseTransport):
     """Send requests within the quota, again where that is safe, and raise for what is not a success."""
 
-    def __init__(self, inner: httpx.BaseTransport, store: Store, default: Call) -> None:
+    def __init__(self, inner: httpx.BaseTransport, store: Store) -> None:
         self._inner = inner
         self._store = store
-        self._default = default
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its answer, read to its end.
@@ -36,7 +35,7 @@ class Transport(httpx.BaseTransport):
         Raises:
             SquadIQError: there is no answer, or it is an error.
         """
-        steps = _exchange(request, self._store, self._default).steps()
+        steps = _exchange(request, self._store).steps()
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -72,10 +71,9 @@ class Transport(httpx.BaseTransport):
 class AsyncTransport(httpx.AsyncBaseTransport):
     """What `Transport` does, without blocking the event loop."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, store: Store, default: Call) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, store: Store) -> None:
         self._inner = inner
         self._store = store
-        self._default = default
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its answer, read to its end.
@@ -83,7 +81,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         Raises:
             SquadIQError: there is no answer, or it is an error.
         """
-        steps = _exchange(request, self._store, self._default).steps()
+        steps = _exchange(request, self._store).steps()
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -164,8 +162,11 @@ def _options(network: Network) -> dict[str, Any]:
     }
 
 
-def _exchange(request: httpx.Request, store: Store, default: Call) -> Exchange:
-    call = request.extensions.get("squadiq.call", default)
+def _exchange(request: httpx.Request, store: Store) -> Exchange:
+    """The way of a request: as its caller wants it or, from another httpx client, a careful one."""
+    call = request.extensions.get("squadiq.call")
+    if call is None:
+        call = Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
     return Exchange(call, request.url.host, request.read(), store)
 
 

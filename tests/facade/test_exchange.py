@@ -172,8 +172,9 @@ def test_another_success_than_the_documented_one_is_a_success_if_it_speaks_json(
     assert World([Answer(200, content=body)]).run(call("createLeads", success=201)).status_code == 200
 
 
-def test_the_page_of_a_proxy_is_no_success() -> None:
-    page = Answer(200, content=b"<html>Please log in to the Wi-Fi</html>")
+@pytest.mark.parametrize("status", [200, 201])
+def test_the_page_of_a_proxy_is_no_success(status: int) -> None:
+    page = Answer(status, content=b"\n<html>Please log in to the Wi-Fi</html>")
     error = failing(World([page] * 4), call("createLeads", success=201))
     assert isinstance(error, errors.UnexpectedAnswerError)
     assert error.outcome_unknown

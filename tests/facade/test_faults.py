@@ -50,7 +50,7 @@ def policy(situation: Situation) -> SendAgain | Stop:
 class Service:
     """The mock behind a network that does to each request what the script says."""
 
-    core: Mock = field(default_factory=lambda: Mock(MockSettings(tokens=(TOKEN,), rate=0)))
+    core: Mock = field(default_factory=lambda: Mock(MockSettings(tokens=(TOKEN,), rate=0, process_after_seconds=1e9)))
     script: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
 
     def __call__(self, seen: Seen) -> Action:

@@ -91,3 +91,13 @@ def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: py
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'squadiq\[phone\]'"):
         phone.normalise("9876543210")
+
+
+@given(st.from_regex(r"(\+91|91|0)?[ -]?[6-9][0-9]{4}[ -]?[0-9]{5}", fullmatch=True))
+def test_the_short_way_for_common_forms_is_that_of_the_library(written: str) -> None:
+    parsed = phonenumbers.parse(written, "IN")
+    if phonenumbers.is_valid_number_for_region(parsed, "IN"):
+        assert phone.normalise(written) == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    else:
+        with pytest.raises(ValueError, match=r"is not|digits"):
+            phone.normalise(written)
