@@ -160,7 +160,12 @@ def open_database(url: URL) -> Engine:
 
 def reading(engine: Engine) -> Engine:
     """Return the same engine for transactions that only read, and need not wait for a writer."""
-    return engine.execution_options(squadiq_reads=True)
+    return engine.execution_options(squadiq_begin="BEGIN")
+
+
+def without_transaction(engine: Engine) -> Engine:
+    """Return the same engine for statements that SQLite takes outside of transactions only."""
+    return engine.execution_options(squadiq_begin="")
 
 
 def _create_private_file(path: str) -> None:
@@ -180,8 +185,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("squadiq_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    statement = connection.get_execution_options().get("squadiq_begin", "BEGIN IMMEDIATE")
+    if statement:
+        connection.exec_driver_sql(statement)
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:

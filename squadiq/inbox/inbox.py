@@ -101,13 +101,17 @@ class Inbox:
         self.close()
 
     def close(self) -> None:
-        """Stop workers, write what has arrived, and close the database; using the inbox opens it again."""
+        """Write what has arrived, stop workers and close the database; using the inbox opens it again.
+
+        A worker that is still finishing closes the database when it is done.
+        """
         self.stop()
         with self._opening:
             opened, self._opened = self._opened, None
             if opened is not None and opened.pid == os.getpid():
                 opened.writer.close()
-                opened.store.engine.dispose()
+                if not self._workers:
+                    opened.store.engine.dispose()
 
     # Receiving
 
@@ -227,8 +231,9 @@ class Inbox:
             raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
         if concurrency < 1 or not backfill_every_seconds > 0:
             raise ConfigurationError("concurrency must be at least 1, and backfill_every_seconds above zero.")
+        opened = await asyncio.to_thread(self._open)
         worker = Worker(
-            (await asyncio.to_thread(self._open)).store,
+            opened.store,
             self._handlers,
             concurrency=concurrency,
             lease_seconds=self._lease_seconds,
@@ -241,6 +246,8 @@ class Inbox:
                 return await worker.run(once=once)
         finally:
             self._workers.discard(worker)
+            if opened is not self._opened and not self._workers:
+                opened.store.engine.dispose()
 
     def stop(self) -> None:
         """Let `run` finish what it is handling and return; may be called from any thread."""

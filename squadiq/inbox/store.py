@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from squadiq_generated._base import masked
 
-from squadiq.inbox.database import InboxError, backfills, database_errors, forgotten, reading, results
+from squadiq.inbox.database import (
+    InboxError,
+    backfills,
+    database_errors,
+    forgotten,
+    reading,
+    results,
+    without_transaction,
+)
 from squadiq.inbox.payloads import lead_of
 from squadiq.webhooks.parsing import DeliveredLead
 
@@ -136,7 +143,7 @@ class Store:
             for arrival in arrivals
         ]
         with database_errors(), self.engine.begin() as connection:
-            return connection.execute(self._insert, rows).rowcount
+            return _count(connection.execute(self._insert, rows))
 
     def claim(self, limit: int, *, lease_seconds: float, max_attempts: int) -> list[Claim]:
         """Take up to `limit` results that are due, in the order of `processed_at`, for `lease_seconds`.
@@ -179,11 +186,6 @@ class Store:
             connection.execute(
                 update(results).where(results.c.id.in_(free)).values(lease_until=self._now() + lease_seconds)
             )
-
-    def holds(self, connection: Connection, claim: Claim) -> bool:
-        """Tell whether a claim is still held, and lock its result until the transaction ends."""
-        query = select(results.c.id).where(*_held(claim)).with_for_update()
-        return connection.execute(query).first() is not None
 
     def mark(self, connection: Connection, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
         """Note which handlers have succeeded; return False if the claim is no longer held."""
@@ -277,15 +279,8 @@ class Store:
 
     def _empty_log(self) -> None:
         """Remove erased data from SQLite's write-ahead log too."""
-        with database_errors():
-            connection = self.engine.raw_connection()
-            try:
-                cursor = connection.cursor()
-                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            except sqlite3.OperationalError:
-                busy = True
-            finally:
-                connection.close()
+        with database_errors(), without_transaction(self.engine).connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
         if busy:
             raise InboxError(
                 "The lead is erased from the inbox, but another process kept its write-ahead log from being emptied. "
@@ -318,7 +313,7 @@ def _insert_unless_known(on_postgresql: bool) -> Any:
     )
     dialect = postgresql if on_postgresql else sqlite
     insert = dialect.insert(results).from_select(columns, select(*arriving).where(~erased.exists()))
-    return insert.on_conflict_do_nothing()
+    return insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def _due(now: float) -> tuple[Any, ...]:

@@ -165,10 +165,8 @@ class Worker:
 
     def _call_in_transaction(self, handler: Handler, lead: DeliveredLead, claim: Claim, note: Note) -> None:
         with self._store.engine.begin() as connection:
-            if not self._store.holds(connection, claim):
-                raise ClaimLostError
+            note(connection=connection)  # first: it fails if the claim is lost, and locks the result until the end
             handler.function(lead, connection)
-            note(connection=connection)
 
     def _note(
         self, claim: Claim, done: Collection[str], *, finished: bool, connection: Connection | None = None

@@ -8,14 +8,14 @@ from itertools import chain
 from squadiq.quota.slots import State
 
 _VERSION = 1.0
-_SINGLE = 7
+_SINGLE = 8
 _HEAD = 1 + _SINGLE + 2
 
 
 def encode(state: State) -> bytes:
     """Return a state as bytes."""
-    clock, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
-    head = (clock, monotonic, wall, paused_until, share, share_since, throttled_at)
+    clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
+    head = (clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at)
     numbers = array("d", (_VERSION, *head, len(busy), len(flying), *busy))
     numbers.extend(chain.from_iterable(flying))
     numbers.extend(chain.from_iterable(waiting))
@@ -38,13 +38,13 @@ def decode(stored: bytes) -> State:
         raise ValueError("cut short")
     flying, waiting = numbers[busy_ends:flying_ends], numbers[flying_ends:]
     return State(
-        *_seven(numbers),
+        *_single(numbers),
         tuple(numbers[_HEAD:busy_ends]),
         tuple(zip(flying[::2], map(int, flying[1::2]), strict=True)),
         tuple(zip(waiting[::3], map(int, waiting[1::3]), waiting[2::3], strict=True)),
     )
 
 
-def _seven(numbers: array[float]) -> tuple[float, float, float, float, float, float, float]:
-    _, clock, monotonic, wall, paused_until, share, share_since, throttled_at = numbers[: 1 + _SINGLE]
-    return clock, monotonic, wall, paused_until, share, share_since, throttled_at
+def _single(numbers: array[float]) -> tuple[float, float, float, float, float, float, float, float]:
+    _, clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at = numbers[: 1 + _SINGLE]
+    return clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at

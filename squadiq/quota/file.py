@@ -17,7 +17,7 @@ from squadiq.quota import slots
 from squadiq.quota.encoding import decode, encode
 from squadiq.quota.forks import ForkSafe
 from squadiq.quota.slots import State
-from squadiq.quota.store import SlotStore, log
+from squadiq.quota.store import SlotStore, log, new_holder
 
 BUSY_SECONDS = 10.0
 """How long to wait for another process that holds the file; it needs microseconds, unless it is stopped."""
@@ -48,6 +48,7 @@ class SQLiteStore(SlotStore, ForkSafe):
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        holders: Callable[[], int] = new_holder,
     ) -> None:
         """Open the file, or make it, readable by its owner only.
 
@@ -55,7 +56,7 @@ class SQLiteStore(SlotStore, ForkSafe):
             ConfigurationError: limit or window make no sense.
             QuotaStoreError: the file cannot be made or written.
         """
-        SlotStore.__init__(self, limit, window_seconds)
+        SlotStore.__init__(self, limit, window_seconds, holders)
         ForkSafe.__init__(self)
         self._path = path
         self._monotonic = monotonic

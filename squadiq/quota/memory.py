@@ -9,7 +9,7 @@ from typing import TypeVar
 from squadiq.quota import slots
 from squadiq.quota.forks import ForkSafe
 from squadiq.quota.slots import State
-from squadiq.quota.store import SlotStore
+from squadiq.quota.store import SlotStore, new_holder
 
 _T = TypeVar("_T")
 
@@ -25,6 +25,7 @@ class MemoryStore(SlotStore, ForkSafe):
         window_seconds: float = 60.0,
         *,
         now: Callable[[], float] = time.monotonic,
+        holders: Callable[[], int] = new_holder,
         all_used: bool = False,
     ) -> None:
         """Begin with every slot free, or with `all_used` as if all had been used just now.
@@ -32,7 +33,7 @@ class MemoryStore(SlotStore, ForkSafe):
         Raises:
             ConfigurationError: limit or window make no sense.
         """
-        SlotStore.__init__(self, limit, window_seconds)
+        SlotStore.__init__(self, limit, window_seconds, holders)
         ForkSafe.__init__(self)
         self._now = now
         self._state = slots.fresh(self._rules, now(), now(), all_used=all_used)

@@ -53,6 +53,7 @@ class RedisStore(ForkSafe):
         fallback: Literal["local"] | None = None,
         server_now: Callable[[], float] | None = None,
         now: Callable[[], float] = time.monotonic,
+        holders: Callable[[], int] = new_holder,
     ) -> None:
         """Take the server's address; it is connected to at the first use.
 
@@ -64,6 +65,7 @@ class RedisStore(ForkSafe):
             fallback: "local" to go on with a share of the quota while the server is gone.
             server_now: a clock in place of the server's.
             now: a clock that says when to look for the server again.
+            holders: a source of random names for reservations.
 
         Raises:
             ConfigurationError: the URL, limit or window make no sense.
@@ -80,6 +82,7 @@ class RedisStore(ForkSafe):
         self._lua = files("squadiq.quota").joinpath("slots.lua").read_text("utf-8")
         self._server_now = server_now
         self._now = now
+        self._holders = holders
         self._was_used = False
         self._fallback = fallback
         self._local: MemoryStore | None = None
@@ -88,7 +91,7 @@ class RedisStore(ForkSafe):
 
     def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
         def there() -> Reservation:
-            holder = new_holder()
+            holder = self._holders()
             claim = self._claim(holder, None, lease_seconds, max_wait_seconds)
             if claim.refused:
                 raise QuotaWaitError(claim.expected_seconds)
@@ -142,7 +145,7 @@ class RedisStore(ForkSafe):
         except self._redis.RedisError as error:
             kind = type(error).__name__
             raise QuotaStoreError(f"The quota's server at {_place(self._client)} cannot be used ({kind}).") from None
-        self._was_used = True
+        self._was_used = self._was_used or operation != "snapshot"
         return [float(number) for number in answer]
 
     def _tell(self, there: Callable[[], object], here: Callable[[MemoryStore], None]) -> None:
@@ -188,7 +191,7 @@ class RedisStore(ForkSafe):
         self._run("snapshot")
         if self._now() - self._gone_since >= self._window_seconds:
             for _ in range(local.snapshot().limit):
-                self._run("answer", new_holder())
+                self._run("answer", self._holders())
         with self._lock:
             self._local = None
         log.warning("The quota's server at %s is back.", _place(self._client))

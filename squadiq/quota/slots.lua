@@ -4,6 +4,7 @@
 -- Returns text, for Redis would cut numbers to integers.
 
 local RECHECKS_PER_WINDOW = 4
+local SHORTEST_WAIT_SECONDS = 0.0001
 local GRACE_OF_WINDOW = 0.25
 local LOWERED_TO = 0.75
 local REGAINED_PER_WINDOW = 0.05
@@ -15,12 +16,13 @@ if not now then
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
-local CLOCK, READ, PAUSED_UNTIL, SHARE, SHARE_SINCE, THROTTLED_AT, BUSY, FLYING, WAITING = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local CLOCK, ANCHOR, READ, PAUSED_UNTIL, SHARE = 1, 2, 3, 4, 5
+local SHARE_SINCE, THROTTLED_AT, BUSY, FLYING, WAITING = 6, 7, 8, 9, 10
 
 local function fresh(all_used)
   local busy = {}
   for slot = 1, all_used and limit or 0 do busy[slot] = window end
-  return {0, now, 0, 1, 0, -REPEATED_WITHIN_WINDOWS * window, busy, {}, {}}
+  return {0, 0, now, 0, 1, 0, -REPEATED_WITHIN_WINDOWS * window, busy, {}, {}}
 end
 
 local function only(items, keep)
@@ -43,8 +45,10 @@ local function place_of(items, first, second)
 end
 
 local function advance(state)
-  local clock = state[CLOCK] + math.max(0, now - state[READ])
-  state[CLOCK], state[READ] = clock, now
+  local told = state[ANCHOR] + (now - state[READ])
+  local clock = math.max(told, state[CLOCK])
+  if told < state[CLOCK] then state[ANCHOR], state[READ] = clock, now end
+  state[CLOCK] = clock
   local busy, flying = state[BUSY], state[FLYING]
   if busy[1] and busy[1] <= clock then
     state[BUSY] = only(busy, function(counts_until) return counts_until > clock end)
@@ -94,11 +98,12 @@ local function claim(state, holder, since, lease, max_wait)
   if waiting[place] and waiting[place][2] == holder then table.remove(waiting, place) end
   local expected = expected_start(state, place - 1) - state[CLOCK]
   local refused = max_wait and expected > max_wait
-  local wait = math.min(expected, window / RECHECKS_PER_WINDOW)
+  local wait = 0
   if expected <= 0 then
     local counts_until = state[CLOCK] + lease + window
     table.insert(state[FLYING], place_of(state[FLYING], counts_until, holder), {counts_until, holder})
   elseif not refused then
+    wait = math.max(SHORTEST_WAIT_SECONDS, math.min(expected, window / RECHECKS_PER_WINDOW))
     table.insert(waiting, place, {since, holder, state[CLOCK] + wait + window * GRACE_OF_WINDOW})
   end
   return {since, wait, expected, refused and 1 or 0}

@@ -17,8 +17,12 @@ from typing import NamedTuple, TypeVar
 
 RECHECKS_PER_WINDOW = 4
 """Nobody sleeps longer than this part of a window without looking again: slots are given back, pauses set."""
+SHORTEST_WAIT_SECONDS = 0.0001
+"""Less than this is not worth a sleep, and can be too little to make a difference to a clock."""
 GRACE_OF_WINDOW = 0.25
 """This part of a window after it should have looked again, one who waits is taken for dead."""
+CLOCKS_AGREE_SECONDS = 1.0
+"""By this much two clocks may tell a time differently, since they tick differently; more is a jump."""
 LOWERED_TO = 0.75
 """What is left of our share each time that somebody else spends the same quota."""
 REGAINED_PER_WINDOW = 0.05
@@ -45,11 +49,12 @@ class Rules(NamedTuple):
 class State(NamedTuple):
     """Everything that is known of a quota; times are seconds on its own `clock`.
 
-    `monotonic` and `wall` are what two clocks of the machine read at `clock`; `busy` is when each
-    answered hit stops counting. All tuples are sorted.
+    `monotonic` and `wall` are what two clocks of the machine read when it was `anchor`; `busy` is when
+    each answered hit stops counting. All tuples are sorted.
     """
 
     clock: float
+    anchor: float
     monotonic: float
     wall: float
     paused_until: float
@@ -81,27 +86,31 @@ def fresh(rules: Rules, monotonic: float, wall: float, *, all_used: bool = False
     """Return a state with every slot free, or with every slot used just now."""
     busy = (rules.window_seconds,) * rules.limit if all_used else ()
     long_ago = -REPEATED_WITHIN_WINDOWS * rules.window_seconds
-    return State(0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
+    return State(0.0, 0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
 
 
 def advance(state: State, monotonic: float, wall: float) -> State:
     """Return the state at a later reading of two clocks, without what no longer counts.
 
     Only what both clocks say has passed: either of them may jump, in either direction. The state's
-    own time then stands still for a moment, which costs time but never a hit too many.
+    own time may then stand still for a moment, which costs time but never a hit too many.
     """
-    clock = state.clock + max(0.0, min(monotonic - state.monotonic, wall - state.wall))
-    busy, flying, waiting = state.busy, state.flying, state.waiting
+    anchor = state.anchor
+    by_monotonic, by_wall = monotonic - state.monotonic, wall - state.wall
+    told = anchor + min(by_monotonic, by_wall)
+    clock = max(told, state.clock)
+    if told < state.clock or abs(by_monotonic - by_wall) > CLOCKS_AGREE_SECONDS:
+        anchor = clock
+    else:
+        monotonic, wall = state.monotonic, state.wall
+    _, _, _, _, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
     if busy and busy[0] <= clock:
         busy = busy[bisect_right(busy, clock) :]
     if flying and flying[0][0] <= clock:
         flying = tuple(flight for flight in flying if flight[0] > clock)
     if waiting:
         waiting = tuple(waiter for waiter in waiting if waiter[2] >= clock)
-    return State(
-        clock, monotonic, wall, state.paused_until, state.share, state.share_since, state.throttled_at, busy, flying,
-        waiting,
-    )  # fmt: skip
+    return State(clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting)
 
 
 def resume(state: State, rules: Rules, monotonic: float, wall: float) -> State:
@@ -109,9 +118,14 @@ def resume(state: State, rules: Rules, monotonic: float, wall: float) -> State:
 
     Then the monotonic clock says how long ago, and the hits right before it may be forgotten: a
     machine that loses power has not written everything. So all slots count as used at the start.
+    A file that was moved to another machine looks the same.
     """
-    if monotonic < state.monotonic:
-        state = fresh(rules, 0.0, wall - monotonic, all_used=True)
+    by_monotonic, by_wall = monotonic - state.monotonic, wall - state.wall
+    went_back = state.anchor + by_monotonic < state.clock
+    just_started = monotonic < rules.window_seconds and abs(by_monotonic - by_wall) > CLOCKS_AGREE_SECONDS
+    if went_back or just_started:
+        last_wall = state.wall + (state.clock - state.anchor)
+        state = fresh(rules, 0.0, last_wall, all_used=True)
     return advance(state, monotonic, wall)
 
 
@@ -150,10 +164,11 @@ def claim(
         waiting = waiting[:position] + waiting[position + 1 :]
     expected = _expected_start(state, rules, position, flying) - state.clock
     refused = max_wait_seconds is not None and expected > max_wait_seconds
-    wait = min(expected, rules.window_seconds / RECHECKS_PER_WINDOW)
+    wait = 0.0
     if expected <= 0.0:
         flying = _with(flying, (state.clock + lease_seconds + rules.window_seconds, holder))
     elif not refused:
+        wait = max(SHORTEST_WAIT_SECONDS, min(expected, rules.window_seconds / RECHECKS_PER_WINDOW))
         due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
         waiting = (*waiting[:position], (since, holder, due), *waiting[position:])
     return state._replace(flying=flying, waiting=waiting), Claim(since, wait, expected, refused)

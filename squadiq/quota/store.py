@@ -164,7 +164,8 @@ class SlotStore(ABC):
 
     does_io: bool
 
-    def __init__(self, limit: int, window_seconds: float) -> None:
+    def __init__(self, limit: int, window_seconds: float, holders: Callable[[], int]) -> None:
+        self._holders = holders
         self._rules = rules_for(limit, window_seconds)
         self._window_seconds = window_seconds
 
@@ -173,7 +174,7 @@ class SlotStore(ABC):
         """Bring the state to now, change it with nobody else in between, and return what came of it."""
 
     def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
-        holder = new_holder()
+        holder = self._holders()
         claim = self._change(
             lambda state: slots.claim(state, self._rules, holder, None, lease_seconds, max_wait_seconds)
         )
