@@ -30,7 +30,7 @@ FACADE = {
 }
 WITHOUT_IO = ["squadiq.errors", "squadiq.leads", "squadiq.operations", "squadiq.quota.slots", "squadiq.retry"]
 HTTP_LIBRARIES = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
-MAY_SPEAK_HTTP = {"squadiq.auth", "squadiq.client", "squadiq.config", "squadiq.transport", "squadiq._deadline"}
+MAY_SPEAK_HTTP = {"squadiq.client", "squadiq.config", "squadiq.transport"}
 DOES_IO = {"asyncio", "anyio", "http", "os", "random", "socket", "sqlite3", "subprocess", "threading", "time"}
 
 
