@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,7 @@ def run_inbox(
 
     --backfill uses SQUADIQ_ACCESS_TOKEN.
     """
-    from squadiq.client import SquadIQ
+    from squadiq import SquadIQ
 
     inbox = _inbox(target)
 
@@ -48,19 +49,16 @@ def run_inbox(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    client = SquadIQ() if backfill else None
-    try:
-        campaigns = [client.campaign(campaign_id) for campaign_id in backfill or ()] if client else []
-        typer.echo(f"handling results of {inbox}", err=True)
-        handled = inbox.run(
-            concurrency=concurrency, once=once, backfill=campaigns, backfill_every_seconds=backfill_every_seconds
-        )
-    except SquadIQError as error:
-        raise _stopped(error) from None
-    finally:
-        inbox.close()
-        if client:
-            client.close()
+    with inbox, ExitStack() as opened:
+        try:
+            client = opened.enter_context(SquadIQ()) if backfill else None
+            campaigns = [client.campaign(campaign_id) for campaign_id in backfill or ()] if client else []
+            typer.echo(f"handling results of {inbox}", err=True)
+            handled = inbox.run(
+                concurrency=concurrency, once=once, backfill=campaigns, backfill_every_seconds=backfill_every_seconds
+            )
+        except SquadIQError as error:
+            raise _stopped(error) from None
     typer.echo(f"handled {handled} results", err=True)
 
 
