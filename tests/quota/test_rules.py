@@ -1,0 +1,287 @@
+"""Every rule of the quota, in virtual time, on each kind of store where the rule is the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from squadiq.errors import ConfigurationError
+from squadiq.quota import MemoryStore, QuotaWaitError, RedisStore, Reservation, SQLiteStore, Store
+from squadiq.quota.store import CLOCK_RATE_MARGIN
+from tests.quota.virtual import Clock, run_callers
+
+WINDOW = 60.0
+HELD = WINDOW * (1 + CLOCK_RATE_MARGIN)
+Opener = Callable[..., Store]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "file", "server"])
+def open_one(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Opener:
+    """Open a store of each kind; every call opens the same quota."""
+
+    def memory(limit: int = 2) -> Store:
+        return MemoryStore(limit, WINDOW, now=clock)
+
+    def file(limit: int = 2) -> Store:
+        store = SQLiteStore(tmp_path / "quota.db", limit, WINDOW, monotonic=clock, wall=clock)
+        request.addfinalizer(store.close)
+        return store
+
+    def server(limit: int = 2) -> Store:
+        url: str = request.getfixturevalue("redis_url")
+        store = RedisStore(url, str(tmp_path), limit, WINDOW, server_now=clock)
+        request.addfinalizer(store.close)
+        return store
+
+    return {"memory": memory, "file": file, "server": server}[request.param]
+
+
+def test_a_slot_is_free_one_window_after_its_answer(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    first = store.reserve(5.0)
+    assert first.wait_seconds == 0.0
+    clock.now += 2
+    store.answered(first)
+    assert store.snapshot().next_free_in_seconds == pytest.approx(HELD)
+    clock.now += HELD - 0.1
+    assert store.snapshot().free_now == 0
+    clock.now += 0.2
+    assert store.reserve(5.0).wait_seconds == 0.0
+
+
+def test_an_unanswered_hit_counts_until_its_lease_and_a_window_have_passed(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    store.reserve(5.0)
+    clock.now += 5 + HELD - 0.1
+    assert store.snapshot().free_now == 0
+    clock.now += 0.2
+    assert store.reserve(5.0).wait_seconds == 0.0
+
+
+def test_a_hit_that_never_left_is_free_at_once(open_one: Opener) -> None:
+    store = open_one(limit=1)
+    store.give_back(store.reserve(5.0))
+    assert store.reserve(5.0).wait_seconds == 0.0
+
+
+def test_who_waits_longest_goes_next_even_if_it_looks_late(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    store.reserve(5.0)
+    oldest = store.reserve(5.0)
+    clock.now += 1
+    older = store.reserve(5.0)
+    clock.now += 2 * HELD  # by now both are taken for dead, and the slot is free
+    store.answered(store.reserve(5.0))
+    newest = store.reserve(5.0)
+    queue = [newest, older, oldest]
+    for _ in range(4):
+        assert all(store.confirm(one, 5.0) > 0 for one in queue)
+        clock.now += HELD / 4 + 0.001
+    assert [store.confirm(one, 5.0) == 0.0 for one in queue] == [False, False, True]
+
+
+def test_nobody_sleeps_longer_than_a_quarter_of_a_window_without_looking(open_one: Opener) -> None:
+    store = open_one(limit=1)
+    store.reserve(5.0)
+    assert store.reserve(5.0).wait_seconds == HELD / 4
+
+
+def test_one_who_waits_moves_up_when_another_gives_back(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    sent = store.reserve(5.0)
+    ahead = store.reserve(5.0)
+    clock.now += 1
+    behind = store.reserve(5.0)
+    store.give_back(ahead)
+    assert store.snapshot().waiting == 1
+    store.give_back(sent)
+    assert store.confirm(behind, 5.0) == 0.0
+
+
+def test_a_dead_waiter_holds_up_those_behind_it_for_half_a_window_at_most(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    sent = store.reserve(5.0)
+    store.reserve(5.0)  # never heard of again
+    clock.now += 1
+    behind = store.reserve(5.0)
+    store.give_back(sent)
+    clock.now += HELD / 4
+    assert store.confirm(behind, 5.0) > 0
+    clock.now += HELD / 4 + 0.1
+    assert store.confirm(behind, 5.0) == 0.0
+
+
+def test_a_wait_that_is_too_long_is_refused_at_once_and_keeps_nothing(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    store.answered(store.reserve(5.0))
+    with pytest.raises(QuotaWaitError) as refused:
+        store.reserve(5.0, max_wait_seconds=10.0)
+    assert refused.value.wait_seconds == pytest.approx(HELD)
+    assert store.snapshot().waiting == 0
+    assert store.reserve(5.0, max_wait_seconds=HELD + 1).wait_seconds > 0
+
+
+def test_a_place_rounds_down_the_queue_waits_that_many_windows(open_one: Opener) -> None:
+    store = open_one(limit=2)
+    for _ in range(2):
+        store.answered(store.reserve(5.0))
+    for _ in range(5):
+        store.reserve(5.0)
+    snapshot = store.snapshot()
+    assert snapshot.waiting == 5
+    assert snapshot.next_free_in_seconds == pytest.approx(3 * HELD)
+
+
+def test_more_waiting_than_free_counts_from_now(open_one: Opener) -> None:
+    store = open_one(limit=2)
+    first = store.reserve(5.0)
+    store.answered(store.reserve(5.0))
+    for _ in range(2):
+        store.reserve(5.0)
+    store.give_back(first)
+    assert store.snapshot().free_now == 0
+    assert store.snapshot().next_free_in_seconds == pytest.approx(HELD)
+
+
+def test_confirming_again_begins_the_lease_anew_and_takes_no_second_slot(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    sent = store.reserve(5.0)
+    clock.now += 4
+    assert store.confirm(sent, 5.0) == 0.0
+    assert store.snapshot().in_flight == 1
+    clock.now += 5 + HELD - 1
+    assert store.snapshot().free_now == 0
+
+
+def test_an_answer_after_its_lease_has_long_ended_counts_all_the_same(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    sent = store.reserve(5.0)
+    clock.now += 5 + HELD + 1
+    store.answered(sent)
+    assert store.snapshot().free_now == 0
+
+
+def test_a_429_pauses_everyone(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=2)
+    sent = store.reserve(5.0)
+    store.answered(sent)
+    store.throttled(sent, 7.0)
+    snapshot = store.snapshot()
+    assert (snapshot.free_now, snapshot.paused_for_seconds, snapshot.next_free_in_seconds) == (0, 7.0, 7.0)
+    waiting = store.reserve(5.0)
+    assert waiting.wait_seconds == 7.0
+    clock.now += 7
+    assert store.confirm(waiting, 5.0) == 0.0
+
+
+def test_the_first_429_leaves_our_share_as_it_is(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=100)
+    throttle(store)
+    assert store.snapshot().allowed == 100
+
+
+def test_repeated_429s_lower_our_share_once_a_window_and_it_recovers(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=100)
+    throttle(store)
+    clock.now += HELD + 0.001
+    throttle(store)
+    throttle(store)
+    assert store.snapshot().allowed == 75
+    clock.now += HELD + 0.001
+    assert store.snapshot().allowed == 80
+    throttle(store)
+    assert store.snapshot().allowed == 60
+    clock.now += 4 * HELD + 0.001
+    assert store.snapshot().allowed == 80
+    clock.now += 4 * HELD + 0.001
+    assert store.snapshot().allowed == 100
+
+
+def test_a_429_long_after_another_is_a_first_one(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=100)
+    throttle(store)
+    clock.now += 10 * HELD + 0.001
+    throttle(store)
+    assert store.snapshot().allowed == 100
+
+
+def test_our_share_never_falls_below_one_hit(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=2)
+    for _ in range(20):
+        throttle(store)
+        clock.now += HELD + 0.001
+    assert store.snapshot().allowed == 1
+    assert store.reserve(5.0).wait_seconds == 0.0
+    assert store.reserve(5.0).wait_seconds > 0
+
+
+def test_a_lowered_share_counts_what_is_still_in_use(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=4)
+    throttle(store)
+    clock.now += HELD + 0.001
+    sent = [store.reserve(5.0) for _ in range(4)]
+    throttle(store)  # now 3 are ours, and 4 are under way
+    store.answered(sent[0])
+    clock.now += HELD / 2
+    for one in sent[1:]:
+        store.answered(one)
+    clock.now += HELD / 2
+    assert store.snapshot().allowed == 3
+    assert store.snapshot().free_now == 0
+
+
+def test_a_clock_that_steps_back_frees_nothing_early(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=1)
+    store.answered(store.reserve(5.0))
+    clock.now -= 3600
+    assert store.snapshot().free_now == 0
+
+
+def test_the_snapshot_takes_no_hit(open_one: Opener) -> None:
+    store = open_one(limit=1)
+    for _ in range(3):
+        assert store.snapshot().free_now == 1
+    assert store.snapshot().limit == 1
+    assert store.snapshot().window_seconds == WINDOW
+
+
+@pytest.mark.parametrize(("limit", "window"), [(0, 60.0), (-1, 60.0), (1, 0.0), (1, float("inf")), (1, float("nan"))])
+def test_a_limit_or_a_window_that_makes_no_sense_is_refused(limit: int, window: float) -> None:
+    with pytest.raises(ConfigurationError, match="quota"):
+        MemoryStore(limit, window)
+
+
+@pytest.mark.parametrize("callers", [1, 8, 50, 150])
+@pytest.mark.parametrize("longest", [0.03, 0.3])
+def test_callers_use_what_there_is_and_never_more(callers: int, longest: float) -> None:
+    clock, random = Clock(), Random(callers)
+    store = MemoryStore(100, WINDOW, now=clock)
+    run = run_callers(store, clock, callers, 20 * WINDOW, lambda _: random.uniform(0, longest))
+    assert run.most_within(WINDOW) <= 100
+    # A caller alone is done with its 100 hits within the window, and waits for the first of them.
+    assert len(run.arrivals) >= 0.99 * 20 * 100
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_latency_that_falls_between_windows_makes_no_overrun(seed: int) -> None:
+    clock, random = Clock(), Random(seed)
+    store = MemoryStore(100, 6.0, now=clock)
+
+    def latency(now: float) -> float:
+        return random.uniform(0, 0.3) if int(now / 6.0) % 2 else 0.0
+
+    run = run_callers(store, clock, 50, 60.0, latency, seed)
+    assert run.most_within(6.0) <= 100
+    assert len(run.arrivals) >= 0.9 * 1000
+
+
+def throttle(store: Store) -> None:
+    store.throttled(Reservation(1, 0.0, 0.0), 0.0)

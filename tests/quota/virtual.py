@@ -1,0 +1,67 @@
+"""Time that passes when a test says so, and callers that live in it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from squadiq.quota import MemoryStore, Reservation
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves on."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Run:
+    """What a server saw: when each hit arrived, in order of arrival."""
+
+    arrivals: list[float] = field(default_factory=list[float])
+
+    def most_within(self, window_seconds: float) -> int:
+        """The most hits that a sliding log of this length ever held."""
+        arrivals, first, most = sorted(self.arrivals), 0, 0
+        for last, arrival in enumerate(arrivals):
+            while arrivals[first] <= arrival - window_seconds:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+def run_callers(
+    store: MemoryStore, clock: Clock, callers: int, seconds: float, latency: Callable[[float], float], seed: int = 1
+) -> Run:
+    """Let callers send one hit after another, each arriving somewhere between its sending and its answer."""
+    random, run, end = Random(seed), Run(), clock.now + seconds
+    events: list[tuple[float, int, str, Reservation | None]] = [
+        (clock.now, caller, "reserve", None) for caller in range(callers)
+    ]
+    while events:
+        clock.now, caller, what, reservation = heapq.heappop(events)
+        if clock.now > end:
+            break
+        if what == "answer":
+            assert reservation is not None
+            store.answered(reservation)
+            what = "reserve"
+        if what == "reserve":
+            reservation = store.reserve(30.0)
+            wait = reservation.wait_seconds
+        else:
+            assert reservation is not None
+            wait = store.confirm(reservation, 30.0)
+        if wait > 0:
+            heapq.heappush(events, (clock.now + wait, caller, "confirm", reservation))
+            continue
+        took = latency(clock.now)
+        run.arrivals.append(clock.now + took * random.random())
+        heapq.heappush(events, (clock.now + took, caller, "answer", reservation))
+    return run
