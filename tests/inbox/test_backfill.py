@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from squadiq_generated.models import ProcessedLead
+from squadiq_generated.models import Lead, ProcessedLead
 
+from squadiq import AsyncSquadIQ, SquadIQ
 from squadiq.answers import Differences, read_page
 from squadiq.errors import ConnectionFailedError
 from squadiq.inbox import Backfill, Inbox
 from squadiq.inbox import backfill as walking
+from squadiq.mock.server import RunningMock
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox
 from tests.webhooks.payloads import PERSONAL, delivery, payload
@@ -213,3 +216,33 @@ def test_run_reads_campaigns_at_once_and_again_and_outlives_an_error(
     for thread in threading.enumerate():
         if thread.name == "squadiq-inbox-backfill":
             thread.join()
+
+
+def test_clients_of_both_kinds_read_every_page_of_the_mock(
+    open_inbox: OpenInbox, clock: Clock, is_async: bool, squadiq_mock: RunningMock
+) -> None:
+    inbox = open_inbox()
+    settings: dict[str, Any] = {"access_token": squadiq_mock.token, "base_url": squadiq_mock.url}
+    with SquadIQ(**settings) as client:
+        campaign = client.campaign("campaign-1")
+        campaign.create_leads(
+            Lead(lead_id=f"lead-{number}", phone_number=f"98765{number:05}", contact_name="Asha")
+            for number in range(250)
+        )
+        squadiq_mock.advance(60)
+        polled = next(iter(campaign.get_leads(lead_id="lead-7")))
+        inbox.receive(parse(polled.model_dump_json().encode(), {}))
+
+        async def read() -> Backfill:
+            async with AsyncSquadIQ(**settings) as async_client:
+                return await inbox.backfill_async(async_client.campaign("campaign-1"))
+
+        clock.time = time.time() + 3600
+        found = asyncio.run(read()) if is_async else inbox.backfill(campaign)
+        assert (found.read, found.new, found.unreadable) == (250, 249, 0)
+        assert inbox.backfill(campaign).new == 0
+        assert inbox.latest("campaign-1", "lead-7") == parse(polled.model_dump_json().encode(), {})
+
+        campaign.delete_lead("lead-7")
+        assert inbox.forget("campaign-1", "lead-7") == 1
+        assert inbox.backfill(campaign, since=START).new == 0
