@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 from squadiq._extras import needs_extra
-from squadiq.mock.settings import DuplicateLeads, MockSettings, SettingError
+from squadiq.mock.settings import DuplicateLeads, MockSettings, SettingError, Trouble
 
 with needs_extra("cli"):
     import typer
@@ -32,9 +33,24 @@ def mock(
     process_after: Annotated[float, typer.Option(help="Seconds after which every lead is processed.")] = 5.0,
     speed: Annotated[float, typer.Option(help="How many seconds pass for the leads in one second.")] = 1.0,
     duplicate_leads: Annotated[DuplicateLeads, typer.Option(help="What becomes of a lead_id that exists.")] = "reject",
+    webhook_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Endpoint to POST each processed lead to, until it answers 201.")
+    ] = None,
+    webhook_header: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'NAME: VALUE'", help="Header to send with it; may be given several times."),
+    ] = None,
+    webhook_trouble: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND,…",
+            help="Let it go wrong: duplicates, reorder, delays, bursts, slow, cuts, or several with commas.",
+        ),
+    ] = "",
 ) -> None:
     """Run the SquadIQ API on this machine, as the document describes it, until Ctrl-C."""
     from squadiq.mock.core import Mock
+    from squadiq.mock.deliveries.deliverer import delivering
     from squadiq.mock.server import Server, base_url, bound_socket
 
     try:
@@ -46,6 +62,9 @@ def mock(
             process_after_seconds=process_after,
             speed=speed,
             duplicate_leads=duplicate_leads,
+            webhook_url=webhook_url,
+            webhook_headers=tuple(_header(text) for text in webhook_header or ()),
+            webhook_trouble=cast(list[Trouble], [kind.strip() for kind in webhook_trouble.split(",") if kind.strip()]),
         )
         core = Mock(settings)
     except SettingError as wrong:
@@ -58,10 +77,19 @@ def mock(
     url = base_url(listening)
     typer.echo(f"SquadIQ mock on {url}")
     typer.echo(f"Access token: {settings.tokens[0]}")
+    if webhook_url is not None:
+        # Not the whole URL: a secret may be in it.
+        typer.echo(f"Processed leads go to {urlsplit(webhook_url).hostname}, and are listed at {url}/_mock/deliveries")
     typer.echo(f"Try it:\n\n{CURL.format(url=url, token=settings.tokens[0])}\n\nCtrl-C ends it.")
     try:
-        Server(core).run(sockets=[listening])
+        with delivering(core.deliveries):
+            Server(core).run(sockets=[listening])
     except KeyboardInterrupt:
         typer.echo("Ended.")
     finally:
         core.close()
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, _, value = text.partition(":")
+    return name.strip(), value.strip()

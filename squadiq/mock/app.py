@@ -6,6 +6,7 @@ import re
 
 from squadiq._extras import needs_extra
 from squadiq.mock.core import Mock
+from squadiq.mock.deliveries.waiting import until_delivered
 from squadiq.mock.messages import BODY_LIMIT, Request
 
 with needs_extra("mock"):
@@ -19,7 +20,9 @@ def application(mock: Mock) -> ASGIApp:
     """Return the ASGI application of a mock."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = mock.answer(await _request(scope, receive))
+        request = await _request(scope, receive)
+        await until_delivered(mock.deliveries, request)
+        answer = mock.answer(request)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
         headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})

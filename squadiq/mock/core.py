@@ -17,6 +17,7 @@ from typing import Any
 
 from squadiq._extras import needs_extra
 from squadiq.mock.clock import Clock
+from squadiq.mock.deliveries.dispatch import Dispatch
 from squadiq.mock.document import Body, Document, Operation, Route, unquoted
 from squadiq.mock.helpers import HELPERS, answer_helper, counts, known
 from squadiq.mock.messages import BODY_LIMIT, Answer, RefusedError, Request, json_answer, refused, refused_for
@@ -61,8 +62,9 @@ class Mock:
         self.clock = Clock(max(now(), self.store.clock_reading()), speed=self.settings.speed, monotonic=monotonic)
         rate = self.document.hits if self.settings.rate is None else self.settings.rate
         self._throttle = Throttle(rate, self.document.window_seconds)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
+        self.deliveries = Dispatch(self.settings, self.store, self.clock, self._lock)
         # Not the token itself is kept with a campaign: the file may be looked at or passed on.
         self._businesses = {token: hashlib.sha256(token.encode()).hexdigest() for token in self.settings.tokens}
 
@@ -71,19 +73,24 @@ class Mock:
         with self._lock:
             try:
                 if request.path.startswith(HELPERS):
-                    return answer_helper(self.store, self.clock, self.settings.seed, request)
-                return self._answer(request)
+                    answer = answer_helper(self.store, self.clock, self.settings.seed, self.deliveries, request)
+                else:
+                    answer = self._answer(request)
             except RefusedError as refusal:
                 return refusal.answer
             except sqlite3.Error:
                 logger.exception("The database of the mock failed.")
                 return json_answer(500, {"detail": "Internal Server Error"})
+        if request.method != "GET":
+            self.deliveries.changed()
+        return answer
 
     def advance(self, seconds: float) -> None:
         """Let seconds pass at once, for the leads and for the quota."""
         with self._lock:
             self.clock.advance(seconds)
             self.store.keep_clock_reading(self.clock.now())
+        self.deliveries.changed()
 
     def counts(self, campaign_id: str) -> dict[str, int]:
         """Count the leads of a campaign by what has happened to them; a deleted one is not counted."""

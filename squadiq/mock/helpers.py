@@ -7,6 +7,8 @@ from typing import Any
 from squadiq._extras import needs_extra
 from squadiq.mock import life
 from squadiq.mock.clock import MOST_SECONDS, Clock
+from squadiq.mock.deliveries.dispatch import Dispatch
+from squadiq.mock.deliveries.helpers import list_deliveries, one_delivery, send_again
 from squadiq.mock.document import unquoted
 from squadiq.mock.messages import Answer, Request, json_answer, refused, refused_for
 from squadiq.mock.operations import in_iso_form
@@ -57,7 +59,7 @@ def known(store: Store, seed: int, campaign_id: str, lead_id: str, now: int) -> 
     }
 
 
-def answer_helper(store: Store, clock: Clock, seed: int, request: Request) -> Answer:
+def answer_helper(store: Store, clock: Clock, seed: int, deliveries: Dispatch, request: Request) -> Answer:
     """Answer a request to one of the helper endpoints.
 
     Raises:
@@ -80,6 +82,15 @@ def answer_helper(store: Store, clock: Clock, seed: int, request: Request) -> An
             clock.advance(_seconds(request.body))
             store.keep_clock_reading(clock.now())
             return json_answer(200, {"now": in_iso_form(int(clock.now()))})
+        case ["deliveries"]:
+            _require(request, "GET")
+            return list_deliveries(deliveries, request)
+        case ["deliveries", str(number)]:
+            _require(request, "GET")
+            return one_delivery(deliveries, number)
+        case ["deliveries", str(number), "send"]:
+            _require(request, "POST")
+            return send_again(deliveries, number)
         case _:
             raise refused(404, "Not found.")
 

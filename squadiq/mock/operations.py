@@ -99,11 +99,12 @@ def get_leads(call: Call) -> Answer:
     elif call.query["lead_id"] is not None:
         lead = call.store.find(campaign, call.query["lead_id"])
         count = int(lead is not None and lead.processed_at is not None and (after or 0) <= lead.processed_at <= before)
-        results = [_listed(call, campaign, lead)] if lead is not None and count else []
+        results = [listed(call.settings.seed, campaign, lead)] if lead is not None and count else []
     else:
         count = call.store.count_processed(campaign, after, before)
+        seed = call.settings.seed
         results = call.store.page(
-            campaign, after or 0, before, size, (page - 1) * size, lambda lead: _listed(call, campaign, lead)
+            campaign, after or 0, before, size, (page - 1) * size, lambda lead: listed(seed, campaign, lead)
         )
     if page > max(1, -(-count // size)):
         raise refused(404, "Invalid page.")
@@ -195,8 +196,9 @@ def in_iso_form(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
-def _listed(call: Call, campaign: Campaign, lead: StoredLead) -> bytes:
-    key = life.campaign_key(call.settings.seed, campaign.campaign_id)
+def listed(seed: int, campaign: Campaign, lead: StoredLead) -> bytes:
+    """Return a lead as the document's ProcessedLead, in JSON."""
+    key = life.campaign_key(seed, campaign.campaign_id)
     lived = life.life_of(key, campaign.campaign_id, lead.lead_id, lead.created_at, lead.due_at)
     return orjson.dumps(
         {

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 from squadiq._extras import needs_extra
 from squadiq.mock.app import application
 from squadiq.mock.core import Mock
+from squadiq.mock.deliveries.deliverer import delivering
 from squadiq.mock.settings import MockOptions, MockSettings
 
 with needs_extra("mock"):
@@ -34,6 +35,8 @@ class Server(uvicorn.Server):
                 log_level="error",
                 loop="auto",
                 server_header=False,
+                # Who still waits for deliveries at the end is not waited for.
+                timeout_graceful_shutdown=1,
                 ws="none",
             )
         )
@@ -71,6 +74,18 @@ class RunningMock:
         """Return everything that the mock knows of a lead, None if nothing."""
         return self.core.known(campaign_id, lead_id)
 
+    def deliveries(self, *, wait_for: int = 0, timeout_seconds: float = 30) -> list[dict[str, Any]]:
+        """Return what is delivered, with every attempt, as `/_mock/deliveries` does.
+
+        Args:
+            wait_for: of how many leads a delivery must have been answered with 201 before.
+            timeout_seconds: how long to wait for that.
+
+        Raises:
+            TimeoutError: there were fewer in time.
+        """
+        return self.core.deliveries.wait(wait_for, timeout_seconds)
+
 
 def bound_socket(host: str, port: int) -> socket.socket:
     """Return a listening socket.
@@ -104,7 +119,8 @@ def running_mock(**options: Unpack[MockOptions]) -> Generator[RunningMock]:
     thread.start()
     try:
         server.ready.wait()
-        yield RunningMock(url, settings.tokens[0], core)
+        with delivering(core.deliveries):
+            yield RunningMock(url, settings.tokens[0], core)
     finally:
         server.should_exit = True
         thread.join()

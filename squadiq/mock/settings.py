@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict, get_args
+from urllib.parse import urlsplit
 
 DuplicateLeads = Literal["reject", "replace"]
+Trouble = Literal["duplicates", "reorder", "delays", "bursts", "slow", "cuts"]
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 
 
 class SettingError(ValueError):
@@ -23,6 +29,9 @@ class MockOptions(TypedDict, total=False):
     process_after_seconds: float
     speed: float
     duplicate_leads: DuplicateLeads
+    webhook_url: str | None
+    webhook_headers: tuple[tuple[str, str], ...]
+    webhook_trouble: Collection[Trouble]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +46,10 @@ class MockSettings:
         process_after_seconds: every lead is processed within this time, and not before half of it.
         speed: how many seconds pass for the leads in one second.
         duplicate_leads: what createLeads does with a lead_id that exists.
+        webhook_url: where processed leads are POSTed to; None for nowhere.
+        webhook_headers: names and values to add to each delivery, such as a secret.
+        webhook_trouble: how deliveries go wrong on purpose: `duplicates`, `reorder`, `delays`,
+            `bursts`, `slow` (in sending and in reading) and `cuts` (of connections).
 
     Raises:
         SettingError: a value is out of range.
@@ -49,6 +62,9 @@ class MockSettings:
     process_after_seconds: float = 5.0
     speed: float = 1.0
     duplicate_leads: DuplicateLeads = "reject"
+    webhook_url: str | None = field(default=None, repr=False)
+    webhook_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    webhook_trouble: Collection[Trouble] = ()
 
     def __post_init__(self) -> None:
         # 31 years at most: past the year 9999 a time has no ISO 8601 form of four-digit years.
@@ -64,3 +80,19 @@ class MockSettings:
             raise SettingError(f"speed: give more than 0 and at most 1e6, not {self.speed}")
         if self.duplicate_leads not in ("reject", "replace"):
             raise SettingError(f"duplicate_leads: give reject or replace, not {self.duplicate_leads}")
+        if self.webhook_url is not None and not _is_http(self.webhook_url):
+            raise SettingError("webhook_url: give an http:// or https:// URL with a host")
+        for name, value in self.webhook_headers:
+            if not _HEADER_NAME.fullmatch(name) or not (value and value.isascii() and value.isprintable()):
+                raise SettingError("webhook_headers: give 'Name: value', of visible ASCII characters")
+        for kind in self.webhook_trouble:
+            if kind not in get_args(Trouble):
+                raise SettingError(f"webhook_trouble: give some of {', '.join(get_args(Trouble))}, not {kind}")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isascii())
+    except ValueError:
+        return False

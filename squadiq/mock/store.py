@@ -11,13 +11,15 @@ from itertools import chain
 from pathlib import Path
 
 from squadiq._extras import needs_extra
+from squadiq.mock.deliveries.ledger import SCHEMA as DELIVERY_SCHEMA
+from squadiq.mock.deliveries.ledger import Ledger
 from squadiq.mock.life import first_call
 from squadiq.mock.settings import SettingError
 
 with needs_extra("mock"):
     import orjson
 
-VERSION = 1
+VERSION = 2
 RENDERED_AT_MOST = 20_000
 """Leads whose listed form is kept ready, a few hundred bytes each."""
 
@@ -117,6 +119,7 @@ class Store:
             raise SettingError(f"db: {db} cannot be opened ({error}). Give another file.") from None
         self._connection.create_function("first_call", 2, first_call, deterministic=True)
         self._execute = self._connection.execute
+        self.ledger = Ledger(self._connection, self._transaction)
         try:
             self._prepare()
             self._campaigns = {
@@ -138,7 +141,7 @@ class Store:
             self._execute(f"PRAGMA {pragma}")
         if version != VERSION:
             with self._transaction():
-                for statement in _SCHEMA.split(";"):
+                for statement in (_SCHEMA + DELIVERY_SCHEMA).split(";"):
                     self._execute(statement)
                 self._execute(f"PRAGMA user_version={VERSION}")
 
@@ -170,6 +173,11 @@ class Store:
     def campaign(self, campaign_id: str) -> Campaign | None:
         """Return a campaign that a lead was created in."""
         return self._campaigns.get(campaign_id)
+
+    @property
+    def campaigns(self) -> Sequence[Campaign]:
+        """All campaigns that a lead was created in."""
+        return tuple(self._campaigns.values())
 
     def new_campaign(self, campaign_id: str, owner: str) -> Campaign:
         """Return a campaign that exists as soon as a lead is created in it, and belongs to its owner then."""
@@ -246,6 +254,7 @@ class Store:
         ).fetchall():
             campaign.processed -= processed_at is not None and processed_at <= campaign.settled_at
             self._rendered.pop(sequence, None)
+            self.ledger.remove(sequence)
 
     def count_processed(self, campaign: Campaign, after: int | None, before: int) -> int:
         """Count the leads processed from one second to another, both included.
