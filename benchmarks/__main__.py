@@ -18,7 +18,19 @@ from benchmarks import Row
 
 MODULES = ("facade", "mock", "webhooks")
 RESULTS = Path(__file__).parent / "results"
-NAMED = ("httpx", "pydantic", "requests", "fastapi", "starlette", "uvicorn", "orjson", "jsonschema-rs")
+NAMED = (
+    "httpx",
+    "pydantic",
+    "requests",
+    "fastapi",
+    "flask",
+    "gunicorn",
+    "starlette",
+    "uvicorn",
+    "orjson",
+    "jsonschema-rs",
+    "sqlalchemy",
+)
 
 
 def main() -> int:

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from benchmarks import Row
-from benchmarks.load import request, requests_per_second
+from benchmarks.load import TOKEN, request, requests_per_second
+from benchmarks.mock import advance, fill, mock
 from benchmarks.processes import server
+from squadiq import SquadIQ
+from squadiq.inbox import Inbox
+from squadiq.webhooks import AsgiWebhook, Callers, HeaderSecret, WsgiWebhook
 
 CONNECTIONS = 32
 SECONDS = 4.0
@@ -69,24 +72,32 @@ def _measured(application: str) -> tuple[float, float]:
 
 def _gunicorn(application: str) -> list[str]:
     threads = ["--worker-class=gthread", f"--threads={CONNECTIONS}", "--keep-alive=60"]
-    return ["gunicorn", f"benchmarks.webhooks:{application}()", "--bind=127.0.0.1:0", "--log-file=/dev/stdout", *threads]
+    return [
+        "gunicorn",
+        f"benchmarks.webhooks:{application}()",
+        "--bind=127.0.0.1:0",
+        "--log-file=/dev/stdout",
+        *threads,
+    ]
 
 
 def delivery(number: int) -> bytes:
     """Return the body of a delivery like the document's example."""
     moment = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number % 100_000)).isoformat()
-    return json.dumps({
-        "phone_number": f"+9198{number % 100_000_000:08}",
-        "lead_id": f"lead-{number}",
-        "latest_recording_url": "https://www.squadiq.in/",
-        "campaign_id": "campaign-1",
-        "latest_called_at": moment,
-        "lead_outcome": "Connected : Objective Met",
-        "processed_at": moment,
-        "contact_name": "John Doe",
-        "created_at": moment,
-        "lead_responses": {f"response_key_{key}": f"response_value_{key}" for key in range(1, 4)},
-    }).encode()
+    return json.dumps(
+        {
+            "phone_number": f"+9198{number % 100_000_000:08}",
+            "lead_id": f"lead-{number}",
+            "latest_recording_url": "https://www.squadiq.in/",
+            "campaign_id": "campaign-1",
+            "latest_called_at": moment,
+            "lead_outcome": "Connected : Objective Met",
+            "processed_at": moment,
+            "contact_name": "John Doe",
+            "created_at": moment,
+            "lead_responses": {f"response_key_{key}": f"response_value_{key}" for key in range(1, 4)},
+        }
+    ).encode()
 
 
 def plain_application() -> Any:
@@ -99,7 +110,6 @@ def plain_application() -> Any:
     with closing(sqlite3.connect(file)) as database, database:
         database.execute(f"CREATE TABLE leads (campaign_id, lead_id, processed_at, payload, {key})")
 
-    @app.post(PATH)
     def take_delivery() -> tuple[dict[str, Any], int]:
         lead: dict[str, Any] = flask.request.get_json()
         values = lead["campaign_id"], lead["lead_id"], lead["processed_at"], flask.request.get_data()
@@ -107,25 +117,17 @@ def plain_application() -> Any:
             database.execute("INSERT OR IGNORE INTO leads VALUES (?, ?, ?, ?)", values)
         return {"lead_id": lead["lead_id"]}, 201
 
-    assert take_delivery
+    app.add_url_rule(PATH, view_func=take_delivery, methods=["POST"])
     return app
 
 
-def wsgi_application() -> Any:
+def wsgi_application() -> WsgiWebhook:
     """Return the webhook for gunicorn."""
-    from squadiq.inbox import Inbox
-    from squadiq.webhooks import WsgiWebhook
-
     return WsgiWebhook(Inbox(f"{os.environ[FOLDER]}/inbox.sqlite3"), _callers())
 
 
 def _serve_asgi() -> None:
-    import socket
-
     import uvicorn
-
-    from squadiq.inbox import Inbox
-    from squadiq.webhooks import AsgiWebhook
 
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
@@ -133,16 +135,30 @@ def _serve_asgi() -> None:
     uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="error")).run([listening])
 
 
-def _callers() -> Any:
+def _callers() -> Callers:
     """The access token that the load generator sends stands for a secret."""
-    from benchmarks.load import TOKEN
-    from squadiq.webhooks import Callers, HeaderSecret
-
     return Callers(secrets=[HeaderSecret("Authorization", f"Bearer {TOKEN}")])
 
 
 def _backfilled() -> tuple[float, float]:
-    return 1, 1
+    """Leads a second of the mock's that are read into an inbox, and that are read alone."""
+    with (
+        mock() as url,
+        tempfile.TemporaryDirectory() as folder,
+        SquadIQ(TOKEN, base_url=url, quota_hits=1_000_000) as client,
+    ):
+        fill(url, "campaign-1", BACKFILLED)
+        advance(url)
+        campaign = client.campaign("campaign-1")
+        began = time.perf_counter()
+        read = sum(1 for _ in campaign.get_leads())
+        reading = time.perf_counter() - began
+        with Inbox(f"{folder}/inbox.sqlite3") as inbox:
+            began = time.perf_counter()
+            found = inbox.backfill(campaign)
+            storing = time.perf_counter() - began
+    assert read == found.new == BACKFILLED
+    return BACKFILLED / storing, BACKFILLED / reading
 
 
 if __name__ == "__main__":
