@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract lint-openapi bench soak lock wheel
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults lint-openapi bench soak lock wheel
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,15 @@ generate: $(READY) ## write generated/ from openapi/squadiq.yaml
 generate-check: $(READY) ## name what differs between generated/ and what `make generate` would write
 	@$(RUN) scripts/generate.py --check
 
-contract: $(READY) ## run the contract tests against the mock
-	@$(RUN) -m pytest contract_tests
+contract: export SQUADIQ_ACCESS_TOKEN := $(or $(TOKEN),$(SQUADIQ_ACCESS_TOKEN))
+contract: $(READY) ## contract tests against the mock, or with TARGET=, TOKEN=, CAMPAIGN= against a live service
+	@$(RUN) -m $(if $(TARGET),squadiq contract --target '$(TARGET)' --campaign '$(CAMPAIGN)' $(OPTIONS),pytest contract_tests -m "not soak")
+
+contract-deep: $(READY) ## look deeper, seed after seed, for SECONDS= (an hour)
+	@$(RUN) -m contract_tests.deep $(or $(SECONDS),3600)
+
+contract-faults: $(READY) ## plant each fault in the mock, and print what catches it after how many hits
+	@$(RUN) -m contract_tests.faults $(OPTIONS)
 
 lint-openapi: $(READY) ## check the document with Spectral, Redocly, openapi-typescript and openapi-generator
 	@$(RUN) scripts/lint_openapi.py

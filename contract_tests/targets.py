@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
+from squadiq.contract import document as contract
 from squadiq.contract.examples import Example, Outcome, run_example
 from squadiq.contract.suite import SUITE
 from squadiq.contract.target import Need, Target
@@ -20,9 +22,10 @@ Respond = Callable[[Request], Answer]
 Plant = Callable[[Mock], Respond]
 
 DOCUMENT = Document.installed()
+CONTRACT = contract.Document.installed()
 START = 1_700_000_000
 PROCESS_AFTER_SECONDS = 3600.0
-SEEDED = 7
+SEEDED = 5
 CAMPAIGN = "campaign-1"
 OFFERS = frozenset(Need)
 
@@ -30,8 +33,8 @@ OFFERS = frozenset(Need)
 class FaultyMock(Mock):
     """A mock of which one thing is wrong: what answers in its place may ask the mock itself."""
 
-    def __init__(self, plant: Plant, settings: MockSettings) -> None:
-        super().__init__(settings, document=DOCUMENT, now=lambda: START, monotonic=lambda: 0.0)
+    def __init__(self, plant: Plant, settings: MockSettings, **options: Any) -> None:
+        super().__init__(settings, **options)
         self._respond = plant(self)
 
     def answer(self, request: Request) -> Answer:
@@ -54,17 +57,18 @@ class _Transport(InProcessTransport):
 
 def sound(mock: Mock) -> Respond:
     """Plant nothing."""
-    return FaultyMock.sound.__get__(mock)
+    return lambda request: Mock.answer(mock, request)
 
 
 @contextmanager
 def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> Generator[Target]:
     """Make a target of a mock with some leads that are processed already."""
     settings = MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)
-    mock = FaultyMock(plant, settings)
+    mock = FaultyMock(plant, settings, document=DOCUMENT, now=lambda: START, monotonic=lambda: 0.0)
     with httpx.Client(transport=_Transport(mock), base_url="http://mock.test") as http:
         target = Target(
             http=http,
+            document=CONTRACT,
             token="test_token",
             campaign_id=CAMPAIGN,
             prefix="lead-",

@@ -8,9 +8,7 @@ from dataclasses import replace
 from contract_tests.faults.planting import CONVERT, CREATE, DELETE, LIST, TOKEN, UPDATE, Fault, fault, leads_of
 from contract_tests.targets import FaultyMock
 from squadiq.contract.rules import Rule
-from squadiq.mock.core import Mock
 from squadiq.mock.messages import Answer, Request, json_answer
-from squadiq.mock.settings import MockSettings
 from squadiq.mock.throttle import Throttle
 
 

@@ -1,0 +1,46 @@
+"""Prints which part of the contract tests catches each planted fault, and after how many hits.
+
+python -m contract_tests.faults [--schemathesis]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from contract_tests.faults import FAULTS
+from contract_tests.faults.catching import by_examples, by_schemathesis, by_sequences
+
+
+def main() -> int:
+    """Print the table; return 1 if a fault goes through for its own reason."""
+    with_schemathesis = "--schemathesis" in sys.argv[1:]
+    table = Table("fault", "rule that it breaks", "example that catches it", "hits", "sequences: hits")
+    if with_schemathesis:
+        table.add_column("schemathesis")
+    missed = 0
+    for planted in track(FAULTS.values(), "planted faults", console=Console(stderr=True)):
+        example = by_examples(planted).get(planted.rule)
+        sequence = by_sequences(planted, seed_number=1) if planted.by_machine else None
+        missed += example is None or (planted.by_machine and sequence is None)
+        cells = [
+            planted.name,
+            planted.rule.name,
+            example.by if example else "MISSED",
+            str(example.hits) if example else "",
+            str(sequence.hits) if sequence else "MISSED" if planted.by_machine else "-",
+        ]
+        if with_schemathesis:
+            cells.append("; ".join(by_schemathesis(planted)) or "-")
+        table.add_row(*cells)
+    width = 200 if with_schemathesis else 160
+    Console(width=width).print(table)
+    print(f"{len(FAULTS)} faults, {len(FAULTS) - missed} caught for their own reason")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

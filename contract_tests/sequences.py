@@ -1,0 +1,297 @@
+"""Random sequences of all operations, on a target and on the model: a Hypothesis state machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from contract_tests.model import Model, ModelLead, canonical, e164
+from squadiq.contract.examples import demand_page, identities
+from squadiq.contract.rules import Rule, demand
+from squadiq.contract.target import Need, Target, seconds
+
+LEAD_IDS = st.sampled_from(["a", "आशा", "uniqueleadid 1", "7", 7])
+PHONE_NUMBERS = st.sampled_from(["9876543210", "+91 98765 43211", "09876543212", "(0) 98765-43213", "0091-9876543214"])
+NAMES = st.sampled_from(["Asha Rao", "आशा शर्मा", "John  Smith", "O'Neil; DROP", "ẞ"])
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+NUMBERS = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-1e15, 1e15, allow_subnormal=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x", "y z"]), inner, max_size=2),
+    max_leaves=4,
+)
+CUSTOM = st.dictionaries(st.sampled_from(["is_KYC", "product_plan", "is_squadlead", "loan amount"]), VALUES, max_size=3)
+LEADS = st.builds(
+    lambda lead_id, phone_number, contact_name, custom: {
+        **custom,
+        "lead_id": lead_id,
+        "phone_number": phone_number,
+        "contact_name": contact_name,
+    },
+    LEAD_IDS,
+    PHONE_NUMBERS,
+    NAMES,
+    CUSTOM,
+)
+CHANGES = st.fixed_dictionaries({}, optional={"phone_number": PHONE_NUMBERS, "contact_name": NAMES})
+DETAILS = st.sampled_from(["PAID", "P" * 32, "आ" * 32, "P" * 33, "🙂" * 20])
+MakeTarget = Callable[[], AbstractContextManager[Target]]
+
+
+class Sequences(RuleBasedStateMachine):
+    """Run operations on a target and on the model; whatever they tell must agree."""
+
+    make_target: MakeTarget
+    hits: int = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: AbstractContextManager[Target] = type(self).make_target()
+        self.target: Target = self._made.__enter__()
+        self.model = Model(self.target.process_after_seconds)
+
+    def teardown(self) -> None:
+        """Look at everything a last time, unless something was found already."""
+        try:
+            if sys.exc_info()[0] is not None:
+                return
+            self.look(Rule.CREATES, Rule.KEEPS_FIELDS, *self.model.leads)
+            self.walk(page_size=2)
+        finally:
+            type(self).hits += self.target.hits
+            self._made.__exit__(None, None, None)
+
+    @initialize(batch=st.lists(LEADS, min_size=2, max_size=5, unique_by=lambda lead: str(lead["lead_id"])))
+    def begin(self, batch: list[dict[str, Any]]) -> None:
+        """Begin with some leads, since most operations need one."""
+        self.create(batch, alone=False, bad="")
+
+    @rule(
+        batch=st.lists(LEADS, min_size=1, max_size=3), alone=st.booleans(), bad=st.sampled_from(["", "", "name", "nul"])
+    )
+    def create(self, batch: list[dict[str, Any]], alone: bool, bad: str) -> None:
+        """Create leads, sometimes with one that is to be refused."""
+        batch = [dict(lead) for lead in batch]
+        if bad == "name":
+            del batch[-1]["contact_name"]
+        elif bad:
+            batch[-1]["note"] = "a\0b"
+        lead_ids = [canonical(lead["lead_id"]) for lead in batch]
+        answer = self.target.send("createLeads", batch[0] if alone and len(batch) == 1 else batch)
+        repeated = len(set(lead_ids)) < len(lead_ids) or not self.model.leads.keys().isdisjoint(lead_ids)
+        if bad:
+            demand(answer.status == 400, Rule.INVALID, f"status {answer.status} for a bad lead")
+        elif not repeated:
+            demand(answer.status == 201, Rule.CREATES, f"status {answer.status} for new leads")
+        if answer.status == 201:
+            self.model.create(batch)
+            self.look(Rule.CREATES, Rule.KEEPS_FIELDS, *lead_ids)
+        else:
+            self.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *lead_ids)
+
+    @rule(number=st.integers(1, 3))
+    def create_elsewhere(self, number: int) -> None:
+        """Create a lead in another campaign."""
+        lead = self.target.lead(lead_id=f"elsewhere{number}")
+        self.target.send("createLeads", [lead], campaign_id=f"{self.target.campaign_id}-2")
+        self.model.elsewhere.add(lead["lead_id"])
+
+    @rule(lead_id=LEAD_IDS, changes=CHANGES, custom=CUSTOM)
+    def update(self, lead_id: str | int, changes: dict[str, Any], custom: dict[str, Any]) -> None:
+        """Update a lead, whether it exists or not."""
+        fields = {**custom, **changes}
+        answer = self.target.update(lead_id, **fields)
+        lead = self.model.leads.get(canonical(lead_id))
+        if lead is None:
+            self._unknown(answer.status, canonical(lead_id))
+            return
+        demand(answer.status == 200, Rule.UPDATES, f"status {answer.status} for a lead that exists")
+        lead.set(fields)
+        known = self._known(canonical(lead_id))
+        demand(known is not None, Rule.UPDATE_KEEPS_LEAD_ID, "an updated lead is not known by its lead_id")
+        told = {**(known or {}), **(known or {})["custom_fields"]}
+        now_set = [name for name in fields if name in told and _same(told[name], _as_known(name, fields[name]))]
+        demand(len(now_set) == len(fields), Rule.UPDATES, "fields that the update named have other values")
+        self.look(Rule.UPDATE_KEEPS_LEAD_ID, Rule.UPDATE_MERGES, canonical(lead_id))
+
+    @rule(lead_id=LEAD_IDS, detail=DETAILS)
+    def convert(self, lead_id: str | int, detail: str) -> None:
+        """Mark a lead converted, whether it exists or not, and whether the detail is too long or not."""
+        answer = self.target.send("convertLead", {"lead_id": lead_id, "detail": detail})
+        lead = self.model.leads.get(canonical(lead_id))
+        if len(detail) > 32:
+            demand(answer.status == 400, Rule.DETAIL_LENGTH, f"status {answer.status} for {len(detail)} characters")
+        elif lead is None:
+            self._unknown(answer.status, canonical(lead_id))
+        else:
+            long = len(detail.encode()) > 32
+            demand(answer.status == 200, Rule.DETAIL_CHARACTERS if long else Rule.CONVERTS, f"status {answer.status}")
+            lead.detail = detail
+        self.look(Rule.CREATES, Rule.CONVERTS, canonical(lead_id))
+
+    @rule(lead_ids=st.lists(LEAD_IDS, min_size=1, max_size=3), alone=st.booleans())
+    def disable(self, lead_ids: list[str | int], alone: bool) -> None:
+        """Disable leads, of which some may not exist."""
+        references = [{"lead_id": lead_id} for lead_id in lead_ids]
+        answer = self.target.send("disableLeads", references[0] if alone and len(references) == 1 else references)
+        names = [canonical(lead_id) for lead_id in lead_ids]
+        if self.model.leads.keys() >= set(names):
+            demand(answer.status == 201, Rule.DISABLES, f"status {answer.status} for leads that exist")
+            self.model.disable(names)
+            self.look(Rule.CREATES, Rule.DISABLES, *names)
+        else:
+            demand(answer.status in (400, 404), Rule.UNKNOWN, f"status {answer.status} for leads that do not exist")
+            self.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *names)
+
+    @rule(lead_id=LEAD_IDS)
+    def delete(self, lead_id: str | int) -> None:
+        """Delete a lead, whether it exists or not."""
+        answer = self.target.send("deleteLead", {"lead_id": lead_id})
+        if canonical(lead_id) not in self.model.leads:
+            self._unknown(answer.status, canonical(lead_id))
+            return
+        demand(answer.status == 202, Rule.DELETES, f"status {answer.status} for a lead that exists")
+        self.model.delete(canonical(lead_id))
+        demand(self._known(canonical(lead_id)) is None, Rule.DELETES, "a deleted lead is still known")
+
+    @rule(share=st.sampled_from([0.25, 0.5, 1.0, 1.0]))
+    def wait(self, share: float) -> None:
+        """Let some of the time pass after which leads are processed."""
+        passing = int(self.model.process_after_seconds * share)
+        self.target.advance(passing)
+        self.model.now += passing
+
+    @rule(page_size=st.integers(1, 4))
+    def walk(self, page_size: int) -> None:
+        """Read all pages: together they hold each processed lead once."""
+        leads: list[dict[str, Any]] = []
+        for number in range(1, len(self.model.leads) + 3):
+            answer = self.target.page(page=number, page_size=page_size)
+            demand(answer.status == 200, Rule.NEXT, f"status {answer.status} for a page that next led to")
+            leads += answer.json["results"]
+            demand_page(answer.json, number=number, size=page_size, seen=identities(leads))
+            if answer.json["next"] is None:
+                break
+        else:
+            demand(False, Rule.NEXT, "pages without an end")
+        self._agree({str(lead["lead_id"]): lead for lead in leads}, self.model.leads)
+        past = self.target.page(page=number + 1, page_size=page_size)
+        demand(past.status == 404, Rule.PAST_THE_END, f"status {past.status}")
+
+    @rule(lead_id=LEAD_IDS | st.sampled_from(["elsewhere1", "elsewhere2", "never_created"]))
+    def select(self, lead_id: str | int) -> None:
+        """Read one lead by its lead_id."""
+        found = {str(lead["lead_id"]): lead for lead in self.target.listed(lead_id=lead_id)}
+        name = canonical(lead_id)
+        others = found.keys() - {name} - self.model.elsewhere
+        demand(not others, Rule.ONE_LEAD, f"{len(others)} other leads")
+        self._agree(found, {name: self.model.leads[name]} if name in self.model.leads else {})
+
+    @rule(shift_after=st.sampled_from([None, -1, 0, 1]), shift_before=st.sampled_from([None, -1, 0, 1]), pick=st.data())
+    def between(self, shift_after: int | None, shift_before: int | None, pick: st.DataObject) -> None:
+        """Read the leads of a time, whose ends lie at the seconds of others or just beside."""
+        everyone = {str(lead["lead_id"]): int(seconds(lead["processed_at"])) for lead in self.target.listed()}
+        if not everyone:
+            return
+        first, last = (pick.draw(st.sampled_from(sorted(everyone.values()))) for _ in range(2))
+        query: dict[str, int] = {}
+        if shift_after is not None:
+            query["processed_after"] = first + shift_after
+        if shift_before is not None:
+            query["processed_before"] = last + shift_before
+        low, high = query.get("processed_after", 0), query.get("processed_before", 2**60)
+        wanted = {lead_id for lead_id, moment in everyone.items() if low <= moment <= high}
+        found = set(identities(self.target.listed(**query)))
+        demand(found <= wanted, Rule.TIME_FILTER, f"{len(found - wanted)} leads from outside")
+        edges = all(everyone[each] in (low, high) for each in wanted - found)
+        demand(found == wanted, Rule.TIME_EDGES if edges else Rule.TIME_FILTER, f"{len(wanted - found)} leads too few")
+
+    def look(self, there: Rule, same: Rule, *lead_ids: str) -> None:
+        """Compare what the target knows of leads with the model, for targets that tell."""
+        for lead_id in lead_ids:
+            known, lead = self._known(lead_id), self.model.leads.get(lead_id)
+            demand((known is None) == (lead is None), there, "a lead that must not exist" if known else "no such lead")
+            if known and lead:
+                demand(_facts(known) == _wanted(lead), same, "a lead whose fields differ from what was sent")
+
+    def _known(self, lead_id: str) -> dict[str, Any] | None:
+        assert Need.KNOWN in self.target.offers
+        return self.target.known(self.target.campaign_id, lead_id)
+
+    def _unknown(self, status: int, lead_id: str) -> None:
+        gone = Rule.DELETES if lead_id in self.model.deleted else Rule.UNKNOWN
+        demand(status == 404, gone, f"status {status} for a lead that does not exist")
+
+    def _agree(self, found: dict[str, dict[str, Any]], model: dict[str, ModelLead]) -> None:
+        for lead_id in found.keys() - model.keys():
+            demand(lead_id not in self.model.deleted, Rule.DELETED_NOT_LISTED, "a deleted lead is listed")
+            demand(lead_id not in self.model.elsewhere, Rule.CAMPAIGNS_APART, "a lead of another campaign is listed")
+            demand(False, Rule.LISTS_PROCESSED, "a lead is listed that was never created")
+        for lead_id, lead in model.items():
+            if lead_id not in found:
+                demand(not self.model.must_be_listed(lead_id), Rule.LISTS_PROCESSED, "a processed lead is not listed")
+                continue
+            too_early = Rule.NOT_YET if lead.disabled_at is None else Rule.DISABLES
+            demand(self.model.may_be_listed(lead_id), too_early, "a lead is listed that cannot be processed yet")
+            told = found[lead_id]
+            same = (told["contact_name"], told["phone_number"]) == (lead.contact_name, lead.phone_number)
+            demand(same, Rule.KEEPS_FIELDS, "a listed lead with another contact_name or phone_number")
+            called = told["latest_called_at"]
+            times = [seconds(each) for each in (told["created_at"], called, told["processed_at"]) if each is not None]
+            demand(times == sorted(times), Rule.LISTS_PROCESSED, "processed before it was called or created")
+
+
+def _facts(known: dict[str, Any]) -> list[Any]:
+    custom = json.dumps(known["custom_fields"], sort_keys=True)
+    disabled = known["disabled_at"] is not None
+    return [known["phone_number"], known["contact_name"], custom, known["detail"], disabled]
+
+
+def _wanted(lead: ModelLead) -> list[Any]:
+    custom = json.dumps(lead.custom_fields, sort_keys=True)
+    return [lead.phone_number, lead.contact_name, custom, lead.detail, lead.disabled_at is not None]
+
+
+def _as_known(name: str, value: Any) -> Any:
+    return e164(value) if name == "phone_number" else value
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    return json.dumps(value, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+
+
+def run_sequences(
+    make_target: MakeTarget, *, seed_number: int, examples: int, steps: int = 25, shrink: bool = True
+) -> int:
+    """Run random sequences and return the number of hits.
+
+    Raises:
+        BrokenError: a rule is broken; `hits` of the error are those up to then.
+    """
+    machine: Any = seed(seed_number)(type("SeededSequences", (Sequences,), {"make_target": staticmethod(make_target)}))
+    try:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+                report_multiple_bugs=False,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+                verbosity=Verbosity.normal if shrink else Verbosity.quiet,
+                print_blob=False,
+            ),
+        )
+    except AssertionError as error:
+        error.__dict__["hits"] = machine.hits
+        raise
+    return int(machine.hits)

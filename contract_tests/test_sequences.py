@@ -1,0 +1,48 @@
+"""Random sequences of all operations leave the mock as they leave the model."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from contract_tests.sequences import run_sequences
+from contract_tests.targets import OFFERS, PROCESS_AFTER_SECONDS, mock_target
+from squadiq.contract.target import Target
+from squadiq.mock.server import running_mock
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_the_mock_and_the_model_agree(seed: int) -> None:
+    hits = run_sequences(lambda: mock_target(seeded=False), seed_number=seed, examples=40)
+    assert hits > 500
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(1, 31))
+def test_they_agree_for_thirty_seeds_and_longer_sequences(seed: int) -> None:
+    assert run_sequences(lambda: mock_target(seeded=False), seed_number=seed, examples=200, steps=50) > 5000
+
+
+def test_they_agree_over_a_port_too() -> None:
+    @contextmanager
+    def target() -> Generator[Target]:
+        with (
+            running_mock(rate=0, process_after_seconds=PROCESS_AFTER_SECONDS) as running,
+            httpx.Client(base_url=running.url, trust_env=False) as http,
+        ):
+            yield Target(
+                http=http,
+                token=running.token,
+                campaign_id="campaign-1",
+                prefix="lead-",
+                offers=OFFERS,
+                process_after_seconds=PROCESS_AFTER_SECONDS,
+                advance=running.advance,
+                known=running.lead,
+            )
+
+    assert run_sequences(target, seed_number=1, examples=5, steps=15) > 20

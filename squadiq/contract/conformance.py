@@ -1,0 +1,111 @@
+"""What about one hit differs from the document: a pure function of the request and its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from squadiq.contract.document import Document, Expected, Operation, Schema
+from squadiq.contract.rules import Finding, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Hold a request and its answer; header names in lower case."""
+
+    method: str
+    url: str
+    sent: bytes
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def operation_of(document: Document, hit: Hit) -> str:
+    """Return the operation that a hit is, or its method where a path has no such operation."""
+    found = document.route(urlsplit(hit.url).path)
+    if found is None:
+        return "an unknown path"
+    operation = found[0].operations.get(hit.method)
+    return operation.operation_id if operation else f"{hit.method} of a path without it"
+
+
+def answer_findings(document: Document, hit: Hit) -> list[Finding]:
+    """Return the rules that an answer broke, none if it is as the document says."""
+    if hit.status >= 500 and hit.status != 503:
+        return [Finding(Rule.NO_SERVER_ERROR, f"status {hit.status}")]
+    found = document.route(urlsplit(hit.url).path)
+    if found is None:
+        return [] if hit.status == 404 else [Finding(Rule.STATUS, f"status {hit.status} for a path without operation")]
+    route, _ = found
+    operation = route.operations.get(hit.method)
+    if operation is None:
+        # What the document says of a wrong method stands with the methods that there are.
+        expected = next(iter(route.operations.values())).answers[405]
+        if hit.status not in (401, 405):
+            return [Finding(Rule.METHOD, f"status {hit.status} for {hit.method}")]
+        return _as_expected(expected, hit) if hit.status == 405 else []
+    if hit.status not in operation.answers:
+        return [Finding(Rule.STATUS, f"status {hit.status} for {operation.operation_id}")]
+    return _as_expected(operation.answers[hit.status], hit)
+
+
+def request_findings(document: Document, hit: Hit) -> list[Finding]:
+    """Return what about a request the document does not describe, if it was taken all the same."""
+    found = document.route(urlsplit(hit.url).path)
+    operation = found[0].operations.get(hit.method) if found else None
+    if operation is None or hit.status >= 300:
+        return []
+    return [
+        Finding(Rule.REQUEST, f"{words}, and the answer was {hit.status}") for words in _undocumented(operation, hit)
+    ]
+
+
+def _undocumented(operation: Operation, hit: Hit) -> list[str]:
+    told: list[str] = []
+    for name, text in parse_qsl(urlsplit(hit.url).query, keep_blank_values=True):
+        parameter = operation.query.get(name)
+        if parameter is None:
+            told.append("a parameter of the query that the document does not have")
+        elif not parameter.is_valid(text):
+            told.append(f"a value of {name} that the document does not allow")
+    if operation.body is not None:
+        value, readable = _json(hit.sent)
+        told += operation.body.differences(value) if readable else ["a body that is not JSON"]
+    return told
+
+
+def _as_expected(expected: Expected, hit: Hit) -> list[Finding]:
+    findings = [
+        Finding(Rule.HEADERS, f"no usable {name} with status {hit.status}")
+        for name, schema in expected.required_headers.items()
+        if name.lower() not in hit.headers or _header_differs(schema, hit.headers[name.lower()])
+    ]
+    media_type = hit.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in expected.media_types:
+        known = _short(media_type) or "no media type"
+        return [*findings, Finding(Rule.MEDIA_TYPE, f"{known} with status {hit.status}")]
+    value, readable = _json(hit.body)
+    if not readable:
+        return [*findings, Finding(Rule.SCHEMA, f"a body that is not JSON with status {hit.status}")]
+    differences = expected.media_types[media_type].differences(value)
+    return [*findings, *(Finding(Rule.SCHEMA, f"{words}, with status {hit.status}") for words in differences)]
+
+
+def _header_differs(schema: Schema, text: str) -> bool:
+    as_number = [int(text)] if text.isascii() and text.isdecimal() else []
+    return all(schema.differences(value) for value in [text, *as_number])
+
+
+def _short(media_type: str) -> str:
+    return media_type if len(media_type) <= 60 and not any(each.isdecimal() for each in media_type) else "another type"
+
+
+def _json(body: bytes) -> tuple[Any, bool]:
+    try:
+        return json.loads(body), True
+    except (ValueError, RecursionError):
+        return None, False

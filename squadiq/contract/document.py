@@ -1,0 +1,166 @@
+"""The document as traffic is held against it: which operation a request is, and what may be answered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, cast
+from urllib.parse import unquote
+
+from squadiq._extras import needs_extra
+
+with needs_extra("contract"):
+    import jsonschema_rs
+
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
+
+
+class Schema:
+    """Check values against one schema of the document."""
+
+    def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
+        self._names = components.get("schemas", {}).keys()
+        self._validator = jsonschema_rs.Draft202012Validator(
+            {**schema, "components": components}, validate_formats=True
+        )
+
+    def differences(self, value: Any) -> list[str]:
+        """Return where a value differs and from which schema, without the value itself."""
+        return sorted({self._told(error) for error in self._validator.iter_errors(value)})
+
+    def _told(self, error: jsonschema_rs.ValidationError) -> str:
+        # Names that the document does not know may be anything, a phone number too.
+        place = "".join(
+            "[]" if isinstance(part, int) else f".{part if _PLAIN_NAME.fullmatch(part) else '…'}"
+            for part in error.instance_path
+        ).removeprefix(".")
+        named = [part for part in error.schema_path if part in self._names]
+        wanted = f"{named[-1]} of the document" if named else "the document"
+        missing = f" ({error.kind.value} is missing)" if error.kind.name == "required" else ""
+        return f"{place or 'the body'} differs from {wanted} at {error.kind.name}{missing}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Hold one parameter of a query."""
+
+    name: str
+    is_integer: bool
+    schema: Schema
+
+    def is_valid(self, text: str) -> bool:
+        """Tell whether a text of a query stands for a value that the document allows."""
+        if self.is_integer and not _INTEGER.fullmatch(text):
+            return False
+        return not self.schema.differences(int(text) if self.is_integer else text)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Hold what the document says of the answers with one status."""
+
+    media_types: Mapping[str, Schema]
+    required_headers: Mapping[str, Schema]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Hold one operation of the document."""
+
+    operation_id: str
+    method: str
+    path: str
+    query: Mapping[str, Parameter]
+    body: Schema | None
+    answers: Mapping[int, Expected]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Hold one path of the document; operations by method."""
+
+    pattern: re.Pattern[str]
+    campaign_id: Schema
+    operations: Mapping[str, Operation]
+
+
+class Document:
+    """Read an OpenAPI document into what traffic is held against."""
+
+    def __init__(self, contents: Mapping[str, Any]) -> None:
+        self.contents = contents
+        self._components: Mapping[str, Any] = contents["components"]
+        limit = contents["x-rate-limit"]
+        self.hits: int = limit["hits"]
+        self.window_seconds: float = limit["window_seconds"]
+        self.routes = [self._route(path, item) for path, item in contents["paths"].items()]
+        self.operations = {each.operation_id: each for route in self.routes for each in route.operations.values()}
+
+    @classmethod
+    def installed(cls) -> Document:
+        """Read the document that is installed beside the generated models."""
+        return cls(json.loads((resources.files("squadiq_generated") / "openapi.json").read_bytes()))
+
+    def route(self, raw_path: str) -> tuple[Route, str] | None:
+        """Return the route of a path as it stood on the wire, and its campaign_id; None if there is none."""
+        for route in self.routes:
+            if match := route.pattern.fullmatch(raw_path):
+                campaign_id = unquote(match[1])
+                return None if route.campaign_id.differences(campaign_id) else (route, campaign_id)
+        return None
+
+    def _route(self, path: str, item: Mapping[str, Any]) -> Route:
+        shared = [self._resolved(each) for each in item.get("parameters", [])]
+        (campaign_id,) = [each for each in shared if each["in"] == "path"]
+        return Route(
+            pattern=re.compile(re.escape(path).replace(r"\{campaign_id\}", "([^/]+)")),
+            campaign_id=self._schema(campaign_id["schema"]),
+            operations={
+                method.upper(): self._operation(method.upper(), path, item[method])
+                for method in _METHODS
+                if method in item
+            },
+        )
+
+    def _operation(self, method: str, path: str, operation: Mapping[str, Any]) -> Operation:
+        body = self._resolved(operation.get("requestBody", {})).get("content", {}).get("application/json")
+        return Operation(
+            operation_id=operation["operationId"],
+            method=method,
+            path=path,
+            query={each.name: each for each in self._query(operation)},
+            body=None if body is None else self._schema(body["schema"]),
+            answers={int(status): self._expected(answer) for status, answer in operation["responses"].items()},
+        )
+
+    def _query(self, operation: Mapping[str, Any]) -> Iterator[Parameter]:
+        for reference in operation.get("parameters", []):
+            parameter = self._resolved(reference)
+            is_integer = self._resolved(parameter["schema"]).get("type") == "integer"
+            yield Parameter(parameter["name"], is_integer, self._schema(parameter["schema"]))
+
+    def _expected(self, reference: Mapping[str, Any]) -> Expected:
+        answer = self._resolved(reference)
+        headers = {name: self._resolved(header) for name, header in answer.get("headers", {}).items()}
+        return Expected(
+            media_types={name: self._schema(each["schema"]) for name, each in answer.get("content", {}).items()},
+            required_headers={
+                name: self._schema(header["schema"]) for name, header in headers.items() if header.get("required")
+            },
+        )
+
+    def _schema(self, schema: Mapping[str, Any]) -> Schema:
+        return Schema(schema, self._components)
+
+    def _resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
+        while "$ref" in part:
+            found: Any = self.contents
+            for name in cast(str, part["$ref"]).removeprefix("#/").split("/"):
+                found = found[name]
+            part = found
+        return part

@@ -1,0 +1,191 @@
+"""Examples that only read: the API document's own and its contradictions, on any target alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from squadiq.contract.conformance import Hit
+from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, demand
+from squadiq.contract.target import Need, Target, seconds
+
+Run = Callable[[Target], None]
+
+LONGEST_WALK = 3
+"""Pages that are read in a row; a live campaign may have thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Hold one example: what it needs, the most hits that it takes, and how it runs."""
+
+    name: str
+    needs: frozenset[Need]
+    hits: int
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Hold what came of an example: a finding with its hit, or why nothing can be said, or neither."""
+
+    example: str
+    hits: int
+    finding: Finding | None = None
+    hit: Hit | None = field(default=None, repr=False)
+    inconclusive: str = ""
+
+
+EXAMPLES: list[Example] = []
+
+
+def example(*needs: Need, hits: int) -> Callable[[Run], Run]:
+    """Add a function to the suite."""
+
+    def add(run: Run) -> Run:
+        EXAMPLES.append(Example(run.__name__, frozenset(needs), hits, run))
+        return run
+
+    return add
+
+
+def run_example(each: Example, target: Target) -> Outcome:
+    """Run one example; what stops the whole run, such as a spent budget, is raised."""
+    before = target.hits
+    try:
+        each.run(target)
+    except BrokenError as broken:
+        return Outcome(each.name, target.hits - before, broken.finding, target.last)
+    except InconclusiveError as reason:
+        return Outcome(each.name, target.hits - before, inconclusive=str(reason))
+    return Outcome(each.name, target.hits - before)
+
+
+def identities(leads: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the lead_ids of listed leads, as text."""
+    return [str(lead["lead_id"]) for lead in leads]
+
+
+def number_of(url: str | None) -> int | None:
+    """Return the number of the page that an address leads to, None for null."""
+    return None if url is None else int(parse_qs(urlsplit(url).query).get("page", ["1"])[0])
+
+
+@example(hits=1)
+def the_first_page_needs_no_query(target: Target) -> None:
+    answer = target.page()
+    demand(answer.status == 200, Rule.LISTS_PROCESSED, f"status {answer.status} for a first page")
+    demand_page(answer.json, number=1, size=100, seen=identities(answer.json["results"]))
+
+
+@example(hits=1)
+def a_page_of_one_holds_one(target: Target) -> None:
+    here = len(target.listed(page_size=1))
+    demand(here <= 1, Rule.PAGE_SIZE, f"{here} leads on a page of one")
+
+
+@example(hits=LONGEST_WALK)
+def pages_hold_each_lead_once(target: Target) -> None:
+    seen: list[str] = []
+    for number in range(1, LONGEST_WALK + 1):
+        answer = target.page(page=number, page_size=2)
+        demand(answer.status == 200, Rule.NEXT, f"status {answer.status} for a page that next led to")
+        seen += identities(answer.json["results"])
+        demand_page(answer.json, number=number, size=2, seen=seen)
+        if answer.json["next"] is None:
+            return
+
+
+def demand_page(page: dict[str, Any], *, number: int, size: int, seen: list[str]) -> None:
+    """Look at one page of a walk that began at the first one; `seen` holds the leads of all pages so far."""
+    here, total, following = len(page["results"]), page["count"], number_of(page["next"])
+    demand(here <= size, Rule.PAGE_SIZE, f"{here} leads on a page of {size}")
+    demand(len(set(seen)) == len(seen), Rule.PAGES_APART, f"a lead of an earlier page again on page {number}")
+    demand(len(seen) <= total, Rule.COUNT, f"a count of {total}, and {len(seen)} leads up to page {number}")
+    if following is None:
+        rule = Rule.COUNT if here < size else Rule.NEXT
+        demand(
+            len(seen) == total, rule, f"{len(seen)} leads up to page {number} without a next, and a count of {total}"
+        )
+    else:
+        demand(following == number + 1, Rule.NEXT, f"page {following} after page {number}")
+        demand(here == size, Rule.NEXT, f"a page after page {number}, which is not full")
+    demand(number_of(page["previous"]) == (number - 1 or None), Rule.NEXT, f"previous of page {number}")
+
+
+@example(hits=1)
+def a_page_past_the_last_one_is_not_found(target: Target) -> None:
+    answer = target.page(page=2_000_000_000)
+    demand(answer.status == 404, Rule.PAST_THE_END, f"status {answer.status}")
+
+
+@example(hits=2)
+def a_lead_id_selects_its_lead(target: Target) -> None:
+    lead_id = str(target.some_lead()["lead_id"])
+    found = identities(target.listed(lead_id=lead_id))
+    demand(found == [lead_id], Rule.ONE_LEAD, f"{len(found)} leads, {found.count(lead_id)} of them the one asked for")
+
+
+@example(hits=1)
+def an_unknown_lead_id_selects_nothing(target: Target) -> None:
+    answer = target.page(lead_id="test_lead_id_that_nobody_has")
+    demand(answer.status == 200, Rule.ONE_LEAD, f"status {answer.status}")
+    demand(answer.json["results"] == [], Rule.ONE_LEAD, "leads for an unknown lead_id")
+
+
+@example(hits=2)
+def the_second_of_processing_is_within_both_ends(target: Target) -> None:
+    lead = target.some_lead()
+    moment = int(seconds(lead["processed_at"]))
+    found = target.listed(lead_id=lead["lead_id"], processed_after=moment, processed_before=moment)
+    demand(found, Rule.TIME_EDGES, "not the lead that was processed at that very second")
+
+
+@example(hits=3)
+def the_seconds_beside_are_outside(target: Target) -> None:
+    lead = target.some_lead()
+    moment = int(seconds(lead["processed_at"]))
+    for query in ({"processed_after": moment + 1}, {"processed_before": moment - 1}):
+        found = target.listed(lead_id=lead["lead_id"], **query)
+        demand(found == [], Rule.TIME_FILTER, f"a lead that was processed outside of {next(iter(query))}")
+
+
+@example(hits=3)
+def a_time_filter_keeps_to_its_side(target: Target) -> None:
+    moment = int(seconds(target.some_lead()["processed_at"]))
+    late = [seconds(lead["processed_at"]) for lead in target.listed(processed_after=moment + 1)]
+    demand(all(each >= moment + 1 for each in late), Rule.TIME_FILTER, "leads from before processed_after")
+    early = [seconds(lead["processed_at"]) for lead in target.listed(processed_before=moment)]
+    demand(all(each < moment + 1 for each in early), Rule.TIME_FILTER, "leads from after processed_before")
+
+
+@example(hits=1)
+def swapped_ends_are_an_empty_page(target: Target) -> None:
+    answer = target.page(processed_after=2_000_000_000, processed_before=1_000_000_000)
+    demand(answer.status == 200, Rule.TIME_FILTER, f"status {answer.status}")
+    demand(answer.json["results"] == [], Rule.TIME_FILTER, "leads for a range whose ends are swapped")
+
+
+@example(hits=1)
+def a_lead_tells_its_times_in_their_order(target: Target) -> None:
+    lead = target.some_lead()
+    called = lead["latest_called_at"]
+    times = [lead["created_at"], *([] if called is None else [called]), lead["processed_at"]]
+    demand(sorted(times, key=seconds) == times, Rule.LISTS_PROCESSED, "processed before it was called or created")
+    demand(lead["campaign_id"] == target.campaign_id, Rule.CAMPAIGNS_APART, "a lead of another campaign")
+
+
+@example(hits=6)
+def values_that_the_document_excludes_are_refused(target: Target) -> None:
+    for query in (
+        {"page": 0},
+        {"page": "first"},
+        {"page_size": 0},
+        {"page_size": 1001},
+        {"processed_after": "yesterday"},
+        {"processed_before": 10**17},
+    ):
+        answer = target.page(**query)
+        demand(answer.status == 400, Rule.INVALID, f"status {answer.status} for {next(iter(query))} out of its range")

@@ -1,0 +1,205 @@
+"""A server under test: sends requests, holds each answer against the document, and knows what may be asked of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from itertools import count
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from squadiq.contract.conformance import Hit, answer_findings
+from squadiq.contract.document import Document
+from squadiq.contract.rules import BrokenError, InconclusiveError, Rule, demand
+
+PHONE_NUMBERS = ("9876543210", "+91 98765 43211", "09876543212")
+"""Numbers for servers on this machine, which call nobody."""
+
+
+class Need(Enum):
+    """What an example needs beside reading; a target says what it offers."""
+
+    WRITES = auto()
+    OTHER_TOKENS = auto()
+    OTHER_METHODS = auto()
+    INVALID_LEADS = auto()
+    CAMPAIGNS = auto()
+    CLOCK = auto()
+    KNOWN = auto()
+    QUOTA = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold an answer that is as the document says."""
+
+    status: int
+    json: Any = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(kw_only=True)
+class Target:
+    """A server, a campaign of it, and what may be done there.
+
+    Args:
+        http: a client whose base URL is the server's; it adds no credentials of its own.
+        token: an access token that the server accepts.
+        campaign_id: where leads are read and created.
+        prefix: begins the lead_id of each lead that is made here.
+        phone_numbers: the only ones that leads are created with.
+        offers: what beside reading is possible.
+        process_after_seconds: after this time a lead is processed; of use with `advance`.
+        advance: lets seconds pass at once.
+        known: tells everything that the server knows of a lead, by campaign_id and lead_id.
+        disable_at_once: send a disable right after each create, whatever came of that.
+    """
+
+    http: httpx.Client = field(repr=False)
+    token: str = field(repr=False)
+    campaign_id: str
+    prefix: str
+    document: Document = field(default_factory=Document.installed, repr=False)
+    phone_numbers: Sequence[str] = field(default=PHONE_NUMBERS, repr=False)
+    offers: frozenset[Need] = frozenset()
+    process_after_seconds: float = 0.0
+    advance: Callable[[float], None] = lambda seconds: None
+    known: Callable[[str, str], dict[str, Any] | None] = lambda campaign_id, lead_id: None
+    disable_at_once: bool = False
+    hits: int = 0
+    last: Hit | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = count(1)
+
+    def lead(self, **fields: Any) -> dict[str, Any]:
+        """Return a new lead that nobody else has made, not sent yet."""
+        number = next(self._numbers)
+        phone_number = self.phone_numbers[number % len(self.phone_numbers)]
+        return {
+            "lead_id": f"{self.prefix}{number}",
+            "phone_number": phone_number,
+            "contact_name": "Asha Rao",
+            **fields,
+        }
+
+    def create(self, *leads: Mapping[str, Any], campaign_id: str | None = None) -> Answer:
+        """Send leads as a list and demand that they are created."""
+        answer = self.send("createLeads", list(leads), campaign_id=campaign_id)
+        demand(answer.status == 201, Rule.CREATES, f"status {answer.status} for new leads")
+        return answer
+
+    def created(self, **fields: Any) -> str:
+        """Create one lead and return its lead_id."""
+        lead = self.lead(**fields)
+        self.create(lead)
+        return str(lead["lead_id"])
+
+    def update(self, lead_id: str | int, **fields: Any) -> Answer:
+        """Send an update."""
+        return self.send("updateLead", {"lead_id": lead_id, **fields})
+
+    def exists(self, lead_id: str) -> bool:
+        """Tell whether the server has a lead, by what it knows or by an update of nothing."""
+        if Need.KNOWN in self.offers:
+            return self.known(self.campaign_id, lead_id) is not None
+        return self.update(lead_id).status == 200
+
+    def fields(self, lead_id: str) -> dict[str, Any]:
+        """Return what the server knows of a lead that must be there."""
+        known = self.known(self.campaign_id, lead_id)
+        demand(known is not None, Rule.CREATES, "a created lead is not known")
+        return known or {}
+
+    def page(self, **query: Any) -> Answer:
+        """Send getLeads."""
+        return self.send("getLeads", query=query)
+
+    def listed(self, **query: Any) -> list[dict[str, Any]]:
+        """Return the leads of a first page that must be there."""
+        answer = self.page(**query)
+        demand(answer.status == 200, Rule.LISTS_PROCESSED, f"status {answer.status} for a first page")
+        results: list[dict[str, Any]] = answer.json["results"]
+        return results
+
+    def some_lead(self) -> dict[str, Any]:
+        """Return a processed lead.
+
+        Raises:
+            InconclusiveError: there is none.
+        """
+        for lead in self.listed(page_size=1):
+            return lead
+        raise InconclusiveError("no lead of the campaign is processed yet")
+
+    def processed(self, *leads: Mapping[str, Any]) -> None:
+        """Create leads and let time pass until they are processed."""
+        self.create(*leads)
+        self.advance(self.process_after_seconds + 1)
+
+    def send(
+        self,
+        operation_id: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        campaign_id: str | None = None,
+        method: str | None = None,
+        authorization: str | None = "",
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Send a request and return its answer.
+
+        Args:
+            operation_id: one of the document's.
+            body: sent as JSON; `content` is sent as it is.
+            authorization: value of that header; None for no header, "" for the target's token.
+
+        Raises:
+            BrokenError: the answer is not one that the document describes.
+        """
+        operation = self.document.operations[operation_id]
+        headers: dict[str, str] = {}
+        if authorization is not None:
+            headers["Authorization"] = authorization or f"Bearer {self.token}"
+        if content is None and operation.body is not None:
+            content = json.dumps(body).encode()
+        if content is not None:
+            headers["Content-Type"] = content_type
+        path = operation.path.replace("{campaign_id}", campaign_id or self.campaign_id)
+        url = f"{path}?{urlencode(query)}" if query else path
+        answer = self._send(method or operation.method, url, content or b"", headers)
+        if operation_id == "createLeads" and self.disable_at_once:
+            self._disable(body, together=answer.status == 201)
+        return answer
+
+    def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
+        self.hits += 1
+        response = self.http.request(method, url, content=content or None, headers=headers)
+        self.last = Hit(
+            method, str(response.request.url), content, response.status_code, dict(response.headers), response.content
+        )
+        for finding in answer_findings(self.document, self.last):
+            raise BrokenError(finding)
+        return Answer(response.status_code, json.loads(response.content), self.last.headers)
+
+    def _disable(self, leads: Any, *, together: bool) -> None:
+        references = [{"lead_id": lead["lead_id"]} for lead in leads]
+        last = self.last
+        for batch in [references] if together else [[reference] for reference in references]:
+            self.send("disableLeads", batch)
+        self.last = last
+
+
+def seconds(moment: str | float) -> float:
+    """Return a time of an answer in seconds since the epoch; without an offset it is UTC (decision 0002)."""
+    if not isinstance(moment, str):
+        return float(moment)
+    read = datetime.fromisoformat(moment)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
