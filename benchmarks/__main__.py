@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+import benchmarks
 from benchmarks import Row
 
-MODULES = ("facade", "mock", "webhooks")
 RESULTS = Path(__file__).parent / "results"
 NAMED = (
     "httpx",
@@ -36,9 +38,9 @@ NAMED = (
 def main() -> int:
     console = Console()
     measured: list[Row] = []
-    for name in MODULES:
-        with console.status(f"measuring: {name}"):
-            measured += [Row(*row) for row in import_module(f"benchmarks.{name}").rows()]
+    for module in measuring_modules():
+        with console.status(f"measuring: {module.__name__}"):
+            measured += [Row(*row) for row in module.rows()]
     console.print(table(measured))
     today = datetime.now(UTC).date().isoformat()
     RESULTS.mkdir(exist_ok=True)
@@ -48,6 +50,15 @@ def main() -> int:
     if missed:
         console.print(f"[red]Goals missed: {', '.join(missed)}")
     return 1 if missed else 0
+
+
+def measuring_modules() -> Iterator[Any]:
+    """Every module beside this one that has `rows()`."""
+    for found in pkgutil.iter_modules(benchmarks.__path__):
+        if not found.name.startswith("_"):
+            module = import_module(f"benchmarks.{found.name}")
+            if hasattr(module, "rows"):
+                yield module
 
 
 def table(rows: Iterable[Row]) -> Table:
