@@ -35,6 +35,7 @@ def test_an_operation_without_a_behaviour_of_its_own_answers_with_its_first_exam
 ) -> None:
     answers = {
         "400": {"$ref": "#/components/responses/BadRequest"},
+        "204": {"description": "Paused already."},
         "202": {
             "description": "Paused.",
             "content": {

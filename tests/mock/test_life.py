@@ -102,6 +102,18 @@ def test_leads_pass_time_at_the_speed_that_is_set_and_hits_do_not() -> None:
     assert (clock.now(), clock.arrival()) == (START + 2.5, 2.5)
 
 
+def test_a_quota_is_free_again_at_the_callers_pace_however_fast_the_leads_live() -> None:
+    seconds = 0.0
+    core = Mock(MockSettings(rate=1, speed=60), monotonic=lambda: seconds)
+    mock = Caller(core)
+    assert mock.list().status == 200
+    seconds = 2.0
+    assert mock.list().headers == {"Retry-After": "58"}
+    seconds = 60.0
+    assert mock.list().status == 200
+    core.close()
+
+
 def test_the_mock_begins_at_the_time_of_this_machine() -> None:
     core = Mock(MockSettings())
     assert core.clock.now() > START

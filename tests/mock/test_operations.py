@@ -87,6 +87,13 @@ def test_a_lead_id_twice_in_a_batch_is_refused_at_its_second_place(mock: Caller)
     assert mock.core.counts("c1")["created"] == 0
 
 
+def test_nothing_of_a_large_batch_is_stored_if_a_lead_at_its_end_is_refused(mock: Caller) -> None:
+    mock.create(249)
+    reply = mock.create(*range(250))
+    assert (reply.status, reply.json.index({})) == (400, 0)
+    assert mock.core.counts("c1")["created"] == 1
+
+
 def test_the_same_lead_id_may_be_in_two_campaigns(mock: Caller) -> None:
     assert [mock.create("a", campaign=campaign).status for campaign in ("c1", "c2")] == [201, 201]
 
@@ -244,6 +251,26 @@ def test_a_deleted_lead_is_not_found_and_may_be_created_again(mock: Caller) -> N
     mock.call("delete", {"lead_id": "a"})
     assert mock.call("delete", {"lead_id": "a"}).status == 404
     assert mock.create("a").status == 201
+
+
+def test_a_lead_that_takes_the_place_of_a_deleted_one_is_listed_as_itself(mock: Caller) -> None:
+    mock.create("a", contact_name="Asha")
+    mock.advance(5)
+    mock.list()
+    mock.call("delete", {"lead_id": "a"})
+    mock.create("b", contact_name="Bina")
+    mock.advance(5)
+    assert [each["contact_name"] for each in mock.list().json["results"]] == ["Bina"]
+
+
+def test_a_lead_that_is_processed_at_once_is_counted_at_once(start_mock: Callable[..., Caller]) -> None:
+    mock = start_mock(process_after_seconds=0)
+    for number in range(3):
+        mock.create(number)
+        page = mock.list().json
+        assert page["count"] == len(page["results"]) == number + 1
+    mock.call("delete", {"lead_id": 0})
+    assert mock.list().json["count"] == 2
 
 
 def test_time_in_answers_is_that_of_the_mock(mock: Caller) -> None:

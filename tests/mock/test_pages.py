@@ -115,6 +115,10 @@ def test_leads_stay_listed_when_more_are_known_than_are_kept_ready(
     mock.advance(5)
     assert ids(mock.list().json) == [*everything, "one more"]
     assert [ids(mock.list(f"page_size=1&page={page}").json)[0] for page in range(1, 11)] == everything
+    mock.create("and one more")
+    mock.advance(5)
+    assert ids(mock.list("page_size=1&page=12").json) == ["and one more"]
+    assert len(mock.core.store._rendered) == 1  # pyright: ignore[reportPrivateUsage]
 
 
 steps = st.lists(
