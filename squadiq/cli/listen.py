@@ -1,0 +1,178 @@
+"""`squadiq listen`: see what is delivered, and pass it on if you like."""
+
+from __future__ import annotations
+
+import logging
+import socketserver
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from http.client import responses
+from typing import TYPE_CHECKING, Annotated, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from squadiq._extras import needs_extra
+from squadiq.cli.showing import initials, shown
+
+with needs_extra("cli"):
+    import typer
+
+if TYPE_CHECKING:
+    from squadiq.webhooks import DeliveredLead, DeliveryError
+
+TIMEOUT_SECONDS = 30.0
+_NOT_PASSED_ON = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+
+Respond = Callable[[str, list[tuple[str, str]]], object]
+
+
+def listen(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8766,
+    forward_to: Annotated[
+        str | None, typer.Option(metavar="URL", help="Pass each delivery on to this endpoint and answer as it does.")
+    ] = None,
+) -> None:
+    """Receive processed leads on this machine and print each of them, until Ctrl-C.
+
+    Without --forward-to what the document allows is answered with 201, and the rest with 400.
+    """
+    import httpx
+
+    if forward_to is not None and not forward_to.startswith(("http://", "https://")):
+        raise typer.BadParameter("--forward-to: give an http:// or https:// URL")
+    # What is refused is printed here; the endpoint's own warnings would say it twice.
+    logging.getLogger("squadiq.webhooks").addHandler(logging.NullHandler())
+    logging.getLogger("squadiq.webhooks").propagate = False
+    with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        app = Listener(lambda line: typer.echo(line), client, forward_to)
+        try:
+            server = make_server("127.0.0.1", port, app)
+        except OSError as error:
+            raise typer.BadParameter(f"port {port} cannot be listened on ({error.strerror}). Give --port 0.") from None
+        typer.echo(f"Listening on http://127.0.0.1:{server.server_port}")
+        typer.echo("Ctrl-C ends it.")
+        with server:
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                typer.echo("Ended.")
+
+
+def make_server(host: str, port: int, app: Listener) -> WSGIServer:
+    """Return a server, bound already, that takes several deliveries at the same time.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    server = _Server((host, port), _QuietHandler)
+    server.set_app(app)
+    return server
+
+
+class Listener:
+    """Print deliveries, as a WSGI application.
+
+    Args:
+        say: prints one line, or several.
+        client: an httpx client, which passes deliveries on.
+        forward_to: where to; None to answer oneself.
+    """
+
+    def __init__(self, say: Callable[[str], None], client: Any, forward_to: str | None) -> None:
+        from squadiq.webhooks import WsgiWebhook
+
+        self._say = say
+        self._client = client
+        self._forward_to = forward_to
+        self._webhook = WsgiWebhook(self)
+
+    def __call__(self, environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        if self._forward_to is None:
+            answer = self._webhook.answer(environ)
+            if answer.status != 201:
+                self._say(f"{_time()}  refused with {answer.status}: {shown(answer.body.decode())}\n")
+            respond(f"{answer.status} {_phrase(answer.status)}", list(answer.headers))
+            return [answer.body]
+        return self._passed_on(environ, self._forward_to, respond)
+
+    def receive(self, lead: DeliveredLead) -> None:
+        """Print a lead."""
+        self._say(described(lead))
+
+    def _passed_on(self, environ: dict[str, Any], forward_to: str, respond: Respond) -> Iterable[bytes]:
+        import httpx
+
+        from squadiq.webhooks import DeliveryError, parse
+
+        length = environ.get("CONTENT_LENGTH", "")
+        body = environ["wsgi.input"].read(int(length) if length.isdecimal() else 0)
+        headers = _headers(environ)
+        try:
+            self._say(described(parse(body, headers)))
+        except DeliveryError as wrong:
+            self._say(_odd(wrong))
+        try:
+            answer = self._client.request(
+                environ["REQUEST_METHOD"],
+                forward_to,
+                content=body,
+                headers={name: value for name, value in headers.items() if name not in _NOT_PASSED_ON},
+            )
+        except httpx.HTTPError as failure:
+            self._say(f"          → could not be passed on: {type(failure).__name__}\n")
+            respond("502 Bad Gateway", [("Content-Length", "0")])
+            return []
+        milliseconds = answer.elapsed.total_seconds() * 1000
+        self._say(f"          → {answer.status_code} in {milliseconds:.0f} ms: {shown(answer.text)}\n")
+        media_type = answer.headers.get("content-type", "text/plain")
+        told = [("Content-Type", media_type), ("Content-Length", str(len(answer.content)))]
+        respond(f"{answer.status_code} {_phrase(answer.status_code)}", told)
+        return [answer.content]
+
+
+def described(lead: DeliveredLead) -> str:
+    """Return what a person wants to see of a lead, on a few lines: initials, no phone number."""
+    recording = "there is one" if lead.latest_recording_url else "none"
+    lines = [
+        f"{_time()}  {shown(lead.lead_outcome)}",
+        f"lead       {shown(str(lead.lead_id))} in campaign {shown(lead.campaign_id)}",
+        f"contact    {initials(lead.contact_name)}, phone number …{shown(lead.phone_number[-2:])}",
+        f"processed  {lead.processed_at.isoformat()}",
+        f"called     {lead.latest_called_at.isoformat() if lead.latest_called_at else 'never'}",
+        f"recording  {recording}",
+    ]
+    fields = [*lead.lead_responses.items(), *(lead.model_extra or {}).items()]
+    lines += [f"{shown(name)}: {shown(str(value))}" for name, value in fields]
+    return "\n          ".join(lines)
+
+
+def _odd(wrong: DeliveryError) -> str:
+    return f"{_time()}  not what the document says: {shown(str(wrong))}"
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    return {**headers, "content-type": environ.get("CONTENT_TYPE", "")}
+
+
+def _phrase(status: int) -> str:
+    return responses.get(status, "Unknown")
+
+
+def _time() -> str:
+    return datetime.now().astimezone().strftime("%H:%M:%S")
+
+
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    timeout = TIMEOUT_SECONDS
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the environment without the Content-Type that wsgiref makes up."""
+        return {**super().get_environ(), "CONTENT_TYPE": self.headers.get("content-type", "")}
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: paths may hold a secret."""
