@@ -58,6 +58,8 @@ class Target:
         advance: lets seconds pass at once.
         known: tells everything that the server knows of a lead, by campaign_id and lead_id.
         disable_at_once: send a disable right after each create, whatever came of that.
+        hits: requests so far; `last` is the latest with its answer.
+        people: lead_ids of real leads that were asked for, which no report may show.
     """
 
     http: httpx.Client = field(repr=False)
@@ -73,6 +75,7 @@ class Target:
     disable_at_once: bool = False
     hits: int = 0
     last: Hit | None = field(default=None, repr=False)
+    people: set[str] = field(default_factory=set[str], repr=False)
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
@@ -84,7 +87,7 @@ class Target:
         return {
             "lead_id": f"{self.prefix}{number}",
             "phone_number": phone_number,
-            "contact_name": "Asha Rao",
+            "contact_name": "Contract Test",
             **fields,
         }
 
@@ -134,6 +137,7 @@ class Target:
             InconclusiveError: there is none.
         """
         for lead in self.listed(page_size=1):
+            self.people.add(str(lead["lead_id"]))
             return lead
         raise InconclusiveError("no lead of the campaign is processed yet")
 
@@ -176,7 +180,8 @@ class Target:
         url = f"{path}?{urlencode(query)}" if query else path
         answer = self._send(method or operation.method, url, content or b"", headers)
         if operation_id == "createLeads" and self.disable_at_once:
-            self._disable(body, together=answer.status == 201)
+            leads: list[dict[str, Any]] = body if isinstance(body, list) else [body]  # pyright: ignore[reportUnknownVariableType]
+            self._disable(leads, together=answer.status == 201)
         return answer
 
     def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
@@ -189,7 +194,7 @@ class Target:
             raise BrokenError(finding)
         return Answer(response.status_code, json.loads(response.content), self.last.headers)
 
-    def _disable(self, leads: Any, *, together: bool) -> None:
+    def _disable(self, leads: list[dict[str, Any]], *, together: bool) -> None:
         references = [{"lead_id": lead["lead_id"]} for lead in leads]
         last = self.last
         for batch in [references] if together else [[reference] for reference in references]:

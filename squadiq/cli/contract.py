@@ -1,0 +1,175 @@
+"""`squadiq contract`: does a live service, or traffic that already happened, do what the document says?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from squadiq._extras import needs_extra
+from squadiq.errors import SquadIQError
+
+with needs_extra("cli"):
+    import typer
+
+if TYPE_CHECKING:
+    from squadiq.contract.drift import Drifts
+    from squadiq.contract.live import LiveRun, LiveSettings
+
+contract_app = typer.Typer(
+    help="Hold a live service, or traffic that already happened, against the document.", invoke_without_command=True
+)
+
+TargetUrl = Annotated[str, typer.Option("--target", metavar="URL", help="Address of the service.")]
+CampaignId = Annotated[str, typer.Option("--campaign", metavar="CAMPAIGN", help="Campaign whose leads are read.")]
+HitsPerMinute = Annotated[int, typer.Option(help="Share of the quota of the business.")]
+
+
+@contract_app.callback()
+def contract(
+    context: typer.Context,
+    target: TargetUrl = "",
+    campaign: CampaignId = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask after the plan.")] = False,
+    max_hits: Annotated[int, typer.Option(help="Requests at most.")] = 50,
+    hits_per_minute: HitsPerMinute = 30,
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write HTML and JUnit.")] = None,
+    allow_writes: Annotated[
+        str,
+        typer.Option(metavar="CAMPAIGN", help="Name the campaign again to let the run make leads of its own in it."),
+    ] = "",
+    phone_number: Annotated[
+        list[str] | None, typer.Option(help="Phone number of yours for these leads; may be given several times.")
+    ] = None,
+) -> None:
+    """Read from a live service, slowly, and say where it differs from the document.
+
+    The access token is taken from SQUADIQ_ACCESS_TOKEN.
+    """
+    if context.invoked_subcommand:
+        return
+    from squadiq.contract.live import plan, run_live
+    from squadiq.contract.report import Facts, write_reports
+
+    numbers = _phone_numbers(campaign, allow_writes, phone_number or [])
+    try:
+        settings = _settings(target, campaign, max_hits, hits_per_minute, numbers)
+        lines = plan(settings)
+        typer.echo("\n".join(lines))
+        if not yes and not typer.confirm("Go on?"):
+            raise typer.Exit(1)
+        done = run_live(settings, told=lambda outcome: typer.echo("F" if outcome.finding else ".", nl=False))
+    except SquadIQError as error:
+        raise _wrong(error) from None
+    typer.echo()
+    if report is not None:
+        facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *_ended(done)], done.people)
+        page, junit = write_reports(report, facts, done.outcomes)
+        typer.echo(f"{page}\n{junit}")
+    _tell(done)
+    raise typer.Exit(1 if done.findings or done.stopped or done.left_behind else 0)
+
+
+@contract_app.command("clean-up")
+def clean_up(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
+    """Delete leads that a run with --allow-writes has left behind, for instance after a crash."""
+    from squadiq.contract.ledger import ledger_directory, unfinished
+    from squadiq.contract.live import clean_up as delete_leads
+
+    left = 0
+    try:
+        ledgers = unfinished(ledger_directory())
+        for ledger in ledgers:
+            hits = 2 * len(ledger.pending)
+            left += delete_leads(_settings(target, campaign, hits, hits_per_minute, []), ledger)
+    except SquadIQError as error:
+        raise _wrong(error) from None
+    typer.echo(f"{len(ledgers)} ledgers, {left} leads left behind")
+    raise typer.Exit(1 if left else 0)
+
+
+@contract_app.command("drift")
+def drift(
+    har: Annotated[Path | None, typer.Option(metavar="FILE", help="HAR 1.2, from a browser or a proxy.")] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Log of RecordingTransport.")] = None,
+) -> None:
+    """Hold traffic that already happened against the document; nothing is sent."""
+    from squadiq.contract.document import Document
+    from squadiq.contract.drift import drift_of, read_har
+    from squadiq.contract.recorder import read_log
+
+    if (har is None) == (log is None):
+        raise typer.BadParameter("give --har FILE or --log FILE")
+    try:
+        found = drift_of(Document.installed(), read_har(har)) if har else read_log(log or Path())
+    except SquadIQError as error:
+        raise _wrong(error) from None
+    _tell_drifts(found)
+    raise typer.Exit(1 if found.drifts or not found.calls else 0)
+
+
+def _phone_numbers(campaign: str, allow_writes: str, phone_numbers: list[str]) -> list[str]:
+    if not allow_writes and phone_numbers:
+        raise typer.BadParameter("--phone-number is for runs with --allow-writes CAMPAIGN")
+    if allow_writes and allow_writes != campaign:
+        raise typer.BadParameter("--allow-writes must name the same campaign as --campaign")
+    if allow_writes and not phone_numbers:
+        raise typer.BadParameter("--allow-writes needs --phone-number: one of yours, since none is ever invented")
+    return phone_numbers
+
+
+def _settings(
+    target: str, campaign: str, max_hits: int, hits_per_minute: int, phone_numbers: list[str]
+) -> LiveSettings:
+    from squadiq.auth import AccessToken
+    from squadiq.contract.ledger import ledger_directory
+    from squadiq.contract.live import LiveSettings, live_settings_url
+
+    if not target or not campaign:
+        raise typer.BadParameter("give --target URL and --campaign CAMPAIGN")
+    return LiveSettings(
+        base_url=live_settings_url(target),
+        campaign_id=campaign,
+        token=AccessToken(os.environ.get("SQUADIQ_ACCESS_TOKEN", "")),
+        max_hits=max_hits,
+        hits_per_minute=hits_per_minute,
+        phone_numbers=phone_numbers,
+        ledgers=ledger_directory(),
+    )
+
+
+def _ended(done: LiveRun) -> list[str]:
+    lines = [f"{done.hits} hits, {len(done.outcomes)} examples, {len(done.findings)} found something"]
+    if done.stopped:
+        lines.append(f"Ended early: {done.stopped}")
+    if done.left_behind:
+        lines.append(f"{done.left_behind} leads are left behind: squadiq contract clean-up deletes them")
+    return lines
+
+
+def _tell(done: LiveRun) -> None:
+    from squadiq.contract.report import curl_of
+
+    for outcome in done.outcomes:
+        if outcome.finding:
+            rule = outcome.finding.rule
+            typer.echo(f"\n{outcome.example}\n  document: {rule.says}\n  came: {outcome.finding.came}")
+            typer.echo(f"  to change: {rule.change.value}")
+            typer.echo(f"  again: {curl_of(outcome.hit, done.people)}" if outcome.hit else "")
+        elif outcome.inconclusive:
+            typer.echo(f"{outcome.example}: {outcome.inconclusive}")
+    typer.echo("\n".join(_ended(done)))
+
+
+def _tell_drifts(found: Drifts) -> None:
+    for each in sorted(found.drifts, key=lambda each: -each.calls):
+        rule = each.finding.rule
+        typer.echo(f"{each.calls} x {each.operation}: {each.finding.came}")
+        typer.echo(f"  document: {rule.says}\n  to change: {rule.change.value}")
+    others = f", {found.others} others left out" if found.others else ""
+    typer.echo(f"{found.calls} calls held against the document{others}, {len(found.drifts)} differences")
+
+
+def _wrong(error: SquadIQError) -> typer.Exit:
+    typer.echo(f"squadiq: {error}", err=True)
+    return typer.Exit(2)

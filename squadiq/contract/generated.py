@@ -1,0 +1,42 @@
+"""Reads with random queries that the document allows, made by schemathesis and sent by us."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from squadiq._extras import needs_extra
+from squadiq.contract.document import Document
+
+with needs_extra("contract"):
+    import schemathesis
+    from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+
+Query = dict[str, str | int]
+
+
+def random_queries(document: Document, number: int, *, seed_number: int) -> list[Query]:
+    """Return as many different queries of getLeads; nothing is sent.
+
+    Schemathesis only makes them here: it would send unexpected methods and wrong tokens too.
+    """
+    queries: list[Query] = []
+    schema = schemathesis.openapi.from_dict(dict(document.contents))
+    operation = cast(Any, schema)[document.operations["getLeads"].path]["GET"]
+
+    @seed(seed_number)
+    @settings(
+        max_examples=number * 5,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    @given(operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
+    def collect(case: Any) -> None:
+        query: Query = dict(case.query or {})
+        if query and query not in queries:
+            queries.append(query)
+
+    collect()
+    return queries[:number]

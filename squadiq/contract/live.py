@@ -1,0 +1,236 @@
+"""A run of the contract tests against a live service: the plan, the run, and cleaning up after it."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from squadiq.auth import AccessToken
+from squadiq.config import base_url_from, network_from
+from squadiq.contract.document import Document
+from squadiq.contract.examples import Example, Outcome, run_example
+from squadiq.contract.generated import random_queries
+from squadiq.contract.guard import TIMEOUT_SECONDS, GuardedTransport, Permission, StoppedError, Writes
+from squadiq.contract.ledger import Ledger, Where
+from squadiq.contract.rules import BrokenError
+from squadiq.contract.suite import fitting
+from squadiq.contract.target import Need, Target
+from squadiq.errors import ConfigurationError
+from squadiq.quota import MemoryStore, Store, open_store, quota_name
+from squadiq.transport import open_transport
+
+GENERATED_AT_MOST = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSettings:
+    """Hold what a live run goes by.
+
+    Args:
+        base_url: of the service.
+        max_hits: requests at most.
+        hits_per_minute: the share of the quota, of which the document allows 100.
+        phone_numbers: given by the user, for leads that the run makes; none for a run that only reads.
+        ledgers: folder for the ledger of a run that writes.
+        quota: where the quota is kept that all programs with this token share; see `squadiq.quota.open_store`.
+
+    Raises:
+        ConfigurationError: a setting is not usable.
+    """
+
+    base_url: httpx.URL
+    campaign_id: str
+    token: AccessToken
+    max_hits: int = 50
+    hits_per_minute: int = 30
+    phone_numbers: Sequence[str] = field(default=(), repr=False)
+    ledgers: Path = Path()
+    quota: str | Store | None = None
+    seed: int = 0
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+    document: Document = field(default_factory=Document.installed, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.max_hits < 1:
+            raise ConfigurationError("max_hits: give at least 1.")
+        if not 1 <= self.hits_per_minute <= self.document.hits:
+            raise ConfigurationError(f"hits_per_minute: give 1 to {self.document.hits}.")
+        if self.document.routes[0].campaign_id.differences(self.campaign_id):
+            raise ConfigurationError("campaign: it is not a campaign_id as the document has them.")
+
+    @property
+    def examples(self) -> list[Example]:
+        """The examples of the run."""
+        return fitting([Need.WRITES] if self.phone_numbers else [])
+
+    @property
+    def hits_at_most(self) -> int:
+        """How many hits the run may take, what it may not spend left out."""
+        # Beside its own hits an example that writes disables and deletes up to four leads of its own.
+        needed = sum(each.hits + (8 if each.needs else 0) for each in self.examples)
+        return min(self.max_hits, needed + GENERATED_AT_MOST)
+
+    @property
+    def minutes_at_most(self) -> int:
+        """How many minutes that takes, if nobody else spends the quota."""
+        return math.ceil(self.hits_at_most / self.hits_per_minute)
+
+
+def plan(settings: LiveSettings) -> list[str]:
+    """Return what a run will do and what it will never do, in lines for the user."""
+    writes = bool(settings.phone_numbers)
+    sent = sorted({"getLeads", *(settings.document.operations if writes else ())})
+    lines = [
+        f"Target: {settings.base_url}, campaign {settings.campaign_id}",
+        f"Operations: {', '.join(sent)}",
+        f"Examples: {len(settings.examples)}, then up to {GENERATED_AT_MOST} reads with random queries",
+        f"Hits at most: {settings.hits_at_most}, {settings.hits_per_minute} in a minute"
+        f" (of {settings.document.hits} that the business has)",
+        f"Minutes at most: {settings.minutes_at_most}, if nobody else spends the quota",
+    ]
+    if writes:
+        return [
+            *lines,
+            f"Leads: made by this run, with {len(settings.phone_numbers)} given phone numbers,"
+            " disabled at once, deleted at the end",
+            "Never sent: anything about a lead that this run has not made, another phone number,"
+            " another campaign, a request without the token, an undocumented method",
+        ]
+    return [
+        *lines,
+        "Never sent: POST, PATCH, PUT, DELETE or any other method than GET, a request without the token,"
+        " another campaign, an undocumented path or parameter",
+    ]
+
+
+@dataclass
+class LiveRun:
+    """Hold what came of a run: an outcome for each example, and why it ended early, if it did."""
+
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    hits: int = 0
+    stopped: str = ""
+    left_behind: int = 0
+    people: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def findings(self) -> list[Outcome]:
+        """The outcomes that found something."""
+        return [each for each in self.outcomes if each.finding]
+
+
+def run_live(settings: LiveSettings, told: Callable[[Outcome], None] = lambda outcome: None) -> LiveRun:
+    """Run the examples, then random reads, then clean up; `told` hears each outcome.
+
+    Raises:
+        ConfigurationError: the quota cannot be opened.
+        QuotaStoreError: the quota cannot be used.
+    """
+    run = LiveRun()
+    ledger = None
+    if settings.phone_numbers:
+        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
+        where = Where(str(settings.base_url), settings.campaign_id, f"squadiq-contract-{name}-")
+        ledger = Ledger(settings.ledgers / f"{name}.jsonl", where)
+    with _target(settings, ledger) as (target, guard):
+        try:
+            for each in settings.examples:
+                _keep(run, run_example(each, target), told)
+            for query in random_queries(settings.document, GENERATED_AT_MOST, seed_number=settings.seed):
+                _keep(run, _random_read(target, query), told)
+        except StoppedError as stopped:
+            run.stopped = str(stopped)
+        finally:
+            if ledger:
+                run.left_behind = _cleaned(target, ledger)
+            run.hits, run.people = guard.hits, frozenset(target.people)
+    return run
+
+
+def clean_up(settings: LiveSettings, ledger: Ledger) -> int:
+    """Delete the leads that a run has left behind, and return how many are still there.
+
+    Raises:
+        ConfigurationError: the ledger is of another service or campaign, or the quota cannot be opened.
+    """
+    if (ledger.where.base_url, ledger.where.campaign_id) != (str(settings.base_url), settings.campaign_id):
+        raise ConfigurationError(f"{ledger.path.name} is of campaign {ledger.where.campaign_id} at another address.")
+    with _target(settings, ledger) as (target, _):
+        return _cleaned(target, ledger)
+
+
+def live_settings_url(given: str) -> httpx.URL:
+    """Return the address of a service.
+
+    Raises:
+        ConfigurationError: it is no URL, or it would send the token in the clear.
+    """
+    return base_url_from(given, ())
+
+
+@contextmanager
+def _target(settings: LiveSettings, ledger: Ledger | None) -> Generator[tuple[Target, GuardedTransport]]:
+    writes = Writes(ledger, settings.phone_numbers or ("",)) if ledger else None
+    name = quota_name(str(settings.base_url), settings.token.reveal())
+    window = settings.document.window_seconds
+    guard = GuardedTransport(
+        inner=open_transport(network_from(settings.base_url, {})),
+        permission=Permission(settings.document, settings.base_url, settings.campaign_id, settings.token, writes),
+        stores=[
+            MemoryStore(settings.hits_per_minute, window, now=settings.now),
+            open_store(settings.quota, name=name, limit=settings.document.hits, window_seconds=window),
+        ],
+        max_hits=settings.max_hits,
+        sleep=settings.sleep,
+    )
+    with httpx.Client(
+        base_url=settings.base_url, transport=guard, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
+    ) as http:
+        yield (
+            Target(
+                http=http,
+                document=settings.document,
+                token=settings.token.reveal(),
+                campaign_id=settings.campaign_id,
+                prefix=ledger.where.prefix if ledger else "",
+                phone_numbers=settings.phone_numbers,
+                offers=frozenset([Need.WRITES] if ledger else []),
+                disable_at_once=True,
+            ),
+            guard,
+        )
+
+
+def _keep(run: LiveRun, outcome: Outcome, told: Callable[[Outcome], None]) -> None:
+    run.outcomes.append(outcome)
+    told(outcome)
+
+
+def _random_read(target: Target, query: dict[str, str | int]) -> Outcome:
+    name = "a_random_read_with_" + ("_and_".join(sorted(query)))
+    try:
+        target.page(**query)
+    except BrokenError as broken:
+        return Outcome(name, 1, broken.finding, target.last)
+    return Outcome(name, 1)
+
+
+def _cleaned(target: Target, ledger: Ledger) -> int:
+    try:
+        for lead_id in list(ledger.pending):
+            try:
+                target.send("deleteLead", {"lead_id": lead_id})
+            except BrokenError:
+                continue
+    except StoppedError:
+        pass
+    ledger.close()
+    return len(ledger.pending)
