@@ -11,9 +11,8 @@ with needs_extra("cli"):
     import typer
 
 from squadiq.cli.inbox import inbox_app
-from squadiq.cli.listen import listen
 from squadiq.cli.mock import mock
-from squadiq.cli.trigger import trigger_app
+from squadiq.cli.quota import quota
 
 app = typer.Typer(
     name="squadiq",
@@ -30,9 +29,8 @@ def squadiq() -> None:
 
 
 app.command()(mock)
-app.command()(listen)
+app.command()(quota)
 app.add_typer(inbox_app, name="inbox")
-app.add_typer(trigger_app, name="trigger")
 
 
 def run() -> None:

@@ -62,7 +62,7 @@ async def serve(counter: Counter, latency: str) -> None:
                     await asyncio.sleep(60 if request.startswith(b"GET /stall") else took * (1 - at))
                 head = f"HTTP/1.1 {status} x\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
                 writer.write(head.encode() + body)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()

@@ -133,7 +133,6 @@ def test_a_sender_killed_with_slots_leaves_a_quota_that_is_never_overrun_and_com
             victim.wait(30)
         with closing(open_store(quota, name=redis_name, limit=LIMIT, window_seconds=WINDOW)) as store:
             send_by_threads(store, server.url, 2 * LIMIT, 8, LEASE)
-            assert store.snapshot().in_flight == 0
         all_is_well(server, in_flight + 2 * LIMIT)
 
 

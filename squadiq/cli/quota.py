@@ -1,0 +1,81 @@
+"""`squadiq quota`: what is left of the quota that all programs with the same access token share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+from squadiq._extras import needs_extra
+from squadiq.config import QUOTA_HITS, QUOTA_WINDOW_SECONDS, ClientOptions, quota_from, settings_from
+from squadiq.errors import SquadIQError
+from squadiq.quota import MemoryStore, Snapshot
+
+with needs_extra("cli"):
+    import typer
+    from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def quota(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    hits: Annotated[int, typer.Option(help="The rate limit of your business.")] = QUOTA_HITS,
+    window_seconds: Annotated[float, typer.Option(help="The time that it is for.")] = QUOTA_WINDOW_SECONDS,
+) -> None:
+    """Show how much of the quota is free, without spending a hit.
+
+    Uses SQUADIQ_ACCESS_TOKEN, SQUADIQ_BASE_URL and SQUADIQ_QUOTA_URL, like your programs.
+    """
+    options = ClientOptions(quota_hits=hits, quota_window_seconds=window_seconds)
+    try:
+        settings = settings_from(None, options)
+        store = quota_from(settings, options)
+        try:
+            snapshot = store.snapshot()
+        finally:
+            store.close()
+    except SquadIQError as error:
+        typer.echo(f"squadiq quota: {error}", err=True)
+        raise typer.Exit(2) from None
+    if isinstance(store, MemoryStore):
+        typer.echo(
+            "squadiq quota: it is kept in the memory of each program, so there is nothing to show here.", err=True
+        )
+        raise typer.Exit(2)
+    if as_json:
+        typer.echo(json.dumps(asdict(snapshot)))
+    else:
+        Console(highlight=False).print(_picture(snapshot, settings.base_url.host))
+
+
+def _picture(snapshot: Snapshot, host: str) -> RenderableType:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    free, limit = snapshot.free_now, snapshot.limit
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=limit, completed=free, width=50, complete_style="green", finished_style="green"),
+        f"{free} of {limit} hits free now",
+    )
+    window = f"{snapshot.window_seconds:g} s"
+    return Group(Text(f"Quota at {host}: {limit} hits in {window}", style="bold"), bar, *map(Text, _remarks(snapshot)))
+
+
+def _remarks(snapshot: Snapshot) -> list[str]:
+    remarks: list[str] = []
+    if snapshot.next_free_in_seconds > 0:
+        remarks.append(f"next free in {snapshot.next_free_in_seconds:.1f} s")
+    if snapshot.in_flight:
+        remarks.append(f"{snapshot.in_flight} under way")
+    if snapshot.waiting:
+        remarks.append(f"{snapshot.waiting} waiting")
+    if snapshot.paused_for_seconds > 0:
+        remarks.append(f"paused for {snapshot.paused_for_seconds:.1f} s, as SquadIQ asked with a 429")
+    if snapshot.allowed < snapshot.limit:
+        remarks.append(f"only {snapshot.allowed} are ours for now, as somebody else spends the same quota")
+    return remarks
