@@ -10,9 +10,12 @@ from squadiq._extras import needs_extra
 with needs_extra("cli"):
     import typer
 
+from squadiq.cli.contract import contract_app
 from squadiq.cli.inbox import inbox_app
+from squadiq.cli.listen import listen
 from squadiq.cli.mock import mock
 from squadiq.cli.quota import quota
+from squadiq.cli.trigger import trigger_app
 
 app = typer.Typer(
     name="squadiq",
@@ -30,7 +33,10 @@ def squadiq() -> None:
 
 app.command()(mock)
 app.command()(quota)
+app.command()(listen)
+app.add_typer(contract_app, name="contract")
 app.add_typer(inbox_app, name="inbox")
+app.add_typer(trigger_app, name="trigger")
 
 
 def run() -> None:
