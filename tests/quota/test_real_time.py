@@ -10,52 +10,20 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from squadiq.quota import MemoryStore, SQLiteStore, Store, open_store
+from tests.quota.counted import Server, counting_server
 from tests.quota.sender import send_by_tasks, send_by_threads
 
 LIMIT = 30
 WINDOW = 0.8
 LEASE = 30.0
 HITS = 80
-
-
-@dataclass
-class Server:
-    """A server under way in a process of its own."""
-
-    url: str
-
-    def figures(self) -> dict[str, Any]:
-        figures: dict[str, Any] = httpx.get(f"{self.url}/figures", timeout=30).json()
-        return figures
-
-    def wait_until_seen(self, hits: int) -> None:
-        deadline = time.monotonic() + 60
-        while self.figures()["seen"] < hits:
-            assert time.monotonic() < deadline, "the hits do not come"
-            time.sleep(0.01)
-
-
-@contextmanager
-def counting_server(latency: str, limit: int = LIMIT, window_seconds: float = WINDOW) -> Generator[Server]:
-    command = [sys.executable, "-m", "tests.quota.counting_server", str(limit), str(window_seconds), latency]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        finally:
-            process.stdin.close()
 
 
 def sender(
@@ -79,19 +47,22 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_thread_alone_is_never_refused(tmp_path: Path) -> None:
-    with counting_server("0") as server, closing(SQLiteStore(tmp_path / "quota.db", LIMIT, WINDOW)) as store:
+    with (
+        counting_server("0", LIMIT, WINDOW) as server,
+        closing(SQLiteStore(tmp_path / "quota.db", LIMIT, WINDOW)) as store,
+    ):
         send_by_threads(store, server.url, HITS, 1, LEASE)
         all_is_well(server, HITS)
 
 
 def test_threads_are_never_refused(store: Store) -> None:
-    with counting_server("falling") as server:
+    with counting_server("falling", LIMIT, WINDOW) as server:
         send_by_threads(store, server.url, HITS, 8, LEASE)
         all_is_well(server, HITS)
 
 
 def test_tasks_are_never_refused(store: Store) -> None:
-    with counting_server("falling") as server:
+    with counting_server("falling", LIMIT, WINDOW) as server:
         asyncio.run(send_by_tasks(store, server.url, HITS, 50, LEASE))
         all_is_well(server, HITS)
 
@@ -106,14 +77,14 @@ def quota(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_processes_are_never_refused(quota: str, redis_name: str) -> None:
-    with counting_server("falling") as server:
+    with counting_server("falling", LIMIT, WINDOW) as server:
         senders = [sender(server.url, quota, hits=HITS // 4, name=redis_name) for _ in range(4)]
         assert [one.wait(60) for one in senders] == [0] * 4
         all_is_well(server, HITS)
 
 
 def test_a_restart_after_a_burst_is_never_refused(tmp_path: Path) -> None:
-    with counting_server("0") as server:
+    with counting_server("0", LIMIT, WINDOW) as server:
         for _ in range(2):
             assert sender(server.url, f"sqlite:///{tmp_path}/quota.db", hits=LIMIT, callers=8).wait(60) == 0
         all_is_well(server, 2 * LIMIT)
@@ -124,7 +95,7 @@ def test_a_sender_killed_with_slots_leaves_a_quota_that_is_never_overrun_and_com
     quota: str, redis_name: str, in_flight: int
 ) -> None:
     # The lease is what a request can take to arrive: here 300 ms at most.
-    with counting_server("300") as server:
+    with counting_server("300", LIMIT, WINDOW) as server:
         victim = sender(f"{server.url}/stall", quota, lease=2.0, callers=in_flight, name=redis_name)
         try:
             server.wait_until_seen(in_flight)
@@ -140,7 +111,7 @@ def test_a_sender_killed_with_slots_leaves_a_quota_that_is_never_overrun_and_com
 @pytest.mark.parametrize("latency", ["30", "300", "falling"])
 def test_hundreds_of_hits_by_all_ways_at_once_are_never_refused(latency: str, quota: str, redis_name: str) -> None:
     hits = 40 * LIMIT
-    with counting_server(latency) as server:
+    with counting_server(latency, LIMIT, WINDOW) as server:
         senders = [sender(server.url, quota, hits=hits // 4, callers=16, name=redis_name) for _ in range(4)]
         assert [one.wait(300) for one in senders] == [0] * 4
         all_is_well(server, hits)
@@ -148,7 +119,7 @@ def test_hundreds_of_hits_by_all_ways_at_once_are_never_refused(latency: str, qu
 
 @pytest.mark.soak
 def test_senders_killed_again_and_again_are_never_refused(quota: str, redis_name: str) -> None:
-    with counting_server("falling") as server:
+    with counting_server("falling", LIMIT, WINDOW) as server:
         for killed in range(1, 21):
             victim = sender(server.url, quota, lease=2.0, hits=10_000, callers=16, name=redis_name)
             server.wait_until_seen(killed * LIMIT)

