@@ -144,12 +144,12 @@ def open_database(url: URL) -> Engine:
         InboxError: it cannot be opened.
     """
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=0)
         _create_private_file(str(url.database))
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, max_overflow=-1)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=0)
         event.listen(engine, "connect", _prepare_postgresql)
     with database_errors(), engine.begin() as connection:
         if engine.dialect.name == "postgresql":

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     CursorResult,
     Engine,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal_column,
     select,
     text,
     update,
@@ -41,6 +43,9 @@ from squadiq.inbox.payloads import lead_of
 from squadiq.webhooks.parsing import DeliveredLead
 
 State = Literal["waiting", "handled", "set_aside"]
+
+WAITING: ColumnElement[str] = literal_column("'waiting'")
+"""Written into statements as it is: a parameter would keep the partial index from being used."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
@@ -324,15 +329,15 @@ def _due(now: float) -> tuple[Any, ...]:
             earlier.c.campaign_id == results.c.campaign_id,
             earlier.c.lead_id == results.c.lead_id,
             earlier.c.processed_at < results.c.processed_at,
-            earlier.c.state == "waiting",
+            earlier.c.state == WAITING,
         )
         .exists()
     )
-    return (results.c.state == "waiting", results.c.due_at <= now, results.c.lease_until <= now, ~blocked)
+    return (results.c.state == WAITING, results.c.due_at <= now, results.c.lease_until <= now, ~blocked)
 
 
 def _held(claim: Claim) -> tuple[Any, ...]:
-    return (results.c.id == claim.id, results.c.claim == claim.token, results.c.state == "waiting")
+    return (results.c.id == claim.id, results.c.claim == claim.token, results.c.state == WAITING)
 
 
 def _lead_key(campaign_id: str, lead_id: str) -> bytes:

@@ -146,7 +146,7 @@ def _storm(database: str, folder: Path, *, leads: int, kills: Iterator[float], s
 
 
 def test_nothing_is_lost_or_doubled_when_receivers_and_workers_are_killed(database: str, tmp_path: Path) -> None:
-    print(_storm(database, tmp_path, leads=150, kills=iter([0.3] * 4)))
+    print(_storm(database, tmp_path, leads=75, kills=iter([0.3] * 3)))
 
 
 @pytest.mark.soak

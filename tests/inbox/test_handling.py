@@ -9,18 +9,19 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, create_engine, insert, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, create_engine, event, insert, select, text
 
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
 from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, place_of, retry_after_seconds
-from squadiq.inbox.store import Claim, Store
+from squadiq.inbox.store import EPOCH, Arrival, Claim, Store
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox
 from tests.webhooks.payloads import PERSONAL, PHONE_NUMBER, delivery
@@ -339,6 +340,25 @@ def test_a_later_result_waits_for_the_earlier_ones_of_its_lead_but_not_for_other
     clock.time += 60
     inbox.run(once=True, concurrency=1)
     assert calls == ["first", "other", "first", "second"]
+
+
+def test_looking_for_results_uses_the_index_of_those_that_wait_however_many_were_handled(tmp_path: Path) -> None:
+    engine = open_database(database_url(tmp_path / "inbox.sqlite3"))
+    plans: list[str] = []
+
+    def explain(_: object, cursor: Any, statement: str, parameters: Any, *_more: object) -> None:
+        if statement.startswith("SELECT"):
+            plan = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plans.append(" ".join(str(step[3]) for step in plan))
+
+    store = Store(engine, Clock())
+    store.add([Arrival("campaign-1", "a", EPOCH, delivery())])
+    event.listen(engine, "before_cursor_execute", explain)
+    assert len(store.claim(1, lease_seconds=60, max_attempts=8)) == 1
+    assert len(plans) == 2
+    assert all("USING INDEX squadiq_inbox_waiting" in plan for plan in plans)
+    assert not any("TEMP B-TREE" in plan for plan in plans)
+    engine.dispose()
 
 
 def test_a_result_is_handled_as_soon_as_it_is_received(open_inbox: OpenInbox, monkeypatch: pytest.MonkeyPatch) -> None:
