@@ -161,7 +161,8 @@ def _values_of(
     """A copy of what was given, with its phone number normalised, and what is wrong so far."""
     problems: list[Problem] = []
     if isinstance(given, Model):
-        values = given.model_dump(by_alias=True)
+        unset = {name for name, value in given if value is None} - given.model_fields_set
+        values = given.model_dump(by_alias=True, exclude=unset)
     elif isinstance(cast(object, given), Mapping):
         values = dict(given)
     else:

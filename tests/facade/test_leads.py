@@ -162,6 +162,14 @@ def test_defaults_of_the_campaigns_own_fields_are_sent() -> None:
     )
 
 
+def test_an_own_field_that_was_not_given_is_not_sent_as_null_but_one_given_as_null_is() -> None:
+    [of_model] = prepared(MyLead.model_validate({**GOOD, "since": None}), lead_type=MyLead)
+    [of_mapping] = prepared({**GOOD, "since": None}, lead_type=MyLead)
+    assert to_json(of_model) == to_json(of_mapping)
+    assert b'"since":null' in to_json(of_model)
+    assert b"visits" not in to_json(of_model)
+
+
 def test_a_field_of_the_campaigns_own_type_is_written_as_json() -> None:
     [lead] = prepared(MyLead.model_validate({**GOOD, "since": date(2026, 1, 2)}), lead_type=MyLead)
     assert b'"since":"2026-01-02"' in to_json(lead)
