@@ -21,17 +21,20 @@ class ForkSafe:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        _all.add(self)
+        with _adding:
+            _all.add(self)
 
     def _rest(self) -> None:
         """Close what must not be carried over a fork; the lock is held."""
 
 
+_adding = threading.Lock()
 _all: weakref.WeakSet[ForkSafe] = weakref.WeakSet()
 _held: list[ForkSafe] = []
 
 
 def _before() -> None:
+    _adding.acquire()
     for one in list(_all):
         one._lock.acquire()  # pyright: ignore[reportPrivateUsage]
         _held.append(one)
@@ -41,6 +44,7 @@ def _before() -> None:
 def _after() -> None:
     while _held:
         _held.pop()._lock.release()  # pyright: ignore[reportPrivateUsage]
+    _adding.release()
 
 
 if sys.platform != "win32":  # pragma: no branch - Windows has no fork
