@@ -5,10 +5,12 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from contract_tests.targets import DOCUMENT, OFFERS, mock_target
+from contract_tests.targets import DOCUMENT, OFFERS, Respond, mock_target
 from squadiq.contract.examples import Example, run_example
 from squadiq.contract.suite import SUITE, fitting
-from squadiq.contract.target import Need, Target
+from squadiq.contract.target import Need, Target, seconds
+from squadiq.mock.core import Mock
+from squadiq.mock.messages import Answer, Request, json_answer
 from squadiq.mock.server import running_mock
 
 
@@ -29,6 +31,34 @@ def test_the_mock_holds_every_example(example: Example) -> None:
 def test_what_only_reads_says_so_of_an_empty_campaign_too(example: Example) -> None:
     with mock_target(seeded=False) as target:
         assert run_example(example, target).finding is None
+
+
+def test_a_long_list_is_read_for_a_few_pages_only() -> None:
+    (example,) = [each for each in SUITE if each.name == "pages_hold_each_lead_once"]
+    with mock_target() as target:
+        target.processed(*[target.lead() for _ in range(20)])
+        outcome = run_example(example, target)
+    assert (outcome.finding, outcome.hits) == (None, example.hits)
+
+
+def test_a_service_may_ignore_unknown_leads_in_a_disable() -> None:
+    (example,) = [each for each in SUITE if each.name == "a_refused_disable_disables_none"]
+
+    def ignore_unknown(mock: Mock) -> Respond:
+        def respond(request: Request) -> Answer:
+            answer = Mock.answer(mock, request)
+            disable = "/disable/" in request.path and answer.status == 404
+            return json_answer(201, []) if disable else answer
+
+        return respond
+
+    with mock_target(ignore_unknown) as target:
+        assert run_example(example, target).finding is None
+
+
+@pytest.mark.parametrize("moment", [1704067200, "2024-01-01T00:00:00", "2024-01-01T05:30:00+05:30"])
+def test_every_form_of_a_time_is_read(moment: str | float) -> None:
+    assert seconds(moment) == 1704067200
 
 
 def test_a_mock_on_a_port_holds_them_one_after_another() -> None:

@@ -111,7 +111,6 @@ def a_page_past_the_end_is_empty(mock: FaultyMock, request: Request) -> Answer:
     Rule.ONE_LEAD,
     Rule.DISABLES,
     Rule.NOT_YET,
-    Rule.LISTS_PROCESSED,
     Rule.TIME_FILTER,
     Rule.DELETED_NOT_LISTED,
     Rule.CAMPAIGNS_APART,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -178,10 +179,17 @@ class Target:
             headers["Content-Type"] = content_type
         path = operation.path.replace("{campaign_id}", campaign_id or self.campaign_id)
         url = f"{path}?{urlencode(query)}" if query else path
-        answer = self._send(method or operation.method, url, content or b"", headers)
-        if operation_id == "createLeads" and self.disable_at_once:
-            leads: list[dict[str, Any]] = body if isinstance(body, list) else [body]  # pyright: ignore[reportUnknownVariableType]
-            self._disable(leads, together=answer.status == 201)
+        created: list[dict[str, Any]] = body if isinstance(body, list) else [body]  # pyright: ignore[reportUnknownVariableType]
+        disables = operation_id == "createLeads" and self.disable_at_once
+        try:
+            answer = self._send(method or operation.method, url, content or b"", headers)
+        except BrokenError:
+            # An answer that is not as the document says may mean that the leads are there all the same.
+            if disables:
+                self._disable(created, together=False)
+            raise
+        if disables:
+            self._disable(created, together=answer.status == 201)
         return answer
 
     def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
@@ -198,7 +206,8 @@ class Target:
         references = [{"lead_id": lead["lead_id"]} for lead in leads]
         last = self.last
         for batch in [references] if together else [[reference] for reference in references]:
-            self.send("disableLeads", batch)
+            with suppress(BrokenError):
+                self.send("disableLeads", batch)
         self.last = last
 
 

@@ -1,0 +1,168 @@
+"""`squadiq contract` asks before it sends, says what it found, and finishes what a crash has left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contract_tests.faults import FAULTS
+from squadiq.cli import app
+from tests.contract.recording import CAMPAIGN, PHONE_NUMBER, TOKEN, Recording, recording
+from tests.servers import Action, Reply, Seen, Stall
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("SQUADIQ_QUOTA_URL", "memory")
+
+
+def command(*arguments: str, answer: str | None = None) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["contract", *arguments], input=answer)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert TOKEN not in done.output
+    assert PHONE_NUMBER not in done.output
+    return done.exit_code, done.output
+
+
+def at(server: Recording, *more: str) -> list[str]:
+    return ["--target", server.url, "--campaign", CAMPAIGN, "--hits-per-minute", "100", *more]
+
+
+def test_the_plan_comes_first_and_no_is_an_answer() -> None:
+    with recording() as server:
+        code, said = command(*at(server), answer="n\n")
+        assert server.seen == []
+    assert code == 1
+    assert said.index("Hits at most") < said.index("Go on?")
+
+
+def test_a_good_service_is_told_in_a_line_and_in_reports(tmp_path: Path) -> None:
+    with recording() as server:
+        code, said = command(*at(server, "--report", str(tmp_path / "report")), answer="y\n")
+    assert (code, "0 found something" in said) == (0, True)
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"contract.html", "contract.xml"}
+
+
+def test_findings_are_told_with_what_to_do(tmp_path: Path) -> None:
+    with recording(FAULTS["previous is missing"].plant) as server:
+        code, said = command(*at(server, "--yes"))
+    assert code == 1
+    assert "came: previous of page 2" in said
+    assert "to change: the server" in said
+    assert "again: curl -i" in said
+
+
+def test_what_stays_open_and_what_ended_early_is_told() -> None:
+    with recording(leads=0) as server:
+        code, said = command(*at(server, "--yes", "--max-hits", "11"))
+    assert code == 1
+    assert "a_lead_id_selects_its_lead: no lead of the campaign is processed yet" in said
+    assert "Ended early: the budget of 11 hits is spent" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--target"),
+        (["--target", "https://api.test"], "--campaign"),
+        (["--target", "http://api.test", "--campaign", "c1"], "in the clear"),
+        (["--target", "https://api.test", "--campaign", "c1", "--max-hits", "0"], "max_hits"),
+        (["--target", "https://api.test", "--campaign", "c1", "--phone-number", PHONE_NUMBER], "--allow-writes"),
+        (["--target", "https://api.test", "--campaign", "c1", "--allow-writes", "c2"], "same campaign"),
+        (["--target", "https://api.test", "--campaign", "c1", "--allow-writes", "c1"], "none is ever invented"),
+        (["drift"], "--har"),
+        (["drift", "--har", "nowhere.har"], "cannot be read"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(arguments: list[str], words: str) -> None:
+    code, said = command(*arguments)
+    assert code == 2
+    assert words in " ".join(said.replace("│", " ").split())
+
+
+def test_an_empty_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SQUADIQ_ACCESS_TOKEN")
+    code, said = command("--target", "https://api.test", "--campaign", "c1")
+    assert (code, "access token is empty" in said) == (2, True)
+
+
+def test_leads_that_could_not_be_deleted_are_told_with_the_command_that_does_it() -> None:
+    broken = threading.Event()
+    broken.set()
+
+    def refuse(seen: Seen) -> Action | None:
+        return Reply(404) if broken.is_set() and "/delete/" in seen.target else None
+
+    with recording(
+        interfere=lambda seen: Reply(500) if broken.is_set() and "/delete/" in seen.target else None
+    ) as server:
+        writes = ["--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "--max-hits", "40"]
+        code, said = command(*at(server, "--yes", *writes))
+        assert (code, "squadiq contract clean-up" in said) == (1, True)
+        code, said = command("clean-up", *at(server))
+        assert (code, "1 ledgers" in said) == (1, True)
+        broken.clear()
+        assert command("clean-up", *at(server)) == (0, "1 ledgers, 0 leads left behind\n")
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+        assert command("clean-up", *at(server)) == (0, "0 ledgers, 0 leads left behind\n")
+
+
+def test_clean_up_refuses_a_ledger_of_another_service() -> None:
+    with recording(interfere=lambda seen: Reply(500) if "/delete/" in seen.target else None) as server:
+        writes = ["--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "--max-hits", "40"]
+        command(*at(server, "--yes", *writes))
+    code, said = command("clean-up", "--target", "https://api.test", "--campaign", CAMPAIGN)
+    assert (code, "at another address" in said) == (2, True)
+
+
+def test_clean_up_finishes_what_a_killed_run_has_left() -> None:
+    reached = threading.Event()
+
+    def stall(seen: Seen) -> Action | None:
+        if "/convert/" in seen.target and not reached.is_set():
+            reached.set()
+            return Stall()
+        return None
+
+    with recording(interfere=stall) as server:
+        arguments = at(server, "--yes", "--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "--max-hits", "99")
+        killed = subprocess.Popen(
+            [sys.executable, "-m", "squadiq", "contract", *arguments], stdout=subprocess.DEVNULL, env=dict(os.environ)
+        )
+        try:
+            assert reached.wait(60)
+        finally:
+            killed.send_signal(signal.SIGKILL)
+            killed.wait()
+        assert server.mock.counts(CAMPAIGN)["created"] > 5
+        assert command("clean-up", *at(server)) == (0, "1 ledgers, 0 leads left behind\n")
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+
+
+def test_drift_is_told_by_how_many_calls_had_it(tmp_path: Path) -> None:
+    url = f"https://api.test/api/v4/leads/responses/{CAMPAIGN}/"
+    answer = {"status": 418, "headers": [], "content": {}}
+    entries = [{"request": {"method": "GET", "url": url}, "response": answer}] * 3
+    entries.append({"request": {"method": "GET", "url": "https://api.test/"}, "response": answer})
+    path = tmp_path / "calls.har"
+    path.write_text(json.dumps({"log": {"entries": entries}}))
+    code, said = command("drift", "--har", str(path))
+    assert code == 1
+    assert "3 x getLeads: status 418 for getLeads" in said
+    assert "3 calls held against the document, 1 others left out, 1 differences" in said
+
+
+def test_a_log_of_the_facade_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "calls.log"
+    path.write_text('{"operation": "getLeads", "status": 200, "differences": []}\n')
+    assert command("drift", "--log", str(path)) == (0, "1 calls held against the document, 0 differences\n")

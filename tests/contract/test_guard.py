@@ -1,0 +1,174 @@
+"""The guard lets through what it must and nothing else, whatever asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from squadiq.auth import AccessToken
+from squadiq.contract.guard import GuardedTransport, NotAllowedError, Permission, StoppedError, Writes, refusal
+from squadiq.contract.ledger import Ledger, Where
+from squadiq.quota import MemoryStore
+from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN
+from tests.servers import ActingServer, Reply, acting_server
+
+LIST = f"/api/v4/leads/responses/{CAMPAIGN}/"
+CREATE = f"/api/v4/leads/create/{CAMPAIGN}/"
+DELETE = f"/api/v4/leads/delete/{CAMPAIGN}/"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+LEAD = {"lead_id": "mine-1", "phone_number": PHONE_NUMBER, "contact_name": "Contract Test"}
+
+
+@contextmanager
+def guarded(writes: Writes | None = None, *, max_hits: int = 1000) -> Generator[tuple[httpx.Client, ActingServer]]:
+    with acting_server(Reply(202)) as server:
+        permission = Permission(DOCUMENT, httpx.URL(server.url), CAMPAIGN, AccessToken(TOKEN), writes)
+        guard = GuardedTransport(
+            inner=httpx.HTTPTransport(), permission=permission, stores=[MemoryStore(1000)], max_hits=max_hits
+        )
+        with httpx.Client(base_url=server.url, transport=guard, trust_env=False) as http:
+            yield http, server
+
+
+@pytest.fixture
+def writes(tmp_path: Path) -> Writes:
+    return Writes(Ledger(tmp_path / "run.jsonl", Where("http://x", CAMPAIGN, "mine-")), [PHONE_NUMBER])
+
+
+def test_a_read_of_the_campaign_is_let_through() -> None:
+    with guarded() as (http, server):
+        http.get(LIST, params={"page": 1, "lead_id": "x"}, headers=HEADERS)
+        assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "HEAD", "QUERY", "get", "G"])
+@pytest.mark.parametrize("path", [LIST, CREATE, DELETE, "/", "/api/v4/leads/update/live-1/"])
+def test_no_other_method_is_sent_on_any_path_when_only_reading(method: str, path: str) -> None:
+    with guarded() as (http, server):
+        # httpx writes a method in capitals; what is sent counts, so a request is made by hand.
+        request = http.build_request("GET", path, headers=HEADERS, json=LEAD)
+        request.method = method
+        with pytest.raises(NotAllowedError):
+            http.send(request)
+        assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (LIST, {}),
+        (LIST, {"Authorization": "Bearer other"}),
+        (LIST, {"Authorization": f"Basic {TOKEN}"}),
+        (LIST, {**HEADERS, "X-HTTP-Method-Override": "DELETE"}),
+        (LIST, {**HEADERS, "Cookie": "a=b"}),
+        (LIST + "?confirm=1", HEADERS),
+        (LIST + "?page", {**HEADERS, "Content-Type": "application/json"}),
+        (LIST.replace(CAMPAIGN, "other"), HEADERS),
+        (LIST.rstrip("/"), HEADERS),
+        (LIST + "../../delete/x/", HEADERS),
+        ("/api/v4/leads/responses/%6cive-2/", HEADERS),
+        (CREATE, HEADERS),
+        ("http://127.0.0.1:9/api/v4/leads/responses/live-1/", HEADERS),
+        ("https://localhost/api/v4/leads/responses/live-1/", HEADERS),
+    ],
+)
+def test_a_get_that_is_not_on_the_list_is_not_sent(path: str, headers: dict[str, str]) -> None:
+    with guarded() as (http, server):
+        with pytest.raises(NotAllowedError) as refused:
+            http.get(path, headers=headers)
+        assert server.seen == []
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_get_with_a_body_is_not_sent() -> None:
+    with guarded() as (http, server):
+        with pytest.raises(NotAllowedError):
+            http.request("GET", LIST, headers=HEADERS, content=b"[]")
+        assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CREATE, b"not json"),
+        (CREATE, b"[]"),
+        (CREATE, b"[1]"),
+        (CREATE, b"{}"),
+        (CREATE, b'{"lead_id": "theirs-1"}'),
+        (CREATE, b'[{"lead_id": "mine-1"}, {"lead_id": "theirs-1"}]'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9899999999"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": null}'),
+        (DELETE, b'{"lead_id": "theirs-1"}'),
+    ],
+)
+def test_nothing_but_own_leads_with_given_numbers_is_written(writes: Writes, path: str, body: bytes) -> None:
+    with guarded(writes) as (http, server):
+        with pytest.raises(NotAllowedError) as refused:
+            http.post(path, content=body, headers={**HEADERS, "Content-Type": "application/json"})
+        assert server.seen == []
+    assert "9899999999" not in str(refused.value)
+    assert not writes.ledger.pending
+
+
+def test_a_write_with_a_header_of_its_own_is_not_sent(writes: Writes) -> None:
+    with guarded(writes) as (http, server):
+        with pytest.raises(NotAllowedError):
+            http.post(CREATE, json=LEAD, headers={**HEADERS, "X-Other": "1"})
+        assert server.seen == []
+
+
+def test_a_lead_stands_in_the_ledger_before_it_is_sent_and_until_it_is_deleted(writes: Writes) -> None:
+    on_disk: list[str] = []
+
+    def respond(_: object) -> Reply:
+        on_disk.append(writes.ledger.path.read_text())
+        return Reply(202)
+
+    with guarded(writes) as (http, server):
+        server.handler = respond
+        http.post(CREATE, json=[LEAD], headers=HEADERS)
+        assert "mine-1" in on_disk[0]
+        assert list(writes.ledger.pending) == ["mine-1"]
+        http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
+    assert not writes.ledger.pending
+
+
+def test_a_lead_is_not_created_without_the_hits_to_delete_it(writes: Writes) -> None:
+    with guarded(writes, max_hits=3) as (http, server):
+        http.post(CREATE, json=[LEAD], headers=HEADERS)
+        with pytest.raises(StoppedError, match="budget"):
+            http.post(CREATE, json=[{**LEAD, "lead_id": "mine-2"}], headers=HEADERS)
+        http.post(f"/api/v4/leads/disable/{CAMPAIGN}/", json=[{"lead_id": "mine-1"}], headers=HEADERS)
+        http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
+        assert len(server.seen) == 3
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "HEAD", "OPTIONS"]) | st.text("GETPOS"),
+    action=st.sampled_from(["responses", "create", "delete", "update", "disable", "convert", "other"]),
+    campaign=st.sampled_from([CAMPAIGN, "other", "%2e%2e"]),
+    token=st.sampled_from([TOKEN, "other"]),
+    query=st.dictionaries(st.sampled_from(["page", "lead_id", "page_size", "action"]), st.just("1"), max_size=2),
+    body=st.binary(max_size=3),
+)
+def test_whatever_is_let_through_is_a_documented_authenticated_get(
+    method: str, action: str, campaign: str, token: str, query: dict[str, str], body: bytes
+) -> None:
+    permission = Permission(DOCUMENT, httpx.URL("https://api.test"), CAMPAIGN, AccessToken(TOKEN))
+    request = httpx.Request(
+        method or "GET",
+        f"https://api.test/api/v4/leads/{action}/{campaign}/",
+        params=query,
+        headers={"Authorization": f"Bearer {token}"},
+        content=body or None,
+    )
+    if not refusal(permission, request):
+        assert (request.method, action, campaign, token, body) == ("GET", "responses", CAMPAIGN, TOKEN, b"")
+        assert "action" not in query

@@ -1,0 +1,255 @@
+"""A live run sends only what it may, no more and no faster than it may, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from contract_tests.faults import FAULTS
+from squadiq.auth import AccessToken
+from squadiq.contract.examples import Outcome
+from squadiq.contract.ledger import Ledger, Where
+from squadiq.contract.live import LiveSettings, clean_up, live_settings_url, plan, run_live
+from squadiq.contract.rules import Rule
+from squadiq.errors import ConfigurationError
+from squadiq.quota import MemoryStore
+from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN, recording
+from tests.servers import Action, Reply, Reset, Seen
+
+PREFIX = "squadiq-contract-"
+
+
+def test_only_documented_authenticated_gets_arrive(tmp_path: Path) -> None:
+    with recording() as server:
+        done = run_live(server.settings(tmp_path, max_hits=1000))
+    assert done.stopped == ""
+    assert done.findings == []
+    assert len(server.seen) == done.hits > 40
+    allowed = {"lead_id", "page", "page_size", "processed_after", "processed_before"}
+    for seen in server.seen:
+        parts = urlsplit(seen.target)
+        assert (seen.method, parts.path, seen.body) == ("GET", f"/api/v4/leads/responses/{CAMPAIGN}/", b"")
+        assert seen.headers["authorization"] == f"Bearer {TOKEN}"
+        assert {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} <= allowed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("max_hits", [1, 7, 50])
+def test_the_budget_is_never_exceeded(tmp_path: Path, max_hits: int) -> None:
+    with recording() as server:
+        done = run_live(server.settings(tmp_path, max_hits=max_hits))
+    assert len(server.seen) == done.hits <= max_hits
+    if max_hits < 50:
+        assert done.stopped == f"the budget of {max_hits} hits is spent"
+
+
+@pytest.mark.parametrize("others", [0, 90])
+def test_the_share_of_the_quota_and_the_whole_are_never_exceeded(tmp_path: Path, others: int) -> None:
+    with recording() as server:
+        shared = MemoryStore(100, 60.0, now=server.time.now)
+        for _ in range(others):
+            shared.answered(shared.reserve(1.0))
+        run_live(server.settings(tmp_path, max_hits=200, quota=shared))
+    for arrival in server.arrivals:
+        within = [each for each in server.arrivals if arrival <= each < arrival + 60]
+        assert len(within) <= 30
+        assert len(within) <= 100 - (others if arrival < 60 else 0)
+
+
+def test_findings_are_kept_with_their_hits_and_the_run_goes_on(tmp_path: Path) -> None:
+    with recording(FAULTS["the time filters are ignored"].plant) as server:
+        told: list[Outcome] = []
+        done = run_live(server.settings(tmp_path, max_hits=100), told.append)
+    assert told == done.outcomes
+    assert {each.finding.rule for each in done.findings if each.finding} == {Rule.TIME_FILTER, Rule.INVALID}
+    assert all(each.hit is not None for each in done.findings)
+
+
+def test_a_random_read_finds_what_the_examples_do_not(tmp_path: Path) -> None:
+    def late(seen: Seen) -> Action | None:
+        return Reply(418) if "page_size=" in seen.target and "page_size=1" not in seen.target else None
+
+    with recording(interfere=late) as server:
+        done = run_live(server.settings(tmp_path, max_hits=100))
+    found = [each.example for each in done.findings]
+    assert any(name.startswith("a_random_read_with_") for name in found)
+
+
+def test_an_empty_campaign_is_inconclusive_and_no_finding(tmp_path: Path) -> None:
+    with recording(leads=0) as server:
+        done = run_live(server.settings(tmp_path))
+    assert done.findings == []
+    assert {each.inconclusive for each in done.outcomes} == {"", "no lead of the campaign is processed yet"}
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (Reply(401, {"detail": "x"}, {"WWW-Authenticate": "Bearer"}), "401: check the access token"),
+        (Reply(429, {"detail": "x"}, {"Retry-After": "9"}), "somebody else spends the same quota"),
+        (Reset(), "there is no answer"),
+    ],
+)
+def test_a_service_that_says_no_is_left_alone(tmp_path: Path, action: Action, words: str) -> None:
+    with recording(interfere=lambda seen: action) as server:
+        done = run_live(server.settings(tmp_path))
+    assert len(server.seen) == 1
+    assert words in done.stopped
+
+
+def test_a_run_that_writes_touches_only_its_own_leads_and_deletes_them(tmp_path: Path) -> None:
+    with recording() as server:
+        before = server.mock.counts(CAMPAIGN)
+        done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
+        assert (done.stopped, done.findings, done.left_behind) == ("", [], 0)
+        assert server.mock.counts(CAMPAIGN) == before
+    written = [seen for seen in server.seen if seen.method != "GET"]
+    assert {urlsplit(seen.target).path.split("/")[4] for seen in written} == {
+        "create",
+        "convert",
+        "delete",
+        "disable",
+        "update",
+    }
+    for place, seen in enumerate(server.seen):
+        if seen.method == "GET":
+            continue
+        leads = seen.json if isinstance(seen.json, list) else [seen.json]
+        assert all(str(lead["lead_id"]).startswith(PREFIX) for lead in leads)
+        assert {lead.get("phone_number", PHONE_NUMBER) for lead in leads} == {PHONE_NUMBER}
+        if "/create/" in seen.target:
+            assert "/disable/" in server.seen[place + 1].target, "a created lead is not disabled at once"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", ["create is 200", "disable stops nothing", "a refusal is 422"])
+def test_what_a_broken_service_answers_to_a_create_is_disabled_all_the_same(tmp_path: Path, fault: str) -> None:
+    with recording(FAULTS[fault].plant) as server:
+        done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
+    assert done.left_behind == 0
+    for place, seen in enumerate(server.seen):
+        if "/create/" in seen.target:
+            assert "/disable/" in server.seen[place + 1].target
+
+
+def test_a_broken_answer_to_a_disable_does_not_keep_the_others_from_being_disabled(tmp_path: Path) -> None:
+    def odd(seen: Seen) -> Action | None:
+        return Reply(418) if "/disable/" in seen.target else None
+
+    with recording(interfere=odd) as server:
+        done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
+    assert done.left_behind == 0
+    assert [each.example for each in done.findings] == ["leads_are_disabled_in_a_list_or_alone"]
+
+
+@pytest.mark.parametrize("max_hits", range(26, 60, 8))
+def test_the_hits_that_cleaning_up_takes_are_kept_back(tmp_path: Path, max_hits: int) -> None:
+    with recording() as server:
+        done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=max_hits))
+        assert done.left_behind == 0
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+    assert len(server.seen) <= max_hits
+
+
+def test_an_interrupted_run_cleans_up(tmp_path: Path) -> None:
+    def interrupt(outcome: Outcome) -> None:
+        if outcome.example.startswith("leads_are_created"):
+            raise KeyboardInterrupt
+
+    with recording() as server:
+        with pytest.raises(KeyboardInterrupt):
+            run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300), interrupt)
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+
+
+@pytest.mark.parametrize("answer", [Reset(), Reply(500)])
+def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Path, answer: Action) -> None:
+    with recording(interfere=lambda seen: answer if "/delete/" in seen.target else None) as server:
+        done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
+        assert done.left_behind > 0
+        (path,) = tmp_path.iterdir()
+        text = path.read_text()
+        assert PHONE_NUMBER not in text
+        assert TOKEN not in text
+        left = server.mock.counts(CAMPAIGN)
+        assert left["created"] > 5
+        assert left["disabled"] == left["created"] - 5
+        server.server.handler = lambda seen: Reply(202)
+        assert clean_up(server.settings(tmp_path), Ledger(path)) == 0
+    assert not path.exists()
+
+
+def test_a_ledger_of_another_campaign_is_refused(tmp_path: Path) -> None:
+    with recording() as server:
+        ledger = Ledger(tmp_path / "x.jsonl", Where(server.url, "other", PREFIX))
+        with pytest.raises(ConfigurationError, match="of campaign other"):
+            clean_up(server.settings(tmp_path), ledger)
+    assert server.seen == []
+
+
+def test_the_plan_says_what_will_and_what_will_never_be_sent() -> None:
+    token, url = AccessToken(TOKEN), httpx.URL("https://api.test")
+    reads = LiveSettings(base_url=url, campaign_id="c1", token=token, document=DOCUMENT)
+    text = "\n".join(plan(reads))
+    assert "Operations: getLeads\n" in text
+    assert "Hits at most: 50, 30 in a minute (of 100" in text
+    assert "Minutes at most: 2," in text
+    assert "Never sent: POST, PATCH" in text
+    writes = LiveSettings(
+        base_url=url, campaign_id="c1", token=token, document=DOCUMENT, phone_numbers=[PHONE_NUMBER], max_hits=999
+    )
+    text = "\n".join(plan(writes))
+    assert "createLeads" in text
+    assert "another phone number" in text
+    assert PHONE_NUMBER not in text + repr(writes)
+    assert TOKEN not in text + repr(writes)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_hits": 0}, "max_hits"),
+        ({"hits_per_minute": 0}, "hits_per_minute"),
+        ({"hits_per_minute": 101}, "hits_per_minute"),
+        ({"campaign_id": "a/../b"}, "campaign"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(options: dict[str, int], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        LiveSettings(
+            **{  # type: ignore[arg-type]
+                "base_url": httpx.URL("https://api.test"),
+                "campaign_id": "c1",
+                "token": AccessToken(TOKEN),
+                "document": DOCUMENT,
+                **options,
+            }
+        )
+
+
+def test_the_token_never_goes_out_in_the_clear() -> None:
+    with pytest.raises(ConfigurationError, match="in the clear"):
+        live_settings_url("http://api.test")
+
+
+def test_a_ledger_survives_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    ledger = Ledger(path, Where("https://api.test", "c1", PREFIX))
+    ledger.creating(["a", "b"])
+    ledger.deleted("a")
+    ledger.deleted("never created")
+    with path.open("ab") as file:
+        file.write(json.dumps({"created": ["c"]}).encode()[:-3])
+    assert list(Ledger(path).pending) == ["b"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"nonsense\n", b"[1]\n"])
+def test_what_is_no_ledger_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="no ledger"):
+        Ledger(path)
