@@ -17,7 +17,7 @@ from squadiq.mock.server import Server, base_url, bound_socket
 from squadiq.mock.settings import MockSettings
 
 SEQUENCES = 300
-_TITLE = re.compile(r"^- (.+)$", re.MULTILINE)
+_TITLE = re.compile(r"^- ST[0-9]+ (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def the_lead_is_looked_at_before_the_token(mock: FaultyMock, request: Request) -
     return mock.sound(request)
 
 
-@fault(Rule.MISSING_TOKEN, by_machine=False, by_schemathesis="Undocumented")
+@fault(Rule.MISSING_TOKEN, by_machine=False, by_schemathesis="Missing required header accepted")
 def a_missing_token_is_403(mock: FaultyMock, request: Request) -> Answer:
     answer = mock.sound(request)
     if "authorization" not in request.headers and answer.status == 401:
@@ -59,17 +59,17 @@ def no_token_is_needed_to_read(mock: FaultyMock, request: Request) -> Answer:
     return mock.sound(as_owner(request) if reads else request)
 
 
-@fault(Rule.HEADERS, by_machine=False, by_schemathesis="Missing required headers")
+@fault(Rule.HEADERS, by_machine=False, by_schemathesis="Missing required response headers")
 def a_401_has_no_challenge(mock: FaultyMock, request: Request) -> Answer:
     return without_header(401, "WWW-Authenticate")(mock, request)
 
 
-@fault(Rule.HEADERS, by_machine=False, by_schemathesis="Missing")
+@fault(Rule.HEADERS, by_machine=False, by_schemathesis="Wrong response to undeclared method")
 def a_405_has_no_allow(mock: FaultyMock, request: Request) -> Answer:
     return without_header(405, "Allow")(mock, request)
 
 
-@fault(Rule.METHOD, by_machine=False, by_schemathesis="Unsupported methods")
+@fault(Rule.METHOD, by_machine=False, by_schemathesis="Wrong response to undeclared method")
 def a_wrong_method_is_taken(mock: FaultyMock, request: Request) -> Answer:
     put = request.path.startswith(LIST) and request.method == "PUT"
     return mock.sound(replace(request, method="GET") if put else request)

@@ -17,6 +17,7 @@ with needs_extra("contract"):
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_NAME_IN_BRACES = re.compile(r"\\{([a-z_]+)\\}")
 _PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 
 
@@ -85,7 +86,6 @@ class Route:
     """Hold one path of the document; operations by method."""
 
     pattern: re.Pattern[str]
-    campaign_id: Schema
     operations: Mapping[str, Operation]
 
 
@@ -95,6 +95,7 @@ class Document:
     def __init__(self, contents: Mapping[str, Any]) -> None:
         self.contents = contents
         self._components: Mapping[str, Any] = contents["components"]
+        self.campaign_id = self._schema({"$ref": "#/components/schemas/CampaignId"})
         limit = contents["x-rate-limit"]
         self.hits: int = limit["hits"]
         self.window_seconds: float = limit["window_seconds"]
@@ -107,19 +108,21 @@ class Document:
         return cls(json.loads((resources.files("squadiq_generated") / "openapi.json").read_bytes()))
 
     def route(self, raw_path: str) -> tuple[Route, str] | None:
-        """Return the route of a path as it stood on the wire, and its campaign_id; None if there is none."""
+        """Return the route of a path as it stood on the wire, and its campaign_id; None if there is none.
+
+        The campaign_id of a path that has none is "".
+        """
         for route in self.routes:
             if match := route.pattern.fullmatch(raw_path):
-                campaign_id = unquote(match[1])
-                return None if route.campaign_id.differences(campaign_id) else (route, campaign_id)
+                raw = match.groupdict().get("campaign_id")
+                campaign_id = "" if raw is None else unquote(raw)
+                known = raw is None or not self.campaign_id.differences(campaign_id)
+                return (route, campaign_id) if known else None
         return None
 
     def _route(self, path: str, item: Mapping[str, Any]) -> Route:
-        shared = [self._resolved(each) for each in item.get("parameters", [])]
-        (campaign_id,) = [each for each in shared if each["in"] == "path"]
         return Route(
-            pattern=re.compile(re.escape(path).replace(r"\{campaign_id\}", "([^/]+)")),
-            campaign_id=self._schema(campaign_id["schema"]),
+            pattern=re.compile(_NAME_IN_BRACES.sub(r"(?P<\1>[^/]+)", re.escape(path))),
             operations={
                 method.upper(): self._operation(method.upper(), path, item[method])
                 for method in _METHODS

@@ -63,7 +63,7 @@ class LiveSettings:
             raise ConfigurationError("max_hits: give at least 1.")
         if not 1 <= self.hits_per_minute <= self.document.hits:
             raise ConfigurationError(f"hits_per_minute: give 1 to {self.document.hits}.")
-        if self.document.routes[0].campaign_id.differences(self.campaign_id):
+        if self.document.campaign_id.differences(self.campaign_id):
             raise ConfigurationError("campaign: it is not a campaign_id as the document has them.")
 
     @property

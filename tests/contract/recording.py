@@ -58,19 +58,17 @@ class Recording:
         return self.server.url
 
     def settings(self, tmp_path: Path, **options: Any) -> LiveSettings:
-        return LiveSettings(
-            **{
-                "base_url": httpx.URL(self.url),
-                "campaign_id": CAMPAIGN,
-                "token": AccessToken(TOKEN),
-                "ledgers": tmp_path,
-                "quota": MemoryStore(100, 60.0, now=self.time.now),
-                "sleep": self.time.sleep,
-                "now": self.time.now,
-                "document": DOCUMENT,
-                **options,
-            }
-        )
+        given: dict[str, Any] = {
+            "base_url": httpx.URL(self.url),
+            "campaign_id": CAMPAIGN,
+            "token": AccessToken(TOKEN),
+            "ledgers": tmp_path,
+            "quota": MemoryStore(100, 60.0, now=self.time.now),
+            "sleep": self.time.sleep,
+            "now": self.time.now,
+            "document": DOCUMENT,
+        }
+        return LiveSettings(**{**given, **options})
 
 
 Interfere = Callable[[Seen], Action | None]

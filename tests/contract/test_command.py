@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -100,9 +101,6 @@ def test_leads_that_could_not_be_deleted_are_told_with_the_command_that_does_it(
     broken = threading.Event()
     broken.set()
 
-    def refuse(seen: Seen) -> Action | None:
-        return Reply(404) if broken.is_set() and "/delete/" in seen.target else None
-
     with recording(
         interfere=lambda seen: Reply(500) if broken.is_set() and "/delete/" in seen.target else None
     ) as server:
@@ -151,8 +149,8 @@ def test_clean_up_finishes_what_a_killed_run_has_left() -> None:
 
 def test_drift_is_told_by_how_many_calls_had_it(tmp_path: Path) -> None:
     url = f"https://api.test/api/v4/leads/responses/{CAMPAIGN}/"
-    answer = {"status": 418, "headers": [], "content": {}}
-    entries = [{"request": {"method": "GET", "url": url}, "response": answer}] * 3
+    answer: dict[str, Any] = {"status": 418, "headers": [], "content": {}}
+    entries: list[dict[str, Any]] = [{"request": {"method": "GET", "url": url}, "response": answer}] * 3
     entries.append({"request": {"method": "GET", "url": "https://api.test/"}, "response": answer})
     path = tmp_path / "calls.har"
     path.write_text(json.dumps({"log": {"entries": entries}}))

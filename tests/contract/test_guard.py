@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squadiq.auth import AccessToken
+from squadiq.contract.document import Document
 from squadiq.contract.guard import GuardedTransport, NotAllowedError, Permission, StoppedError, Writes, refusal
 from squadiq.contract.ledger import Ledger, Where
 from squadiq.quota import MemoryStore
@@ -147,6 +148,19 @@ def test_a_lead_is_not_created_without_the_hits_to_delete_it(writes: Writes) -> 
         http.post(f"/api/v4/leads/disable/{CAMPAIGN}/", json=[{"lead_id": "mine-1"}], headers=HEADERS)
         http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
         assert len(server.seen) == 3
+
+
+def test_an_endpoint_that_the_document_adds_is_known_and_without_a_campaign_not_sent() -> None:
+    listed = {"operationId": "getCampaigns", "responses": {"200": {"description": "Campaigns."}}}
+    path = "/api/v4/campaigns/"
+    contents = {**DOCUMENT.contents, "paths": {**DOCUMENT.contents["paths"], path: {"get": listed}}}
+    document = Document(contents)
+    found = document.route(path)
+    assert found is not None
+    assert (found[0].operations["GET"].operation_id, found[1]) == ("getCampaigns", "")
+    permission = Permission(document, httpx.URL("https://api.test"), CAMPAIGN, AccessToken(TOKEN))
+    request = httpx.Request("GET", f"https://api.test{path}", headers=HEADERS)
+    assert "another campaign" in refusal(permission, request)
 
 
 @settings(max_examples=300, deadline=None)

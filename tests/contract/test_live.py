@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -118,7 +119,8 @@ def test_a_run_that_writes_touches_only_its_own_leads_and_deletes_them(tmp_path:
     for place, seen in enumerate(server.seen):
         if seen.method == "GET":
             continue
-        leads = seen.json if isinstance(seen.json, list) else [seen.json]
+        body: Any = seen.json
+        leads: list[dict[str, Any]] = body if isinstance(body, list) else [body]  # pyright: ignore[reportUnknownVariableType]
         assert all(str(lead["lead_id"]).startswith(PREFIX) for lead in leads)
         assert {lead.get("phone_number", PHONE_NUMBER) for lead in leads} == {PHONE_NUMBER}
         if "/create/" in seen.target:
@@ -168,6 +170,9 @@ def test_an_interrupted_run_cleans_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", [Reset(), Reply(500)])
 def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Path, answer: Action) -> None:
+    def gone(_: Seen) -> Action:
+        return Reply(202)
+
     with recording(interfere=lambda seen: answer if "/delete/" in seen.target else None) as server:
         done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
         assert done.left_behind > 0
@@ -178,7 +183,7 @@ def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Pa
         left = server.mock.counts(CAMPAIGN)
         assert left["created"] > 5
         assert left["disabled"] == left["created"] - 5
-        server.server.handler = lambda seen: Reply(202)
+        server.server.handler = gone
         assert clean_up(server.settings(tmp_path), Ledger(path)) == 0
     assert not path.exists()
 
