@@ -159,6 +159,9 @@ else
   result = snapshot(state)
 end
 
-if operation ~= 'snapshot' then redis.call('SET', KEYS[1], cmsgpack.pack(state), 'PX', ARGV[5]) end
+-- A look keeps what it saw of the clock, but makes no key where there is none.
+if stored or operation ~= 'snapshot' then
+  redis.call('SET', KEYS[1], cmsgpack.pack(state), 'PX', ARGV[5])
+end
 for index, number in ipairs(result) do result[index] = string.format('%.17g', number) end
 return result

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from uuid import uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from squadiq.quota import MemoryStore, QuotaWaitError, RedisStore, Reservation, Store
@@ -25,6 +25,7 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.integers(1, 7), steps=STEPS)
+@example(limit=1, steps=[("answered", 0, 0.0), ("wait", 0, -1.0), ("wait", 0, 2.0), ("reserve", 1, 0.0)])
 def test_the_arithmetic_in_redis_equals_that_in_python(redis_url: str, limit: int, steps: list[Step]) -> None:
     clock = Clock(1_700_000_000.123456)
     here = MemoryStore(limit, 5.0, now=clock, holders=count(1).__next__)
