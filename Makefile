@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults lint-openapi bench soak lock wheel
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi bench soak lock wheel
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ contract-deep: $(READY) ## look deeper, seed after seed, for SECONDS= (an hour)
 
 contract-faults: $(READY) ## plant each fault in the mock, and print what catches it after how many hits
 	@$(RUN) -m contract_tests.faults $(OPTIONS)
+
+contract-webhook: $(READY) ## test your webhook: ENDPOINT=http://… [HEADER='Name: value']
+	@$(RUN) -m squadiq contract webhook '$(ENDPOINT)' $(if $(HEADER),--header '$(HEADER)')
 
 lint-openapi: $(READY) ## check the document with Spectral, Redocly, openapi-typescript and openapi-generator
 	@$(RUN) scripts/lint_openapi.py

@@ -11,6 +11,7 @@ with needs_extra("cli"):
     import typer
 
 from squadiq.cli.contract import contract_app
+from squadiq.cli.contract_webhook import webhook
 from squadiq.cli.inbox import inbox_app
 from squadiq.cli.listen import listen
 from squadiq.cli.mock import mock
@@ -34,6 +35,7 @@ def squadiq() -> None:
 app.command()(mock)
 app.command()(quota)
 app.command()(listen)
+contract_app.command()(webhook)
 app.add_typer(contract_app, name="contract")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(trigger_app, name="trigger")

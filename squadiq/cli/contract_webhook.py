@@ -1,0 +1,53 @@
+"""`squadiq contract webhook`: does your endpoint take what SquadIQ sends?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from squadiq._extras import needs_extra
+
+with needs_extra("cli"):
+    import typer
+
+
+def webhook(
+    endpoint: Annotated[str, typer.Argument(metavar="URL", help="Your endpoint.")],
+    header: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'NAME: VALUE'", help="The credentials that were agreed on; may be given several times."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same random deliveries.")] = 0,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, if the endpoint is on another machine.")] = False,
+) -> None:
+    """Send valid, invalid, repeated and hostile deliveries to an endpoint of yours, and say what it answers wrongly.
+
+    It should not do anything with them that cannot be undone. Ends with 1 if something is wrong.
+    """
+    import httpx
+
+    from squadiq.cli.showing import header_of
+    from squadiq.contract.document import Document
+    from squadiq.contract.webhook import WebhookFinding, is_on_this_machine, trials, try_endpoint
+
+    try:
+        headers = [header_of(text) for text in header or ()]
+        url = httpx.URL(endpoint)
+    except (ValueError, httpx.InvalidURL) as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise typer.BadParameter("give the endpoint as an http:// or https:// URL")
+    planned = trials(Document.installed(), headers, seed=seed)
+    typer.echo(f"{len(planned)} deliveries of invented leads to {url.host}, with {len(headers)} headers of yours")
+    if not is_on_this_machine(endpoint) and not yes and not typer.confirm("Is it yours, and may they be sent?"):
+        raise typer.Exit(1)
+
+    def told(finding: WebhookFinding | None) -> None:
+        typer.echo("F" if finding else ".", nl=False)
+
+    try:
+        run = try_endpoint(endpoint, planned, told=told)
+    except httpx.ConnectError:
+        typer.echo(f"squadiq: {url.host} cannot be reached; is the endpoint running?", err=True)
+        raise typer.Exit(1) from None
+    typer.echo("\n\n" + "\n".join(run.report()))
+    raise typer.Exit(1 if run.findings else 0)
