@@ -8,11 +8,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from contract_tests.faults.planting import Planted
 from contract_tests.run import run_schemathesis
 from contract_tests.sequences import run_sequences
 from contract_tests.targets import DOCUMENT, FaultyMock, mock_target, run_suite
 from squadiq.contract.rules import BrokenError, Rule
+from squadiq.mock.app import application
 from squadiq.mock.server import Server, base_url, bound_socket
 from squadiq.mock.settings import MockSettings
 
@@ -58,11 +61,26 @@ def by_schemathesis(planted: Planted, *, seed_number: int = 1) -> list[str]:
     return list(dict.fromkeys(_TITLE.findall(done.stdout)))
 
 
+def _last_header_wins(app: ASGIApp) -> ASGIApp:
+    """Let a fault set a header that the application sets too."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if "headers" in message:
+                message = {**message, "headers": list(dict(message["headers"]).items())}
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return wrapped
+
+
 @contextmanager
 def _serving(planted: Planted) -> Generator[str]:
     settings = MockSettings(rate=0, duplicate_leads="replace", process_after_seconds=0)
     mock = FaultyMock(planted.plant, settings, document=DOCUMENT)
     server = Server(mock)
+    server.config.app = _last_header_wins(application(mock))
     listening = bound_socket("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -98,13 +98,13 @@ def the_content_type_is_html(mock: FaultyMock, request: Request) -> Answer:
     return replace(answer, headers=(*answer.headers, ("content-type", "text/html"))) if answer.status < 300 else answer
 
 
-@fault(Rule.STATUS, by_schemathesis="Undocumented HTTP status code")
+@fault(Rule.STATUS, by_schemathesis="Undocumented status code")
 def create_is_200(mock: FaultyMock, request: Request) -> Answer:
     answer = mock.sound(request)
     return replace(answer, status=200) if request.path.startswith(CREATE) and answer.status == 201 else answer
 
 
-@fault(Rule.STATUS, by_schemathesis="Undocumented HTTP status code")
+@fault(Rule.STATUS, by_schemathesis="Undocumented status code")
 def a_refusal_is_422(mock: FaultyMock, request: Request) -> Answer:
     answer = mock.sound(request)
     return replace(answer, status=422) if answer.status == 400 else answer

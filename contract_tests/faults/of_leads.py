@@ -229,7 +229,7 @@ def nul_is_500(mock: FaultyMock, request: Request) -> Answer:
     return failed if request.path.startswith(CREATE) and b"\\u0000" in request.body else mock.sound(request)
 
 
-@fault(Rule.NO_SERVER_ERROR, by_machine=False, by_schemathesis="Server error")
+@fault(Rule.NO_SERVER_ERROR, by_machine=False)
 def a_huge_number_is_500(mock: FaultyMock, request: Request) -> Answer:
     failed = json_answer(500, {"detail": "Internal Server Error"})
     numbers = [value for lead in leads_of(request) for value in lead.values() if type(value) in (int, float)]
