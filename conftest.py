@@ -1,8 +1,14 @@
-"""What holds for every test: in CI nothing is skipped, and no property is judged by how fast a machine is."""
+"""What holds for every test: in CI nothing is skipped, no property is judged by how fast a machine is.
+
+And no test touches the state directory of the user who runs it, or minds that it was started in the
+background, where Ctrl-C is ignored.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+import tempfile
 from collections.abc import Generator
 from typing import Any
 
@@ -11,6 +17,15 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
+
+_state = tempfile.TemporaryDirectory(prefix="squadiq-tests-")
+os.environ["XDG_STATE_HOME"] = _state.name
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    _state.cleanup()
 
 
 def _not_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
