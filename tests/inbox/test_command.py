@@ -29,7 +29,8 @@ not_one = "an inbox"
 def handle(lead):
     if Path("broken").exists():
         raise ValueError(lead.phone_number)
-    print("handled", lead.lead_id, flush=True)
+    # In one piece: handlers print from several threads at once.
+    print(f"handled {lead.lead_id}\\n", end="", flush=True)
 """
 
 

@@ -115,6 +115,16 @@ def test_after_the_machine_was_started_anew_the_quota_counts_as_used_at_its_star
     assert machine.open().snapshot().free_now == 2
 
 
+def test_a_second_start_soon_after_the_first_is_noticed_by_what_the_clocks_say(machine: Machine) -> None:
+    machine.monotonic.now = 10
+    store = machine.open()
+    store.answered(store.reserve(5.0))
+    machine.wall.now += 300
+    machine.monotonic.now = 30  # later than before, and yet of another start
+    anew = machine.open()
+    assert (anew.snapshot().free_now, anew.snapshot().next_free_in_seconds) == (0, pytest.approx(WINDOW - 30, abs=0.1))
+
+
 def test_a_machine_that_started_long_ago_has_its_quota_free(machine: Machine) -> None:
     store = machine.open()
     store.answered(store.reserve(5.0))
@@ -286,6 +296,28 @@ def test_forks_in_the_middle_of_everything_share_one_quota(machine: Machine) -> 
         check=False,
     )
     assert (done.stdout, done.stderr) == ("50 100\n", "")
+
+
+CARRIED_OVER = """
+import os, sys
+from pathlib import Path
+from squadiq.quota import SQLiteStore
+
+store = SQLiteStore(Path(sys.argv[1]))
+child = os.fork()
+if child == 0:
+    with os.scandir("/proc/self/fd") as opened:
+        os._exit(sum("quota.db" in os.readlink(one.path) for one in opened))
+print(os.waitpid(child, 0)[1])
+store.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's open files under /proc")
+def test_no_open_file_of_sqlite_is_carried_over_a_fork(machine: Machine) -> None:
+    command = [sys.executable, "-c", CARRIED_OVER, str(machine.path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_nothing_is_logged_in_the_ordinary_course(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:

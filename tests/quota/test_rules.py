@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from threading import Thread
 
 import pytest
 
@@ -257,6 +259,21 @@ def test_the_snapshot_takes_no_hit(open_one: Opener) -> None:
 def test_a_limit_or_a_window_that_makes_no_sense_is_refused(limit: int, window: float) -> None:
     with pytest.raises(ConfigurationError, match="quota"):
         MemoryStore(limit, window)
+
+
+def test_threads_never_take_more_of_one_in_memory_than_there_is() -> None:
+    store, got = MemoryStore(300, WINDOW), list[float]()
+    threads = [Thread(target=lambda: got.extend(store.reserve(5.0).wait_seconds for _ in range(100))) for _ in range(8)]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(usual)
+    assert (got.count(0.0), len(got)) == (300, 800)
 
 
 @pytest.mark.parametrize("callers", [1, 8, 50, 150])

@@ -182,17 +182,23 @@ def test_a_server_that_is_back_is_told_of_the_hits_that_were_sent_without_it(
         anew.stop()
 
 
-def test_a_short_absence_is_not_made_up_for(open_one: Opener) -> None:
+@pytest.mark.parametrize(
+    ("absent_seconds", "free"),
+    [pytest.param(6.0, 7, id="too short to have sent any"), pytest.param(WINDOW + 6, 6, id="long enough")],
+)
+def test_a_server_that_remembers_is_told_of_what_may_have_been_sent_without_it(
+    open_one: Opener, absent_seconds: float, free: int
+) -> None:
     clock = Clock()
-    store = open_one(limit=8, fallback="local", now=clock)
+    store = open_one(limit=8, fallback="local", now=clock, server_now=clock)
     store.reserve(5.0)
     url, store._url = store._url, "redis://127.0.0.1:9"  # pyright: ignore[reportPrivateUsage]
     store.close()
     assert store.snapshot().limit == 2
     store._url = url  # pyright: ignore[reportPrivateUsage]
     store.close()
-    clock.now += 6
-    assert store.snapshot().free_now == 7
+    clock.now += absent_seconds
+    assert store.snapshot().free_now == free
 
 
 def test_many_threads_that_find_the_server_gone_go_on_with_one_share(
