@@ -135,11 +135,11 @@ def test_simultaneous_deliveries_share_a_commit_and_none_is_acknowledged_before_
 
     async def deliver(inbox: Inbox) -> None:
         await inbox.receive_async(leads[0])
+        event.listen(Engine, "commit", note)
         with writing_held(database):
             waiting = [asyncio.create_task(inbox.receive_async(lead)) for lead in leads]
             done, _ = await asyncio.wait(waiting, timeout=0.2)
             assert not done
-        event.listen(Engine, "commit", note)
         await asyncio.gather(*waiting)
         event.remove(Engine, "commit", note)
 
