@@ -18,6 +18,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
+CONTRACT_BUDGET_SECONDS = 180.0
+"""What contract_tests/ may take of `make test` on two cores."""
+
 _state = tempfile.TemporaryDirectory(prefix="squadiq-tests-")
 os.environ["XDG_STATE_HOME"] = _state.name
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,6 +29,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_unconfigure() -> None:
     _state.cleanup()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell what the contract tests took of the time that they may; they must not crowd out the rest."""
+    reports = [report for several in terminalreporter.stats.values() for report in several]
+    took = [each.duration for each in reports if getattr(each, "nodeid", "").startswith("contract_tests/")]
+    if took:
+        seconds = sum(took) / (config.getoption("numprocesses", None) or 1)
+        too_long = seconds > CONTRACT_BUDGET_SECONDS
+        told = f"contract tests: {seconds:.0f} s of the {CONTRACT_BUDGET_SECONDS:.0f} s that they may take"
+        terminalreporter.write_line(told, red=too_long, green=not too_long)
 
 
 def _not_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
