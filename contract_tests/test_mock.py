@@ -20,9 +20,19 @@ PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_check_passes_in_every_phase(seed: int) -> None:
+    every_check_passes("--seed", str(seed))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 31))
+def test_every_check_passes_for_thirty_seeds_and_more_examples(seed: int) -> None:
+    every_check_passes("--seed", str(seed), "--max-examples", "50")
+
+
+def every_check_passes(*options: str) -> None:
     # A repeated lead_id cannot be excluded by a schema, so a lead that exists is replaced here.
     with running_mock(rate=0, duplicate_leads="replace") as running:
-        done = run_schemathesis(running.url, running.token, "--seed", str(seed))
+        done = run_schemathesis(running.url, running.token, *options)
     assert done.returncode == 0, done.stdout
     operations = sum("operationId" in each for path in paths().values() for each in path.values())
     assert f"Selected: {operations}/{operations}" in done.stdout
