@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from squadiq.contract.conformance import Hit
 from squadiq.contract.examples import Outcome
 
 _HIDDEN = {"lead_id": "LEAD_ID", "phone_number": "PHONE_NUMBER", "contact_name": "NAME"}
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { margin-top: 2rem; } dt { font-weight: 600; } pre { background: #f3f3f3; padding: .6rem; overflow-x: auto; }
@@ -141,4 +139,4 @@ def _shown_body(body: bytes, people: frozenset[str]) -> str:
         for name, word in _HIDDEN.items():
             if isinstance(item, dict) and name in item:
                 item[name] = word if name != "lead_id" else _shown(name, str(item[name]), people)  # pyright: ignore[reportUnknownArgumentType]
-    return _UNPRINTABLE.sub("?", json.dumps(read))
+    return json.dumps(read)

@@ -87,6 +87,23 @@ def test_bodies_are_shown_without_what_is_somebodys(body: bytes, shown: str) -> 
     assert "Asha" not in line
 
 
+def test_a_lead_id_that_is_a_persons_is_hidden_and_one_of_the_run_is_shown() -> None:
+    asked = Hit("GET", "https://api.test/?lead_id=asha.rao-17&page=1", b"", 200, {}, b"")
+    written = Hit("POST", "https://api.test/", b'{"lead_id": "asha.rao-17"}', 400, {}, b"")
+    for hit in (asked, written):
+        assert "asha.rao-17" in curl_of(hit)
+        line = curl_of(hit, ["asha.rao-17"])
+        assert "asha" not in line
+        assert "LEAD_ID" in line
+
+
+def test_a_run_knows_whose_lead_ids_it_asked_for(tmp_path: Path) -> None:
+    with recording() as server:
+        done = run_live(server.settings(tmp_path))
+    assert done.people
+    assert done.people <= set(PEOPLE)
+
+
 def test_what_cannot_be_said_is_no_failure_and_markup_is_only_text() -> None:
     outcomes = [
         Outcome("open", 1, inconclusive="no lead <b>"),
