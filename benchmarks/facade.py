@@ -93,7 +93,7 @@ def cpu_per_call(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
 def decoding() -> Row:
     """Read a page of 100 processed leads into models, as `get_leads` does."""
     content, differences = page(100), Differences()
-    ours, plain = [], []
+    ours, plain = list[float](), list[float]()
     for _ in range(ROUNDS):
         ours.append(timeit.timeit(lambda: read_page(content, "getLeads", differences), number=CALLS))
         plain.append(timeit.timeit(lambda: json.loads(content), number=CALLS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from statistics import median
 from typing import Any
@@ -79,7 +79,7 @@ def many_leads() -> Row:
 
 
 @contextmanager
-def mock() -> Iterator[str]:
+def mock() -> Generator[str]:
     options = ["--port", "0", "--rate", "0", "--token", TOKEN, "--process-after", "1"]
     with server("squadiq", "mock", *options) as url:
         yield url

@@ -6,12 +6,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def server(*command: str) -> Iterator[str]:
+def server(*command: str) -> Generator[str]:
     """Run `python -m …`, which must print its address, until the block ends; give the address."""
     process = subprocess.Popen(
         [sys.executable, "-m", *command],

@@ -164,7 +164,7 @@ def update_changes_the_lead_id(mock: FaultyMock, request: Request) -> Answer:
 @fault(Rule.DETAIL_LENGTH)
 def convert_accepts_33_characters(mock: FaultyMock, request: Request) -> Answer:
     detail = [lead.get("detail") for lead in leads_of(request)]
-    if request.path.startswith(CONVERT) and isinstance(detail[:1], list) and detail and isinstance(detail[0], str):
+    if request.path.startswith(CONVERT) and detail and isinstance(detail[0], str):
         return mock.sound(with_body(request, {**body_of(request), "detail": detail[0][: max(32, len(detail[0]) - 1)]}))
     return mock.sound(request)
 
@@ -211,7 +211,7 @@ def disable_disables_part_of_a_refused_batch(mock: FaultyMock, request: Request)
 @fault(Rule.DELETES, Rule.DELETED_NOT_LISTED, Rule.LEAD_ID_ONCE)
 def delete_deletes_nothing(mock: FaultyMock, request: Request) -> Answer:
     if request.path.startswith(DELETE) and request.method == "POST":
-        reference = next(iter(leads_of(request)), {})
+        reference = next(iter(leads_of(request)), dict[str, Any]())
         probe = mock.sound(another(request, UPDATE, reference, "PATCH"))
         return json_answer(202, {}) if probe.status == 200 else probe
     return mock.sound(request)

@@ -181,7 +181,7 @@ def leads_are_listed_before_they_are_processed(mock: FaultyMock, request: Reques
     known = mock.known(campaign_of(request), query["lead_id"]) if "lead_id" in query else None
     if request.path.startswith(LIST) and answer.status == 200 and known and not known["processed_at"]:
         now = known["created_at"]
-        lead = {
+        lead: dict[str, Any] = {
             **{name: known[name] for name in ("lead_id", "phone_number", "contact_name")},
             "campaign_id": campaign_of(request),
             "created_at": now,

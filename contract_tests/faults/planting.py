@@ -66,7 +66,7 @@ def body_of(request: Request) -> Any:
 def leads_of(request: Request) -> list[dict[str, Any]]:
     """Return the objects of a body, of a list or alone."""
     body = body_of(request)
-    items: list[Any] = body if isinstance(body, list) else [body]
+    items: list[Any] = body if isinstance(body, list) else [body]  # pyright: ignore[reportUnknownVariableType]
     return [item for item in items if isinstance(item, dict)]
 
 
