@@ -198,7 +198,9 @@ class Sequences(RuleBasedStateMachine):
     @rule(shift_after=st.sampled_from([None, -1, 0, 1]), shift_before=st.sampled_from([None, -1, 0, 1]), pick=st.data())
     def between(self, shift_after: int | None, shift_before: int | None, pick: st.DataObject) -> None:
         """Read the leads of a time, whose ends lie at the seconds of others or just beside."""
-        everyone = {str(lead["lead_id"]): int(seconds(lead["processed_at"])) for lead in self.target.listed()}
+        leads = {str(lead["lead_id"]): lead for lead in self.target.listed()}
+        self._agree(leads, self.model.leads)
+        everyone = {lead_id: int(seconds(lead["processed_at"])) for lead_id, lead in leads.items()}
         if not everyone:
             return
         first, last = (pick.draw(st.sampled_from(sorted(everyone.values()))) for _ in range(2))
