@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -177,6 +177,7 @@ class Sequences(RuleBasedStateMachine):
             answer = self.target.page(page=number, page_size=page_size)
             demand(answer.status == 200, Rule.NEXT, f"status {answer.status} for a page that next led to")
             leads += answer.json["results"]
+            self._nobody_else(identities(leads), self.model.leads)
             demand_page(answer.json, number=number, size=page_size, seen=identities(leads))
             if answer.json["next"] is None:
                 break
@@ -232,11 +233,14 @@ class Sequences(RuleBasedStateMachine):
         gone = Rule.DELETES if lead_id in self.model.deleted else Rule.UNKNOWN
         demand(status == 404, gone, f"status {status} for a lead that does not exist")
 
-    def _agree(self, found: dict[str, dict[str, Any]], model: dict[str, ModelLead]) -> None:
-        for lead_id in found.keys() - model.keys():
+    def _nobody_else(self, lead_ids: Iterable[str], model: dict[str, ModelLead]) -> None:
+        for lead_id in set(lead_ids) - model.keys():
             demand(lead_id not in self.model.deleted, Rule.DELETED_NOT_LISTED, "a deleted lead is listed")
             demand(lead_id not in self.model.elsewhere, Rule.CAMPAIGNS_APART, "a lead of another campaign is listed")
             demand(False, Rule.LISTS_PROCESSED, "a lead is listed that was never created")
+
+    def _agree(self, found: dict[str, dict[str, Any]], model: dict[str, ModelLead]) -> None:
+        self._nobody_else(found, model)
         for lead_id, lead in model.items():
             if lead_id not in found:
                 demand(not self.model.must_be_listed(lead_id), Rule.LISTS_PROCESSED, "a processed lead is not listed")

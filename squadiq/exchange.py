@@ -153,9 +153,11 @@ class Exchange:
 
     def _slot(self, error: SquadIQError | None) -> Generator[Ask | Wait | Send, Any, Reservation]:
         """Take a slot of the quota and wait for it; given back if the waiting is broken off."""
-        longest = self.deadline - self.now()
+        now = self.now()
+        longest = self.deadline - now
         if self.call.max_wait_seconds is not None:
             longest = min(longest, self.call.max_wait_seconds)
+        until = now + longest
         lease = self.call.timeout_seconds + LEASE_MARGIN_SECONDS
         try:
             reservation: Reservation = yield Ask(lambda: self.store.reserve(lease, longest))
@@ -164,7 +166,7 @@ class Exchange:
         wait = reservation.wait_seconds
         try:
             while wait > 0:
-                if self.now() + wait > self.deadline:
+                if self.now() + wait > until:
                     self._give_up(error if error is not None else QuotaWaitError(wait))
                 yield Wait(wait)
                 wait = yield Ask(lambda: self.store.confirm(reservation, lease))

@@ -268,6 +268,21 @@ def test_a_call_that_would_wait_longer_than_it_may_fails_at_once() -> None:
     assert world.time == pytest.approx(1000.1)
 
 
+def test_a_call_that_turns_out_to_wait_longer_than_it_may_fails_and_gives_its_place_back() -> None:
+    world = World([Answer(200), Answer(200)], hits=1)
+    world.run(call())
+    elsewhere = Reservation(1, 0.0, 0.0)
+    world.on_wait = lambda: world.store.throttled(elsewhere, 60.0)
+    error = failing(world, call(max_wait_seconds=62.0))
+    assert isinstance(error, errors.QuotaWaitError)
+    assert world.time <= 1000.1 + 62.0
+    assert world.store.snapshot().waiting == 0
+
+
+def test_a_call_that_may_not_wait_is_sent_if_a_hit_is_free() -> None:
+    assert World([Answer(200)]).run(call(max_wait_seconds=0.0)).status_code == 200
+
+
 def test_a_call_whose_quota_comes_after_the_deadline_fails_at_once() -> None:
     world = World([Answer(200)], hits=1)
     world.run(call())
