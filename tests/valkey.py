@@ -1,7 +1,8 @@
-"""A real Valkey server from a package, on a port of its own."""
+"""A real Redis for tests: Valkey from a package on a port of its own, or what SQUADIQ_TEST_REDIS_URL names."""
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,7 +29,11 @@ def started(port: int | None = None, tries: int = 5) -> ValkeyServer:
 
 @contextmanager
 def running() -> Generator[str]:
-    """Run a server until the block ends; yield its URL."""
+    """Yield the URL of a server, one that runs until the block ends unless another is named."""
+    given = os.environ.get("SQUADIQ_TEST_REDIS_URL")
+    if given:
+        yield given
+        return
     server = started()
     try:
         yield server.connection_url

@@ -1,8 +1,7 @@
-"""A real Redis for the tests: Valkey from a package, or the one that SQUADIQ_TEST_REDIS_URL names."""
+"""A real Redis for the quota."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -13,10 +12,6 @@ from tests import valkey
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    given = os.environ.get("SQUADIQ_TEST_REDIS_URL")
-    if given:
-        yield given
-        return
     with valkey.running() as url:
         yield url
 
