@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Self, TypeVar, overload
 
 from sqlalchemy import URL
 
+from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
@@ -49,7 +49,7 @@ _INHERITED: list[_Opened] = []
 """What a fork found open. Kept, because closing it would close it for the parent."""
 
 
-class Inbox:
+class Inbox(ForkSafe):
     """Keeps processed leads, once each, from before they are acknowledged until you have handled them.
 
     One processing result is one `campaign_id`, `lead_id` and `processed_at`, however often and from
@@ -79,6 +79,7 @@ class Inbox:
     ) -> None:
         if not lease_seconds > 0 or max_attempts < 1:
             raise ConfigurationError("lease_seconds must be above zero, and max_attempts at least 1.")
+        super().__init__()
         self._url = database_url(database)
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
@@ -87,7 +88,6 @@ class Inbox:
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
         self._opened: _Opened | None = None
-        self._opening = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Inbox({self._url.render_as_string(hide_password=True)!r})"
@@ -106,7 +106,7 @@ class Inbox:
         A worker that is still finishing closes the database when it is done.
         """
         self.stop()
-        with self._opening:
+        with self._lock:
             opened, self._opened = self._opened, None
             if opened is not None and opened.pid == os.getpid():
                 opened.writer.close()
@@ -299,7 +299,7 @@ class Inbox:
         return self._open().store.forget(campaign_id, lead_id)
 
     def _open(self) -> _Opened:
-        with self._opening:
+        with self._lock:
             opened = self._opened
             if opened is not None and opened.pid != os.getpid():
                 _INHERITED.append(opened)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from squadiq._forks import ForkSafe
 from squadiq.errors import QuotaStoreError
 from squadiq.quota import slots
 from squadiq.quota.encoding import decode, encode
-from squadiq.quota.forks import ForkSafe
 from squadiq.quota.slots import State
 from squadiq.quota.store import SlotStore, log, new_holder
 

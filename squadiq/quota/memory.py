@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from squadiq._forks import ForkSafe
 from squadiq.quota import slots
-from squadiq.quota.forks import ForkSafe
 from squadiq.quota.slots import State
 from squadiq.quota.store import SlotStore, new_holder
 

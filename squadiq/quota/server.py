@@ -8,8 +8,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from squadiq._extras import needs_extra
+from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError, QuotaStoreError, QuotaWaitError
-from squadiq.quota.forks import ForkSafe
 from squadiq.quota.memory import MemoryStore
 from squadiq.quota.slots import Claim
 from squadiq.quota.store import Reservation, Snapshot, log, never_raising, new_holder, rules_for

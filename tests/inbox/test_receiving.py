@@ -296,6 +296,35 @@ def test_parent_and_child_of_a_fork_use_connections_of_their_own(database: str) 
     assert (ran.stdout.strip(), ran.stderr) == ("4", "")
 
 
+FORK_WHILE_OPENING = """
+import os, sys, threading
+from squadiq.inbox import Inbox
+inbox = Inbox(sys.argv[1])
+stop = threading.Event()
+
+def open_and_close():
+    while not stop.is_set():
+        inbox._open()
+        inbox.close()
+
+thread = threading.Thread(target=open_and_close)
+thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(inbox.counts()["waiting"])
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+"""
+
+
+def test_a_fork_while_another_thread_opens_the_inbox_leaves_the_child_one_that_works(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK_WHILE_OPENING, str(tmp_path / "inbox.db")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_settings_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
     for database, reason in [
         ("sqlite://", "file"),

@@ -1,8 +1,8 @@
 """Locks, files and connections that survive `os.fork`.
 
 A lock that another thread holds at a fork stays locked for ever in the child, and a SQLite connection
-must not be carried over at all. So each store is brought to rest before a fork, and goes on after it
-on both sides.
+must not be carried over at all. So each store of the quota, and each inbox, is brought to rest before
+a fork, and goes on after it on both sides.
 """
 
 from __future__ import annotations
