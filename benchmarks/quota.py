@@ -1,6 +1,6 @@
 """What a slot of the quota costs in each store, and how much of the quota is used beside other limiters.
 
-`python -m benchmarks.quota` measures for about nine minutes, the last three of them at the real 100 hits
+`python -m benchmarks.quota` measures for about seven minutes, the last three of them at the real 100 hits
 in 60 s.
 """
 
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
@@ -36,6 +36,9 @@ WINDOW = 6.0
 LEASE = 30.0
 CALLERS = 8
 HITS = 4 * LIMIT
+FULL_WINDOW = 60.0
+FULL_HITS = 3 * LIMIT
+APART_SECONDS = 5.0
 Send = Callable[[str], None]
 """Send hits to a URL, within a quota."""
 Take = Callable[[], Callable[[], None]]
@@ -47,8 +50,7 @@ def rows() -> Iterator[Row]:
     yield from costs()
     for latency in ("30", "300", "falling"):
         yield from uses(latency)
-    yield from ways()
-    yield full_speed()
+    yield from full_speed()
 
 
 def costs() -> Iterator[Row]:
@@ -106,14 +108,18 @@ def uses(latency: str) -> Iterator[Row]:
         yield Row(what, name, ours / theirs, "", f"{theirs:.1%} used by {name}, {refused} refused")
 
 
-def ways() -> Iterator[Row]:
-    """Measure hits per window once the first is full, and refusals, for every way of sharing a quota."""
-    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url:
+def full_speed() -> Iterator[Row]:
+    """Measure the same at the real quota, by every way of sharing it: two windows after the first are full.
+
+    All ways at once, since they mostly wait, but each some seconds after the one before.
+    """
+    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url, ThreadPoolExecutor(8) as pool:
 
         def file(name: str) -> str:
             return f"sqlite:///{folder}/{name}.db"
 
         ways: dict[str, Send] = {
+            "8 threads, in memory": by_threads("memory", 8),
             "1 thread, a file": by_threads(file("thread"), 1),
             "8 threads, a file": by_threads(file("threads"), 8),
             "50 tasks, a file": by_tasks(file("tasks"), 50),
@@ -121,30 +127,35 @@ def ways() -> Iterator[Row]:
             "4 processes, a file": by_processes(file("processes"), 4),
             "4 processes, Redis": by_processes(redis_url, 4),
         }
-        for name, send in ways.items():
-            used, refused = measured(send, "30", WINDOW)
-            yield Row(f"quota: use at 0–30 ms by {name}", "all of it", used, ">= 0.99", f"{refused} refused")
+        under_way: list[Future[tuple[float, int]]] = []
+        for send in ways.values():
+            under_way.append(pool.submit(measured, send, "30", FULL_WINDOW))
+            time.sleep(APART_SECONDS)
+        for name, one in zip(ways, under_way, strict=True):
+            used, refused = one.result()
+            figures = f"{used:.2%}, {refused} of {FULL_HITS} refused"
+            yield Row(f"quota: use at full speed, 100 per 60 s: {name}", "all of it", used, ">= 0.99", figures)
 
 
 def by_threads(quota: str, callers: int) -> Send:
     def send(url: str) -> None:
-        with closing(open_store(quota, name="threads", limit=LIMIT, window_seconds=WINDOW)) as store:
-            send_by_threads(store, url, HITS, callers, LEASE)
+        with closing(open_store(quota, name="threads", limit=LIMIT, window_seconds=FULL_WINDOW)) as store:
+            send_by_threads(store, url, FULL_HITS, callers, LEASE)
 
     return send
 
 
 def by_tasks(quota: str, callers: int) -> Send:
     def send(url: str) -> None:
-        with closing(open_store(quota, name="tasks", limit=LIMIT, window_seconds=WINDOW)) as store:
-            asyncio.run(send_by_tasks(store, url, HITS, callers, LEASE))
+        with closing(open_store(quota, name="tasks", limit=LIMIT, window_seconds=FULL_WINDOW)) as store:
+            asyncio.run(send_by_tasks(store, url, FULL_HITS, callers, LEASE))
 
     return send
 
 
 def by_processes(quota: str, processes: int) -> Send:
     def send(url: str) -> None:
-        words = map(str, [url, quota, "processes", LIMIT, WINDOW, LEASE, HITS // processes, "threads", 4])
+        words = map(str, [url, quota, "processes", LIMIT, FULL_WINDOW, LEASE, FULL_HITS // processes, "threads", 4])
         command = [sys.executable, "-m", "tests.quota.sender", *words]
         for started in [subprocess.Popen(command) for _ in range(processes)]:
             if started.wait():
@@ -153,17 +164,11 @@ def by_processes(quota: str, processes: int) -> Send:
     return send
 
 
-def full_speed() -> Row:
-    """Measure at the real quota: 300 hits, so that two windows after the first are full."""
-    used, refused = use("30", of_store(MemoryStore(LIMIT, 60.0)), 60.0, 300)
-    return Row("quota: use at full speed, 100 per 60 s", "all of it", used, ">= 0.99", f"{refused} refused of 300")
-
-
-def use(latency: str, take: Take, window_seconds: float = WINDOW, hits: int = HITS) -> tuple[float, int]:
+def use(latency: str, take: Take) -> tuple[float, int]:
     """Send hits from threads; return the part of the quota used after the first window, and the number refused."""
 
     def send(url: str) -> None:
-        tickets, lock = iter(range(hits)), Lock()
+        tickets, lock = iter(range(HITS)), Lock()
 
         def caller() -> None:
             while True:
@@ -178,7 +183,7 @@ def use(latency: str, take: Take, window_seconds: float = WINDOW, hits: int = HI
             for done in [pool.submit(caller) for _ in range(CALLERS)]:
                 done.result()
 
-    return measured(send, latency, window_seconds)
+    return measured(send, latency, WINDOW)
 
 
 def measured(send: Send, latency: str, window_seconds: float) -> tuple[float, int]:

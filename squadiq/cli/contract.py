@@ -48,7 +48,8 @@ def contract(
     """
     if context.invoked_subcommand:
         return
-    from squadiq.contract.live import plan, run_live
+    from squadiq.cli.showing import progress
+    from squadiq.contract.live import GENERATED_AT_MOST, plan, run_live
     from squadiq.contract.report import Facts, write_reports
 
     numbers = _phone_numbers(campaign, allow_writes, phone_number or [])
@@ -58,10 +59,10 @@ def contract(
         typer.echo("\n".join(lines))
         if not yes and not typer.confirm("Go on?"):
             raise typer.Exit(1)
-        done = run_live(settings, told=lambda outcome: typer.echo("F" if outcome.finding else ".", nl=False))
+        with progress("asking", len(settings.examples) + GENERATED_AT_MOST) as one_more:
+            done = run_live(settings, told=lambda outcome: one_more(outcome.finding is not None))
     except SquadIQError as error:
         raise _wrong(error) from None
-    typer.echo()
     if report is not None:
         facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *_ended(done)], done.people)
         page, junit = write_reports(report, facts, done.outcomes)

@@ -25,9 +25,9 @@ def webhook(
     """
     import httpx
 
-    from squadiq.cli.showing import header_of
+    from squadiq.cli.showing import header_of, progress
     from squadiq.contract.document import Document
-    from squadiq.contract.webhook import WebhookFinding, is_on_this_machine, trials, try_endpoint
+    from squadiq.contract.webhook import is_on_this_machine, trials, try_endpoint
 
     try:
         headers = [header_of(text) for text in header or ()]
@@ -41,13 +41,11 @@ def webhook(
     if not is_on_this_machine(endpoint) and not yes and not typer.confirm("Is it yours, and may they be sent?"):
         raise typer.Exit(1)
 
-    def told(finding: WebhookFinding | None) -> None:
-        typer.echo("F" if finding else ".", nl=False)
-
     try:
-        run = try_endpoint(endpoint, planned, told=told)
+        with progress("delivering", len(planned)) as one_more:
+            run = try_endpoint(endpoint, planned, told=lambda finding: one_more(finding is not None))
     except httpx.ConnectError:
         typer.echo(f"squadiq: {url.host} cannot be reached; is the endpoint running?", err=True)
         raise typer.Exit(1) from None
-    typer.echo("\n\n" + "\n".join(run.report()))
+    typer.echo("\n" + "\n".join(run.report()))
     raise typer.Exit(1 if run.findings else 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 LONGEST = 300
 
@@ -20,6 +22,30 @@ def shown(text: str) -> str:
 def initials(name: str) -> str:
     """Return the first letters of a name's parts."""
     return shown(" ".join(f"{part[0]}." for part in name.split()))
+
+
+@contextmanager
+def progress(what: str, total: int) -> Generator[Callable[[bool], None]]:
+    """Show a bar on a terminal until the block ends; yield what is to be called for each that is done.
+
+    Args:
+        what: what is being done.
+        total: how many there are.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        found = 0
+
+        def done(finding: bool) -> None:
+            nonlocal found
+            found += finding
+            bar.update(task, advance=1, description=f"{what}, [red]{found} found[/]" if found else what)
+
+        yield done
 
 
 def header_of(text: str) -> tuple[str, str]:

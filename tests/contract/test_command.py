@@ -54,6 +54,31 @@ def test_a_good_service_is_told_in_a_line_and_in_reports(tmp_path: Path) -> None
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"contract.html", "contract.xml"}
 
 
+BAR = """
+from squadiq.cli.showing import progress
+with progress("asking", 3) as one_more:
+    one_more(True)
+    one_more(False)
+    input()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal")
+def test_a_bar_on_the_terminal_says_how_far_a_run_is_and_what_it_found() -> None:
+    import pty
+
+    terminal, end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen([sys.executable, "-c", BAR], stdin=subprocess.PIPE, stderr=end, env=environment) as asking:
+        os.close(end)
+        said = b""
+        while b"2/3" not in said or b"1 found" not in said:
+            said += os.read(terminal, 4096)
+        asking.communicate(b"\n")
+    os.close(terminal)
+    assert b"asking" in said
+
+
 def test_findings_are_told_with_what_to_do(tmp_path: Path) -> None:
     with recording(FAULTS["previous is missing"].plant) as server:
         code, said = command(*at(server, "--yes"))
