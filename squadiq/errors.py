@@ -11,6 +11,8 @@
     │   └── DeadlineExceededError       not within the timeout or the deadline
     ├── OutcomeUnknownError             leads may or may not have been created, and repeating is off
     ├── UnexpectedAnswerError           a success that is not what the document says, and cannot be read
+    ├── squadiq.webhooks.DeliveryError  what came to your endpoint is no processed lead
+    ├── squadiq.inbox.InboxError        the inbox cannot be opened, read or written
     └── StatusError                     SquadIQ answered with an error
         ├── BadRequestError             400
         ├── AccessDeniedError           the API documentation uses both codes for failed authentication
