@@ -233,10 +233,10 @@ class Store:
     def disable(self, campaign: Campaign, lead_ids: Iterable[str], now: int) -> None:
         """Disable leads of which each is in the campaign; what is not processed yet never will be."""
         self._execute(
-            "UPDATE lead SET disabled_at = coalesce(disabled_at, ?1),"
-            " processed_at = CASE WHEN processed_at <= ?1 THEN processed_at END"
-            " WHERE campaign = ?2 AND lead_id IN (SELECT value FROM json_each(?3))",
-            (now, campaign.key, orjson.dumps(list(lead_ids))),
+            "UPDATE lead SET disabled_at = coalesce(disabled_at, :now),"
+            " processed_at = CASE WHEN processed_at <= :now THEN processed_at END"
+            " WHERE campaign = :campaign AND lead_id IN (SELECT value FROM json_each(:lead_ids))",
+            {"now": now, "campaign": campaign.key, "lead_ids": orjson.dumps(list(lead_ids))},
         )
 
     def delete(self, campaign: Campaign, lead_id: str) -> None:
@@ -308,9 +308,9 @@ class Store:
         """Count the leads of a campaign by what has happened to them."""
         row = self._execute(
             "SELECT count(*),"
-            " count(*) FILTER (WHERE first_call(created_at, due_at) <= min(?1, coalesce(disabled_at, ?1))),"
-            " count(*) FILTER (WHERE processed_at <= ?1), count(disabled_at), count(converted_at)"
-            " FROM lead WHERE campaign = ?2",
-            (now, campaign.key),
+            " count(*) FILTER (WHERE first_call(created_at, due_at) <= min(:now, coalesce(disabled_at, :now))),"
+            " count(*) FILTER (WHERE processed_at <= :now), count(disabled_at), count(converted_at)"
+            " FROM lead WHERE campaign = :campaign",
+            {"now": now, "campaign": campaign.key},
         ).fetchone()
         return dict(zip(("created", "called", "processed", "disabled", "converted"), row, strict=True))

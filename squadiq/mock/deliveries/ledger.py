@@ -125,9 +125,10 @@ class Ledger:
         moments = [
             moment
             for (moment,) in self._execute(
-                "SELECT min(send_at) FROM delivery WHERE send_at > ?1 UNION ALL"
-                " SELECT (SELECT min(processed_at) FROM lead WHERE campaign = key AND processed_at > ?1) FROM campaign",
-                (now,),
+                "SELECT min(send_at) FROM delivery WHERE send_at > :now UNION ALL"
+                " SELECT (SELECT min(processed_at) FROM lead WHERE campaign = key AND processed_at > :now)"
+                " FROM campaign",
+                {"now": now},
             )
             if moment is not None
         ]
@@ -138,8 +139,8 @@ class Ledger:
         self._in_flight.discard(delivery)
         acknowledged = attempt.status == 201
         changed = self._execute(
-            "UPDATE delivery SET attempts = attempts + 1, send_at = ?1,"
-            " acknowledged_at = CASE WHEN ?2 THEN coalesce(acknowledged_at, ?3) ELSE acknowledged_at END WHERE id = ?4",
+            "UPDATE delivery SET attempts = attempts + 1, send_at = ?,"
+            " acknowledged_at = CASE WHEN ? THEN coalesce(acknowledged_at, ?) ELSE acknowledged_at END WHERE id = ?",
             (None if acknowledged else now + again_after_seconds, acknowledged, now, delivery),
         )
         if changed.rowcount:  # its lead may have been deleted meanwhile, and then nothing of it is kept
@@ -178,8 +179,9 @@ class Ledger:
         """Count deliveries, those that wait, and the leads of which one was acknowledged."""
         row = self._execute(
             "SELECT count(*), count(send_at), count(DISTINCT CASE WHEN acknowledged_at IS NOT NULL THEN lead END)"
-            " FROM delivery WHERE (?1 IS NULL OR campaign_id = ?1) AND (?2 IS NULL OR lead_id = ?2)",
-            (campaign_id, lead_id),
+            " FROM delivery WHERE (:campaign_id IS NULL OR campaign_id = :campaign_id)"
+            " AND (:lead_id IS NULL OR lead_id = :lead_id)",
+            {"campaign_id": campaign_id, "lead_id": lead_id},
         ).fetchone()
         return dict(zip(("count", "waiting", "leads_acknowledged"), row, strict=True))
 
@@ -189,9 +191,9 @@ class Ledger:
         """Return deliveries in the order of their ids, with every attempt; `moment` writes a time."""
         rows = self._execute(
             "SELECT id, campaign_id, lead_id, processed_at, body, send_at, acknowledged_at FROM delivery"
-            " WHERE (?1 IS NULL OR campaign_id = ?1) AND (?2 IS NULL OR lead_id = ?2) AND id > ?3"
-            " ORDER BY id LIMIT ?4",
-            (campaign_id, lead_id, after, limit),
+            " WHERE (:campaign_id IS NULL OR campaign_id = :campaign_id) AND (:lead_id IS NULL OR lead_id = :lead_id)"
+            " AND id > :after ORDER BY id LIMIT :limit",
+            {"campaign_id": campaign_id, "lead_id": lead_id, "after": after, "limit": limit},
         ).fetchall()
         return [self._delivery(row, moment) for row in rows]
 
