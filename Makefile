@@ -62,6 +62,5 @@ wheel: $(READY) ## build a wheel into dist/
 	@$(RUN) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 $(READY): requirements/dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squadiq needs Python 3.11 or newer: make PYTHON=python3.x")'
-	@$(PYTHON) -m venv .venv && sh scripts/install.sh
+	@$(PYTHON) scripts/set_up.py
 	@touch $@

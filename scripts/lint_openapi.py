@@ -118,7 +118,7 @@ def _install_generator() -> None:
         return
     venv.create(GENERATOR, clear=True, with_pip=True)
     install = [str(GENERATOR / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--require-hashes", "-r", str(GENERATOR_LOCK)], check=True)
+    subprocess.run([*install, "--no-deps", "--require-hashes", "-r", str(GENERATOR_LOCK)], check=True)
     shutil.copy(GENERATOR_LOCK, GENERATOR / "installed.lock")
 
 
