@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from typing import Callable, TextIO  # noqa: UP035 - collections.abc.Callable cannot be subscripted in 3.8
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -32,6 +31,8 @@ def main() -> int:
     if problem:
         return _fail(problem)
     _say("Setting up .venv (once; about a minute)")
+    import venv
+
     shutil.rmtree(VENV, ignore_errors=True)
     venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
     python = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin", "python")
@@ -48,9 +49,10 @@ def what_is_missing(version: tuple[int, ...], executable: str) -> str:
     number = ".".join(map(str, version))
     if version < OLDEST:
         return f"squadiq needs Python 3.11 or newer, and this is {number}. Say which to use: make PYTHON=python3.x"
-    if importlib.util.find_spec("ensurepip") is None:
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
         return (
-            f"{executable} cannot make virtual environments, since its ensurepip is not installed.\n"
+            f"{executable} cannot make virtual environments: it comes without {' and '.join(missing)}.\n"
             f"On Debian and Ubuntu: sudo apt install python{number}-venv. Then run make again."
         )
     return ""
