@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from squadiq._extras import needs_extra
+from squadiq._sqlite import use_wal
 from squadiq.errors import ConfigurationError, SquadIQError
 
 BUSY_SECONDS = 15.0
@@ -179,7 +180,7 @@ def _create_private_file(path: str) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # transactions begin in _begin_sqlite
-    connection.execute("PRAGMA journal_mode = WAL")
+    use_wal(connection, BUSY_SECONDS)
     connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk when it returns
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
 

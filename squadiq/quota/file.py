@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from squadiq._forks import ForkSafe
+from squadiq._sqlite import use_wal
 from squadiq.errors import QuotaStoreError
 from squadiq.quota import slots
 from squadiq.quota.encoding import decode, encode
@@ -171,7 +172,7 @@ def make_file(path: Path) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(connection, BUSY_SECONDS)
         # A machine that loses power may forget its last hits: `slots.resume` sees to that.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(_TABLE)
