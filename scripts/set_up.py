@@ -37,7 +37,7 @@ def main() -> int:
     venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
     python = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin", "python")
     problem = (
-        install(python, LOCK, Progress(sys.stderr, count_pins(LOCK)))
+        install(python, LOCK)
         or _run(python, "install", "--no-deps", "--no-build-isolation", "--no-index", "--editable", ROOT)
         or _run(python, "check")
     )
@@ -58,22 +58,23 @@ def what_is_missing(version: tuple[int, ...], executable: str) -> str:
     return ""
 
 
-def install(python: str, lock: str, progress: Progress) -> str:
+def install(python: str, lock: str) -> str:
     """Install exactly what a complete lock pins, resolving nothing; return what pip said if it failed.
 
     Without `--no-deps` pip 23.2 takes the newest release in place of the pinned one for a name that
     some package asks for with an extra, and stops because that release has no hash.
     """
-    pip = _pip(python, "install", "--no-deps", "--require-hashes", "-r", lock)
+    progress = Progress(sys.stderr, count_pins(lock))
     said = []
-    for line in pip.stdout or ():
-        said.append(line)
-        if line.startswith(("Collecting ", "Ignoring ")):
-            progress.advance()
-        elif line.startswith("Installing collected packages"):
-            progress.unpack()
+    with _pip(python, "install", "--no-deps", "--require-hashes", "-r", lock) as pip:
+        for line in pip.stdout or ():
+            said.append(line)
+            if line.startswith(("Collecting ", "Ignoring ")):
+                progress.advance()
+            elif line.startswith("Installing collected packages"):
+                progress.unpack()
     progress.end()
-    return "".join(said[-LAST_LINES:]) if pip.wait() else ""
+    return "".join(said[-LAST_LINES:]) if pip.returncode else ""
 
 
 def count_pins(lock: str) -> int:
@@ -118,8 +119,8 @@ class Progress:
 
 def _run(python: str, *arguments: str) -> str:
     """Run pip, and return what it said if it failed."""
-    pip = _pip(python, *arguments)
-    said = pip.communicate()[0]
+    with _pip(python, *arguments) as pip:
+        said = pip.communicate()[0]
     return f"pip {arguments[0]} failed:\n{said}" if pip.returncode else ""
 
 
