@@ -93,7 +93,9 @@ def test_a_server_that_is_gone_is_a_clear_error_without_the_password(open_one: O
     for use in (lambda: store.reserve(5.0), store.snapshot):
         with pytest.raises(QuotaStoreError) as gone:
             use()
-        assert str(gone.value) == f"The quota's server at {place} cannot be used (ConnectionError)."
+        assert str(gone.value) == (
+            f"The quota's server at {place} cannot be used (ConnectionError). See quota= or SQUADIQ_QUOTA_URL."
+        )
         assert gone.value.__cause__ is None
         assert gone.value.__suppress_context__
 
@@ -148,7 +150,7 @@ def test_without_the_server_a_fourth_of_the_quota_is_spent_a_window_later(
     store.throttled(sent, 9.0)
     assert store.snapshot().paused_for_seconds == 9.0
     assert [record.getMessage() for record in caplog.records] == [
-        "The quota's server at 127.0.0.1:9 cannot be used (ConnectionError)."
+        "The quota's server at 127.0.0.1:9 cannot be used (ConnectionError). See quota= or SQUADIQ_QUOTA_URL."
         " This process goes on alone with 2 of 10 hits."
     ]
 
