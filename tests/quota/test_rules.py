@@ -304,6 +304,21 @@ def test_a_clock_that_steps_back_frees_nothing_early(open_one: Opener, clock: Cl
     assert store.snapshot().free_now == 0
 
 
+@pytest.mark.parametrize("step", [-3600.0, -86400.0, -1000.0, -1e9])
+def test_a_clock_that_steps_back_costs_no_more_than_a_moment(open_one: Opener, clock: Clock, step: float) -> None:
+    """Also to 1970, and while a pause holds."""
+    store = open_one(limit=1)
+    sent = store.reserve(5.0)
+    store.answered(sent)
+    store.throttled(sent, 1e9)
+    clock.now += 1
+    store.snapshot()
+    clock.now += step
+    assert store.snapshot().free_now == 0
+    clock.now += LONGEST_PAUSE_WINDOWS * HELD
+    assert store.snapshot().free_now == 1
+
+
 def test_the_snapshot_takes_no_hit(open_one: Opener) -> None:
     store = open_one(limit=1)
     for _ in range(3):
