@@ -41,7 +41,7 @@ def left() -> float:
     return seconds
 
 
-class _Socket:
+class BoundedSocket:
     """A connected socket whose reads and writes keep the bound."""
 
     def __init__(self, connected: Any) -> None:
@@ -85,7 +85,7 @@ class _Bounded:
 
     def _connect(self) -> Any:
         connect: Any = super()
-        return _Socket(connect._connect())
+        return BoundedSocket(connect._connect())
 
 
 class _Found(Connection):

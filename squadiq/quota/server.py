@@ -245,18 +245,16 @@ class RedisStore(ForkSafe):
         from redis.retry import Retry
 
         kind: Any = self._redis.Redis
-        if "@" in self._url.partition("://")[2].partition("/")[2]:
-            raise ConfigurationError(
-                f"{_BAD_URL} Write the signs / ? # @ : in user and password as %2F %3F %23 %40 %3A."
-            )
+        if _HIDES_ITS_HOST.search(str(self._url)):
+            raise ConfigurationError(f"{_BAD_URL} In user and password, write / ? # @ : as %2F %3F %23 %40 %3A.")
         try:
             client: redis.Redis = kind.from_url(self._url, retry=Retry(NoBackoff(), 1))
             pool: Any = client.connection_pool
             pool.connection_class = self._kinds[pool.connection_class]
             pool.connection_class(**pool.connection_kwargs)  # so that an option that it does not know is found now
+            return client, client.register_script(self._lua)
         except Exception:  # of an option that is not known, or has a value that makes no sense, come many kinds
             raise ConfigurationError(f"{_BAD_URL} Check its address and its options.") from None
-        return client, client.register_script(self._lua)
 
     def _rest(self) -> None:
         # What other threads have in use stays theirs; on both sides of a fork all is connected anew.

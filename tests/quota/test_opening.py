@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 
+from squadiq._sqlite import use_wal
 from squadiq.errors import ConfigurationError
 from squadiq.quota import (
     MemoryStore,
@@ -142,13 +144,15 @@ def test_what_cannot_be_a_path_is_refused(quota: str) -> None:
 
 FULL = """
 import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
 from squadiq import SquadIQError
 from squadiq.quota import open_store
 try:
     print(type(open_store(sys.argv[1], name="full")).__name__)
 except SquadIQError as error:
     print(type(error).__name__, error)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 
@@ -162,6 +166,17 @@ def test_on_a_full_disk_the_default_is_kept_in_memory_and_a_file_by_name_is_an_e
     assert "other processes do not share it" in default.stderr
     named = done(f"sqlite:///{tmp_path}/named.db")
     assert named.stdout.startswith(f"QuotaStoreError The quota in {tmp_path}/named.db cannot be read or written: ")
+
+
+def test_a_file_of_another_program_is_an_error_by_name_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE quota (theirs TEXT)")
+        db.execute("INSERT INTO quota VALUES ('kept')")
+    with pytest.raises(QuotaStoreError, match=r"theirs\.db cannot be read or written: no such column: state"):
+        open_store(f"sqlite:///{path}", name=NAME)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT theirs FROM quota").fetchall() == [("kept",)]
 
 
 NEW_FILES = """
@@ -204,6 +219,29 @@ def test_many_processes_that_open_a_new_file_at_the_same_moment_share_it(tmp_pat
     command = [sys.executable, "-c", NEW_FILES, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout.split(), done.stderr) == (["8"] * 75, "")
+
+
+@pytest.mark.parametrize("within_seconds", [0.0, 20.0])
+def test_a_file_that_another_process_is_switching_is_tried_again_until_the_time_is_up(
+    tmp_path: Path, within_seconds: float
+) -> None:
+    """SQLite does not wait there, whatever its busy timeout; which is none here."""
+    path = tmp_path / "new.db"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+        closing(sqlite3.connect(path, timeout=0)) as one,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE t (x)")
+        if not within_seconds:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                use_wal(one, within_seconds)
+            return
+        release = Timer(0.05, other.execute, ["COMMIT"])
+        release.start()
+        use_wal(one, within_seconds)
+        release.join()
+        assert one.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_locked_default_file_is_waited_for_and_never_given_up_for_memory(
