@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from random import random
 from typing import Any, NoReturn, Protocol
 
@@ -22,6 +23,7 @@ from squadiq.errors import (
     NoAnswerError,
     OutcomeUnknownError,
     QuotaError,
+    QuotaStoreError,
     QuotaWaitError,
     SquadIQError,
     StatusError,
@@ -48,6 +50,8 @@ _BEGINS_JSON = (b"", *(bytes([byte]) for byte in b'{["-0123456789tfn'))
 
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
+LEAST_TELLING_SECONDS, MOST_TELLING_SECONDS = 0.25, 2.0
+"""The store is told what came of a request within what is left of the deadline, but at least and at most this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,10 @@ class Failure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """To do: call the store of the quota."""
+    """To do: call the store of the quota, within a time."""
 
     call: Callable[[], Any]
+    within_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,10 @@ class Send:
 
 
 Steps = Generator[Ask | Wait | Send, Any, Any]
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__
 
 
 def _today() -> datetime:
@@ -158,22 +167,67 @@ class Exchange:
         if self.call.max_wait_seconds is not None:
             longest = min(longest, self.call.max_wait_seconds)
         until = now + longest
-        lease = self.call.timeout_seconds + LEASE_MARGIN_SECONDS
+        reservation: Reservation | None = None
         try:
-            reservation: Reservation = yield Ask(lambda: self.store.reserve(lease, longest))
-        except QuotaError as refused:
-            self._give_up(error if error is not None else refused)
-        wait = reservation.wait_seconds
-        try:
+            reservation, wait = yield from self._reserve(longest)
             while wait > 0:
                 if self.now() + wait > until:
-                    self._give_up(error if error is not None else QuotaWaitError(wait))
+                    raise QuotaWaitError(wait)  # noqa: TRY301 - one way out, for a store that is gone too
                 yield Wait(wait)
-                wait = yield Ask(lambda: self.store.confirm(reservation, lease))
-        except BaseException:
-            yield Ask(lambda: self.store.give_back(reservation))
+                wait = yield from self._confirm(reservation)
+        except BaseException as broken_off:
+            if reservation is not None:
+                yield from self._tell(reservation, self.store.give_back)
+            if isinstance(broken_off, QuotaError):
+                self._give_up(error if error is not None else broken_off)
             raise
         return reservation
+
+    def _reserve(self, longest: float) -> Generator[Ask, Any, tuple[Reservation, float]]:
+        left, lease = self._left(), self._lease()
+
+        def call() -> tuple[Reservation, float]:
+            reservation = self.store.reserve(lease, longest, within_seconds=left)
+            return reservation, float(reservation.wait_seconds)
+
+        reserved: tuple[Reservation, float] = yield from self._ask(call, left)
+        return reserved
+
+    def _confirm(self, reservation: Reservation) -> Generator[Ask, Any, float]:
+        left, lease = self._left(), self._lease()
+        confirm = partial(self.store.confirm, reservation, lease, within_seconds=left)
+        wait: float = yield from self._ask(lambda: float(confirm()), left)
+        return wait
+
+    def _tell(self, reservation: Reservation, what: Callable[..., None], *values: float) -> Generator[Ask, Any, None]:
+        """Tell the store what came of a request; what it brought is not lost, nor late, if that cannot be done."""
+        within = max(LEAST_TELLING_SECONDS, min(MOST_TELLING_SECONDS, self._left()))
+        try:
+            yield Ask(partial(what, reservation, *values, within_seconds=within), within)
+        except Exception as error:
+            log.warning(
+                "The store of the quota was not told (%s): a slot stays taken until its lease ends.", _kind(error)
+            )
+
+    def _ask(self, call: Callable[[], Any], within_seconds: float) -> Generator[Ask, Any, Any]:
+        """Ask the store; whatever one of the user's own raises is an error of ours.
+
+        Raises:
+            QuotaError: there is no slot in time, or the store cannot be used.
+        """
+        try:
+            return (yield Ask(call, within_seconds))
+        except SquadIQError:
+            raise
+        except Exception as error:
+            raise QuotaStoreError(f"The store of the quota (quota=) cannot be used: {_kind(error)}.") from error
+
+    def _left(self) -> float:
+        return max(0.0, self.deadline - self.now())
+
+    def _lease(self) -> float:
+        """The longest that a request which is sent now may be on its way."""
+        return min(self.call.timeout_seconds, self._left()) + LEASE_MARGIN_SECONDS
 
     def _attempt(self, reservation: Reservation) -> Generator[Ask | Wait | Send, Any, Answer | Failure]:
         number = len(self.attempts) + 1
@@ -189,12 +243,12 @@ class Exchange:
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
         if not isinstance(result, Failure):
-            yield Ask(lambda: self.store.answered(reservation))
+            yield from self._tell(reservation, self.store.answered)
             if result.status_code == 429:
                 pause = self._retry_after(result)
-                yield Ask(lambda: self.store.throttled(reservation, pause if pause is not None else 1.0))
+                yield from self._tell(reservation, self.store.throttled, pause if pause is not None else 1.0)
         elif result.outcome is Outcome.NEVER_SENT or result.outcome is Outcome.FINAL:
-            yield Ask(lambda: self.store.give_back(reservation))
+            yield from self._tell(reservation, self.store.give_back)
         if self.call.after_attempt is not None:
             self.call.after_attempt(self.call.operation, number, attempt)
         return result

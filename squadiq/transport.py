@@ -18,6 +18,8 @@ from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
 from squadiq.quota import Store
 from squadiq.retry import Outcome
 
+STORE_MARGIN_SECONDS = 0.25
+"""How much longer than it was given a store may take before it is left behind, by a client that does not block."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _NEVER_WILL_BE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
@@ -115,8 +117,9 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     async def _ask(self, step: Ask) -> Any:
         if not self._store.does_io:
             return step.call()
-        with anyio.CancelScope(shield=True):
-            return await anyio.to_thread.run_sync(step.call)
+        # Shielded, so that a slot is never taken unknown; a store that hangs all the same is left behind.
+        with anyio.fail_after(step.within_seconds + STORE_MARGIN_SECONDS, shield=True):
+            return await anyio.to_thread.run_sync(step.call, abandon_on_cancel=True)
 
     async def aclose(self) -> None:
         """Close the connections."""

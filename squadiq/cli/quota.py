@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-from squadiq._extras import needs_extra
+from squadiq._extras import MissingExtraError, needs_extra
 from squadiq.config import QUOTA_HITS, QUOTA_WINDOW_SECONDS, ClientOptions, quota_from, settings_from
-from squadiq.errors import SquadIQError
+from squadiq.errors import QuotaStoreError, SquadIQError
 from squadiq.quota import MemoryStore, Snapshot
 
 with needs_extra("cli"):
@@ -23,8 +23,17 @@ def quota(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     hits: Annotated[int, typer.Option(help="The rate limit of your business.")] = QUOTA_HITS,
     window_seconds: Annotated[float, typer.Option(help="The time that it is for.")] = QUOTA_WINDOW_SECONDS,
+    reset: Annotated[
+        bool,
+        typer.Option(
+            "--reset",
+            help="First mend it: forget pauses and waiting calls, as if every hit had been used just now.",
+        ),
+    ] = False,
 ) -> None:
     """Show how much of the quota is free, without spending a hit.
+
+    --reset costs one window in which nobody sends, and cannot lead to a 429. So it does not ask.
 
     Uses SQUADIQ_ACCESS_TOKEN, SQUADIQ_BASE_URL and SQUADIQ_QUOTA_URL, like your programs.
     """
@@ -33,17 +42,18 @@ def quota(
         settings = settings_from(None, options)
         store = quota_from(settings, options)
         try:
+            if isinstance(store, MemoryStore):
+                raise QuotaStoreError("it is kept in the memory of each program, so there is nothing here.")
+            if reset:
+                store.reset()
             snapshot = store.snapshot()
         finally:
             store.close()
-    except SquadIQError as error:
+    except (SquadIQError, MissingExtraError) as error:
         typer.echo(f"squadiq quota: {error}", err=True)
         raise typer.Exit(2) from None
-    if isinstance(store, MemoryStore):
-        typer.echo(
-            "squadiq quota: it is kept in the memory of each program, so there is nothing to show here.", err=True
-        )
-        raise typer.Exit(2)
+    if reset:
+        typer.echo("The quota was reset: every hit counts as used just now.", err=True)
     if as_json:
         typer.echo(json.dumps(asdict(snapshot)))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from itertools import chain
 
@@ -32,6 +33,8 @@ def decode(stored: bytes) -> State:
     numbers.frombytes(stored)
     if len(numbers) < _HEAD or numbers[0] != _VERSION:
         raise ValueError("not a state of this version")
+    if not math.isfinite(sum(numbers)):
+        raise ValueError("not the numbers of a state")
     busy_ends = _HEAD + int(numbers[_HEAD - 2])
     flying_ends = busy_ends + 2 * int(numbers[_HEAD - 1])
     if not _HEAD <= busy_ends <= flying_ends <= len(numbers):

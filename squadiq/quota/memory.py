@@ -38,10 +38,10 @@ class MemoryStore(SlotStore, ForkSafe):
         self._now = now
         self._state = slots.fresh(self._rules, now(), now(), all_used=all_used)
 
-    def _change(self, change: Callable[[State], tuple[State, _T]]) -> _T:
+    def _change(self, change: Callable[[State], tuple[State, _T]], within_seconds: float | None) -> _T:
         with self._lock:
             now = self._now()
-            self._state, result = change(slots.advance(self._state, now, now))
+            self._state, result = change(slots.advance(self._state, self._rules, now, now))
         return result
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Callable
 from importlib.resources import files
@@ -19,13 +21,27 @@ if TYPE_CHECKING:
     from redis.commands.core import Script
 
 TIMEOUT_SECONDS = 2.0
-"""How long to wait for the server, for a connection and for an answer."""
+"""How long to wait for the server at most, from the lookup of its name to its answer."""
 TRY_AGAIN_SECONDS = 5.0
 """How often to look whether a server that was gone is back."""
 CAUTIOUS_SHARE = 4
 """Without the server, a process spends this part of the limit: one fourth."""
 KEY_LIVES_MILLISECONDS = 30 * 24 * 3600 * 1000
 """How long after its last use a quota is forgotten."""
+
+_SETTING = "See quota= or SQUADIQ_QUOTA_URL."
+_BAD_URL = "The quota's URL (quota= or SQUADIQ_QUOTA_URL) is none that Redis can be reached by."
+_HIDES_ITS_HOST = re.compile(r"://[^/?#]*[/?#].*@")
+"""A password that is not quoted: a part of it would be taken for the host, and shown."""
+_HINTS = {
+    "AuthenticationError": "check its user and password",
+    "NoPermissionError": "its user may not run scripts, or not use this key",
+    "ReadOnlyError": "it is a replica: name the primary",
+    "MovedError": "it is part of a cluster: name a server of its own",
+    "OutOfMemoryError": "it has no memory left",
+    "InvalidResponse": "it is no Redis",
+    "ResponseError": "check its database, that it runs Lua, and what stands under its key: `squadiq quota --reset`",
+}
 
 _T = TypeVar("_T")
 
@@ -74,7 +90,9 @@ class RedisStore(ForkSafe):
         ForkSafe.__init__(self)
         with needs_extra("redis"):
             import redis
-        self._redis = redis
+
+            from squadiq.quota.connection import KINDS, bounded
+        self._redis, self._kinds, self._bounded = redis, KINDS, bounded
         self._rules = rules_for(limit, window_seconds)
         self._window_seconds = window_seconds
         self._url = url
@@ -89,7 +107,9 @@ class RedisStore(ForkSafe):
         self._gone_since = self._try_again_at = 0.0
         self._client, self._script = self._connect()
 
-    def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
+    def reserve(
+        self, lease_seconds: float, max_wait_seconds: float | None = None, *, within_seconds: float | None = None
+    ) -> Reservation:
         def there() -> Reservation:
             holder = self._holders()
             claim = self._claim(holder, None, lease_seconds, max_wait_seconds)
@@ -97,33 +117,49 @@ class RedisStore(ForkSafe):
                 raise QuotaWaitError(claim.expected_seconds)
             return Reservation(holder, claim.since, claim.wait_seconds)
 
-        return self._either(there, lambda local: local.reserve(lease_seconds, max_wait_seconds))
+        return self._either(there, lambda local: local.reserve(lease_seconds, max_wait_seconds), within_seconds)
 
-    def confirm(self, reservation: Reservation, lease_seconds: float) -> float:
+    def confirm(self, reservation: Reservation, lease_seconds: float, *, within_seconds: float | None = None) -> float:
         return self._either(
             lambda: self._claim(reservation.holder, reservation.since, lease_seconds).wait_seconds,
             lambda local: local.confirm(reservation, lease_seconds),
+            within_seconds,
         )
 
-    def answered(self, reservation: Reservation) -> None:
-        self._tell(lambda: self._run("answer", reservation.holder), lambda local: local.answered(reservation))
-
-    def give_back(self, reservation: Reservation) -> None:
-        self._tell(lambda: self._run("give_back", reservation.holder), lambda local: local.give_back(reservation))
-
-    def throttled(self, reservation: Reservation, retry_after_seconds: float) -> None:
+    def answered(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
         self._tell(
-            lambda: self._run("throttle", retry_after_seconds),
-            lambda local: local.throttled(reservation, retry_after_seconds),
+            lambda: self._run("answer", 0, reservation.holder),
+            lambda local: local.answered(reservation),
+            within_seconds,
         )
 
-    def snapshot(self) -> Snapshot:
+    def give_back(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
+        self._tell(
+            lambda: self._run("give_back", 0, reservation.holder),
+            lambda local: local.give_back(reservation),
+            within_seconds,
+        )
+
+    def throttled(
+        self, reservation: Reservation, retry_after_seconds: float, *, within_seconds: float | None = None
+    ) -> None:
+        self._tell(
+            lambda: self._run("throttle", 0, retry_after_seconds),
+            lambda local: local.throttled(reservation, retry_after_seconds),
+            within_seconds,
+        )
+
+    def snapshot(self, *, within_seconds: float | None = None) -> Snapshot:
         def there() -> Snapshot:
-            allowed, free, in_flight, waiting, next_free, paused = self._run("snapshot")
+            allowed, free, in_flight, waiting, next_free, paused = self._run("snapshot", 6)
             counts = (int(allowed), int(free), int(in_flight), int(waiting))
             return Snapshot(self._rules.limit, self._window_seconds, *counts, next_free, paused)
 
-        return self._either(there, lambda local: local.snapshot())
+        return self._either(there, lambda local: local.snapshot(), within_seconds)
+
+    def reset(self, *, within_seconds: float | None = None) -> None:
+        with self._bounded(patience(within_seconds)):
+            self._run("reset", 0)
 
     def close(self) -> None:
         with self._lock:
@@ -132,35 +168,43 @@ class RedisStore(ForkSafe):
     def _claim(
         self, holder: int, since: float | None, lease_seconds: float, max_wait_seconds: float | None = None
     ) -> Claim:
-        since, wait, expected, refused = self._run("claim", holder, since, lease_seconds, max_wait_seconds)
+        since, wait, expected, refused = self._run("claim", 4, holder, since, lease_seconds, max_wait_seconds)
         return Claim(since, wait, expected, bool(refused))
 
-    def _run(self, operation: str, *arguments: float | None) -> list[float]:
+    def _run(self, operation: str, results: int, *arguments: float | None) -> list[float]:
+        """Run the script, within `_bounded`, and return the numbers that came of it."""
         now = None if self._server_now is None else self._server_now()
         given = (operation, self._rules.limit, self._rules.window_seconds, now, KEY_LIVES_MILLISECONDS)
         all_used = "all used" if self._was_used else ""
         texts = ["" if argument is None else str(argument) for argument in (*given, all_used, *arguments)]
         try:
             answer: Any = self._script(keys=[self._key], args=texts)
-        except self._redis.RedisError as error:
-            kind = type(error).__name__
-            raise QuotaStoreError(f"The quota's server at {_place(self._client)} cannot be used ({kind}).") from None
+            numbers = _numbers(answer, results)
+        except Exception as error:  # redis-py lets many kinds through, for options and servers that it did not expect
+            raise QuotaStoreError(
+                f"The quota's server at {self._place} cannot be used ({reason(error)}). {_SETTING}"
+            ) from None
         self._was_used = self._was_used or operation != "snapshot"
-        return [float(number) for number in answer]
+        return numbers
 
-    def _tell(self, there: Callable[[], object], here: Callable[[MemoryStore], None]) -> None:
+    def _tell(
+        self, there: Callable[[], object], here: Callable[[MemoryStore], None], within_seconds: float | None
+    ) -> None:
         with never_raising():
-            self._either(there, here)
+            self._either(there, here, within_seconds)
 
-    def _either(self, there: Callable[[], _T], here: Callable[[MemoryStore], _T]) -> _T:
+    def _either(self, there: Callable[[], _T], here: Callable[[MemoryStore], _T], within_seconds: float | None) -> _T:
         """Do it on the server; or, if that is gone and there is a fallback, in this process."""
         local = self._local
+        # Where there is another way to go on, the server does not get all of the caller's time.
+        bound = patience(within_seconds, 1.0 if self._fallback is None else 0.5)
         try:
-            if local is not None:
-                if not self._time_to_try_again():
-                    return here(local)
-                self._return_from(local)
-            return there()
+            if local is not None and not self._time_to_try_again():
+                return here(local)
+            with self._bounded(bound):
+                if local is not None:
+                    self._return_from(local)
+                return there()
         except QuotaStoreError as gone:
             if self._fallback is None:
                 raise
@@ -188,33 +232,57 @@ class RedisStore(ForkSafe):
 
     def _return_from(self, local: MemoryStore) -> None:
         """Go back to the server, telling it of as many hits as may have been sent without it."""
-        self._run("snapshot")
+        self._run("snapshot", 6)
         if self._now() - self._gone_since >= self._window_seconds:
             for _ in range(local.snapshot().limit):
-                self._run("answer", self._holders())
+                self._run("answer", 0, self._holders())
         with self._lock:
             self._local = None
-        log.warning("The quota's server at %s is back.", _place(self._client))
+        log.warning("The quota's server at %s is back.", self._place)
 
     def _connect(self) -> tuple[redis.Redis, Script]:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
         kind: Any = self._redis.Redis
-        timeouts = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+        if _HIDES_ITS_HOST.search(str(self._url)):
+            raise ConfigurationError(f"{_BAD_URL} In user and password, write / ? # @ : as %2F %3F %23 %40 %3A.")
         try:
-            client: redis.Redis = kind.from_url(self._url, **timeouts, retry=Retry(NoBackoff(), 1))
-        except ValueError:
-            raise ConfigurationError("The quota's URL is none that Redis can be reached by.") from None
-        return client, client.register_script(self._lua)
+            client: redis.Redis = kind.from_url(self._url, retry=Retry(NoBackoff(), 1))
+            pool: Any = client.connection_pool
+            pool.connection_class = self._kinds[pool.connection_class]
+            pool.connection_class(**pool.connection_kwargs)  # so that an option that it does not know is found now
+            return client, client.register_script(self._lua)
+        except Exception:  # of an option that is not known, or has a value that makes no sense, come many kinds
+            raise ConfigurationError(f"{_BAD_URL} Check its address and its options.") from None
 
     def _rest(self) -> None:
         # What other threads have in use stays theirs; on both sides of a fork all is connected anew.
         self._client.connection_pool.disconnect(inuse_connections=False)
         self._client, self._script = self._connect()
 
+    @property
+    def _place(self) -> str:
+        """Where the server is, without user and password."""
+        of = self._client.connection_pool.connection_kwargs
+        return str(of["path"]) if "path" in of else f"{of.get('host', 'localhost')}:{of.get('port', 6379)}"
 
-def _place(client: redis.Redis) -> str:
-    """Where the server is, without user and password."""
-    of = client.connection_pool.connection_kwargs
-    return str(of["path"]) if "path" in of else f"{of.get('host', 'localhost')}:{of.get('port', 6379)}"
+
+def patience(within_seconds: float | None, part: float = 1.0) -> float:
+    """Return how long to wait for the server, of the time that a caller gives."""
+    return TIMEOUT_SECONDS if within_seconds is None else min(TIMEOUT_SECONDS, part * within_seconds)
+
+
+def _numbers(answer: Any, results: int) -> list[float]:
+    numbers = [float(number) for number in answer]
+    if len(numbers) != results or not math.isfinite(sum(numbers)):
+        raise ValueError("not what the script returns")
+    return numbers
+
+
+def reason(error: Exception) -> str:
+    """Return what is wrong with the server and what to do about it, in our own words: its own may hold anything."""
+    kind = type(error).__name__
+    moved = kind == "ResponseError" and str(error).startswith("MOVED")
+    hint = _HINTS.get("MovedError" if moved else kind)
+    return kind if hint is None else f"{kind}: {hint}"

@@ -9,6 +9,8 @@ local GRACE_OF_WINDOW = 0.25
 local LOWERED_TO = 0.75
 local REGAINED_PER_WINDOW = 0.05
 local REPEATED_WITHIN_WINDOWS = 10
+local LONGEST_PAUSE_WINDOWS = 3
+local LONGEST_LEASE_SECONDS = 3600
 
 local operation, limit, window, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 if not now then
@@ -23,6 +25,15 @@ local function fresh(all_used)
   local busy = {}
   for slot = 1, all_used and limit or 0 do busy[slot] = window end
   return {0, 0, now, 0, 1, 0, -REPEATED_WITHIN_WINDOWS * window, busy, {}, {}}
+end
+
+local function reset(state)
+  local busy = {}
+  for slot = 1, limit do busy[slot] = state[CLOCK] + window end
+  local long_ago = state[CLOCK] - REPEATED_WITHIN_WINDOWS * window
+  return {
+    state[CLOCK], state[ANCHOR], state[READ], state[CLOCK], 1, state[CLOCK], long_ago, busy, {}, {},
+  }
 end
 
 local function only(items, keep)
@@ -57,6 +68,15 @@ local function advance(state)
     state[FLYING] = only(flying, function(flight) return flight[1] > clock end)
   end
   state[WAITING] = only(state[WAITING], function(waiter) return waiter[3] >= clock end)
+  flying = state[FLYING]
+  local latest = clock + LONGEST_LEASE_SECONDS + window
+  if #flying > 0 and flying[#flying][1] > latest then
+    for _, flight in ipairs(flying) do flight[1] = math.min(latest, flight[1]) end
+    table.sort(flying, function(one, other)
+      return one[1] < other[1] or (one[1] == other[1] and one[2] < other[2])
+    end)
+  end
+  state[PAUSED_UNTIL] = math.min(clock + LONGEST_PAUSE_WINDOWS * window, state[PAUSED_UNTIL])
 end
 
 local function share_of(state)
@@ -100,7 +120,7 @@ local function claim(state, holder, since, lease, max_wait)
   local refused = max_wait and expected > max_wait
   local wait = 0
   if expected <= 0 then
-    local counts_until = state[CLOCK] + lease + window
+    local counts_until = state[CLOCK] + math.min(LONGEST_LEASE_SECONDS, lease) + window
     table.insert(state[FLYING], place_of(state[FLYING], counts_until, holder), {counts_until, holder})
   elseif not refused then
     wait = math.max(SHORTEST_WAIT_SECONDS, math.min(expected, window / RECHECKS_PER_WINDOW))
@@ -123,7 +143,8 @@ local function give_back(state, holder)
 end
 
 local function throttle(state, retry_after)
-  state[PAUSED_UNTIL] = math.max(state[PAUSED_UNTIL], state[CLOCK] + retry_after)
+  local pause = math.min(LONGEST_PAUSE_WINDOWS * window, retry_after)
+  state[PAUSED_UNTIL] = math.max(state[PAUSED_UNTIL], state[CLOCK] + pause)
   local windows = (state[CLOCK] - state[THROTTLED_AT]) / window
   if windows < 1 then return end
   if windows < REPEATED_WITHIN_WINDOWS then
@@ -142,11 +163,22 @@ local function snapshot(state)
   }
 end
 
-local stored = redis.call('GET', KEYS[1])
-local state = stored and cmsgpack.unpack(stored) or fresh(ARGV[6] == 'all used')
-advance(state)
+local function kept()
+  local stored = redis.call('GET', KEYS[1])
+  local state = stored and cmsgpack.unpack(stored) or fresh(ARGV[6] == 'all used')
+  advance(state)
+  return state, stored
+end
 
-local result = {}
+local state, stored, result = nil, nil, {}
+if operation == 'reset' then
+  -- Whatever stands there, also what is no state at all, gives way.
+  local readable, found = pcall(kept)
+  state = reset(readable and found[CLOCK] < math.huge and found or fresh(false))
+  redis.call('DEL', KEYS[1])
+else
+  state, stored = kept()
+end
 if operation == 'claim' then
   result = claim(state, tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
 elseif operation == 'answer' then
@@ -154,8 +186,8 @@ elseif operation == 'answer' then
 elseif operation == 'give_back' then
   give_back(state, tonumber(ARGV[7]))
 elseif operation == 'throttle' then
-  throttle(state, tonumber(ARGV[7]))
-else
+  throttle(state, tonumber(ARGV[7]) or math.huge)
+elseif operation ~= 'reset' then
   result = snapshot(state)
 end
 

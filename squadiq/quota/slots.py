@@ -29,6 +29,10 @@ REGAINED_PER_WINDOW = 0.05
 """How much of the limit our share regains in a window."""
 REPEATED_WITHIN_WINDOWS = 10
 """A 429 this many windows after another is a repeated one."""
+LONGEST_PAUSE_WINDOWS = 3
+"""No 429 pauses everyone for longer than this, whatever it asks for; one that still holds is met again."""
+LONGEST_LEASE_SECONDS = 3600.0
+"""No request arrives later than this; so a killed process never keeps a slot for longer, and a window."""
 
 Flight = tuple[float, int]
 """A hit under way: until when it counts if no answer comes, and its holder."""
@@ -89,11 +93,12 @@ def fresh(rules: Rules, monotonic: float, wall: float, *, all_used: bool = False
     return State(0.0, 0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
 
 
-def advance(state: State, monotonic: float, wall: float) -> State:
+def advance(state: State, rules: Rules, monotonic: float, wall: float) -> State:
     """Return the state at a later reading of two clocks, without what no longer counts.
 
     Only what both clocks say has passed: either of them may jump, in either direction. The state's
-    own time may then stand still for a moment, which costs time but never a hit too many.
+    own time may then stand still for a moment, which costs time but never a hit too many. A pause or a
+    lease that is longer than any can be, whoever wrote it, is cut to the longest.
     """
     anchor = state.anchor
     by_monotonic, by_wall = monotonic - state.monotonic, wall - state.wall
@@ -110,6 +115,10 @@ def advance(state: State, monotonic: float, wall: float) -> State:
         flying = tuple(flight for flight in flying if flight[0] > clock)
     if waiting:
         waiting = tuple(waiter for waiter in waiting if waiter[2] >= clock)
+    latest = clock + LONGEST_LEASE_SECONDS + rules.window_seconds
+    if flying and flying[-1][0] > latest:
+        flying = tuple(sorted((min(latest, until), holder) for until, holder in flying))
+    paused_until = min(clock + LONGEST_PAUSE_WINDOWS * rules.window_seconds, paused_until)
     return State(clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting)
 
 
@@ -126,7 +135,7 @@ def resume(state: State, rules: Rules, monotonic: float, wall: float) -> State:
     if went_back or just_started:
         last_wall = state.wall + (state.clock - state.anchor)
         state = fresh(rules, 0.0, last_wall, all_used=True)
-    return advance(state, monotonic, wall)
+    return advance(state, rules, monotonic, wall)
 
 
 def allowed(state: State, rules: Rules) -> int:
@@ -166,7 +175,8 @@ def claim(
     refused = max_wait_seconds is not None and expected > max_wait_seconds
     wait = 0.0
     if expected <= 0.0:
-        flying = _with(flying, (state.clock + lease_seconds + rules.window_seconds, holder))
+        lease = min(LONGEST_LEASE_SECONDS, lease_seconds)
+        flying = _with(flying, (state.clock + lease + rules.window_seconds, holder))
     elif not refused:
         wait = max(SHORTEST_WAIT_SECONDS, min(expected, rules.window_seconds / RECHECKS_PER_WINDOW))
         due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
@@ -195,7 +205,8 @@ def throttle(state: State, rules: Rules, retry_after_seconds: float) -> State:
 
     The answers to requests that were under way together are one event: at most one a window counts.
     """
-    state = state._replace(paused_until=max(state.paused_until, state.clock + retry_after_seconds))
+    pause = min(LONGEST_PAUSE_WINDOWS * rules.window_seconds, retry_after_seconds)
+    state = state._replace(paused_until=max(state.paused_until, state.clock + pause))
     windows = (state.clock - state.throttled_at) / rules.window_seconds
     if windows < 1.0:
         return state
@@ -203,6 +214,21 @@ def throttle(state: State, rules: Rules, retry_after_seconds: float) -> State:
         lowered = max(_share(state, rules) * LOWERED_TO, 1.0 / rules.limit)
         state = state._replace(share=lowered, share_since=state.clock)
     return state._replace(throttled_at=state.clock)
+
+
+def reset(state: State, rules: Rules) -> State:
+    """Forget everything but the time, as if every slot had been used just now: so no hit is one too many."""
+    busy = (state.clock + rules.window_seconds,) * rules.limit
+    long_ago = state.clock - REPEATED_WITHIN_WINDOWS * rules.window_seconds
+    return state._replace(
+        paused_until=state.clock,
+        share=1.0,
+        share_since=state.clock,
+        throttled_at=long_ago,
+        busy=busy,
+        flying=(),
+        waiting=(),
+    )
 
 
 def _expected_start(state: State, rules: Rules, position: int, flying: tuple[Flight, ...]) -> float:

@@ -19,6 +19,10 @@ CLOCK_RATE_MARGIN = 0.0005
 """A slot stays taken for this much longer than a window, since our clock may run faster than the
 server's: 500 parts per million is the most by which NTP lets a clock run fast or slow (RFC 5905)."""
 
+MOST_HITS = 100_000
+"""The state has a number for each hit, which are all read and written each time."""
+SHORTEST_WINDOW, LONGEST_WINDOW = 0.001, 86_400
+
 _T = TypeVar("_T")
 
 
@@ -65,14 +69,17 @@ class Snapshot:
 class Store(Protocol):
     """Where the slots of a quota are kept.
 
-    All methods are safe to call from several threads, and quick; where `does_io` is true they read
-    and write files or sockets, so that a driver of an event loop calls them in a thread.
+    All methods are safe to call from several threads. Where `does_io` is true they read and write
+    files or sockets, so that a driver of an event loop calls them in a thread; and each ends, well or
+    not, within `within_seconds`: what is left of the caller's deadline. None leaves it to the store.
     """
 
     @property
     def does_io(self) -> bool: ...
 
-    def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
+    def reserve(
+        self, lease_seconds: float, max_wait_seconds: float | None = None, *, within_seconds: float | None = None
+    ) -> Reservation:
         """Take a slot, or a place in the queue for one.
 
         If `wait_seconds` of the reservation is 0.0 the lease began and the request may be sent. Else
@@ -81,38 +88,49 @@ class Store(Protocol):
         Args:
             lease_seconds: the longest that the request can be on its way to the server.
             max_wait_seconds: refuse at once, and keep nothing, if the wait would be longer.
+            within_seconds: the longest that this may take, the wait for a slot not included.
 
         Raises:
             QuotaWaitError: the wait would be longer.
-            QuotaStoreError: the store cannot be reached.
+            QuotaStoreError: the store cannot be reached, or not in time.
         """
         ...
 
-    def confirm(self, reservation: Reservation, lease_seconds: float) -> float:
+    def confirm(self, reservation: Reservation, lease_seconds: float, *, within_seconds: float | None = None) -> float:
         """Return 0.0 if the request may be sent now, the lease beginning; else how long to wait and ask again.
 
         Raises:
-            QuotaStoreError: the store cannot be reached.
+            QuotaStoreError: the store cannot be reached, or not in time.
         """
         ...
 
-    def answered(self, reservation: Reservation) -> None:
+    def answered(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
         """Let the slot be free again one window from now: the answer has arrived. Never raises."""
         ...
 
-    def give_back(self, reservation: Reservation) -> None:
+    def give_back(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
         """Free the slot or the place in the queue: the request surely never left. Never raises."""
         ...
 
-    def throttled(self, reservation: Reservation, retry_after_seconds: float) -> None:
+    def throttled(
+        self, reservation: Reservation, retry_after_seconds: float, *, within_seconds: float | None = None
+    ) -> None:
         """Pause everyone who shares the store, after `answered`: the answer was a 429. Never raises."""
         ...
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, *, within_seconds: float | None = None) -> Snapshot:
         """Return the state of the quota, without taking a hit.
 
         Raises:
-            QuotaStoreError: the store cannot be reached.
+            QuotaStoreError: the store cannot be reached, or not in time.
+        """
+        ...
+
+    def reset(self, *, within_seconds: float | None = None) -> None:
+        """Mend the quota: forget pauses, waiting calls and a lowered share, as if every hit had been used just now.
+
+        Raises:
+            QuotaStoreError: the store cannot be reached, or not in time.
         """
         ...
 
@@ -125,13 +143,20 @@ def rules_for(limit: int, window_seconds: float) -> Rules:
     """Return what the slots go by, with a margin for clocks that run fast.
 
     Raises:
-        ConfigurationError: the limit is not at least 1, or the window is not above zero.
+        ConfigurationError: the limit is no whole number from 1 to 100,000, or the window no number of
+            seconds from 0.001 to a day.
     """
-    if limit < 1:
-        raise ConfigurationError("The limit of the quota must be at least 1 hit.")
-    if not 0 < window_seconds < float("inf"):
-        raise ConfigurationError("The window of the quota must be above zero seconds.")
+    if not _is_number(limit, int) or not 1 <= limit <= MOST_HITS:
+        raise ConfigurationError(f"The quota's quota_hits must be a whole number from 1 to {MOST_HITS:,}.")
+    if not _is_number(window_seconds, int, float) or not SHORTEST_WINDOW <= window_seconds <= LONGEST_WINDOW:
+        raise ConfigurationError(
+            f"The quota's quota_window_seconds must be a number from {SHORTEST_WINDOW} to {LONGEST_WINDOW:,}."
+        )
     return Rules(limit, window_seconds * (1 + CLOCK_RATE_MARGIN))
+
+
+def _is_number(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def new_holder() -> int:
@@ -170,37 +195,50 @@ class SlotStore(ABC):
         self._window_seconds = window_seconds
 
     @abstractmethod
-    def _change(self, change: Callable[[State], tuple[State, _T]]) -> _T:
+    def _change(self, change: Callable[[State], tuple[State, _T]], within_seconds: float | None) -> _T:
         """Bring the state to now, change it with nobody else in between, and return what came of it."""
 
-    def reserve(self, lease_seconds: float, max_wait_seconds: float | None = None) -> Reservation:
+    def reserve(
+        self, lease_seconds: float, max_wait_seconds: float | None = None, *, within_seconds: float | None = None
+    ) -> Reservation:
         holder = self._holders()
         claim = self._change(
-            lambda state: slots.claim(state, self._rules, holder, None, lease_seconds, max_wait_seconds)
+            lambda state: slots.claim(state, self._rules, holder, None, lease_seconds, max_wait_seconds),
+            within_seconds,
         )
         if claim.refused:
             raise QuotaWaitError(claim.expected_seconds)
         return Reservation(holder, claim.since, claim.wait_seconds)
 
-    def confirm(self, reservation: Reservation, lease_seconds: float) -> float:
+    def confirm(self, reservation: Reservation, lease_seconds: float, *, within_seconds: float | None = None) -> float:
         holder, since = reservation.holder, reservation.since
-        return self._change(lambda state: slots.claim(state, self._rules, holder, since, lease_seconds)).wait_seconds
+        claim = self._change(
+            lambda state: slots.claim(state, self._rules, holder, since, lease_seconds), within_seconds
+        )
+        return claim.wait_seconds
 
-    def answered(self, reservation: Reservation) -> None:
-        self._tell(lambda state: slots.answer(state, self._rules, reservation.holder))
+    def answered(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
+        self._tell(lambda state: slots.answer(state, self._rules, reservation.holder), within_seconds)
 
-    def give_back(self, reservation: Reservation) -> None:
-        self._tell(lambda state: slots.give_back(state, reservation.holder))
+    def give_back(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
+        self._tell(lambda state: slots.give_back(state, reservation.holder), within_seconds)
 
-    def throttled(self, reservation: Reservation, retry_after_seconds: float) -> None:
-        self._tell(lambda state: slots.throttle(state, self._rules, retry_after_seconds))
+    def throttled(
+        self, reservation: Reservation, retry_after_seconds: float, *, within_seconds: float | None = None
+    ) -> None:
+        self._tell(lambda state: slots.throttle(state, self._rules, retry_after_seconds), within_seconds)
 
-    def snapshot(self) -> Snapshot:
-        return self._change(lambda state: (state, snapshot_of(state, self._rules, self._window_seconds)))
+    def snapshot(self, *, within_seconds: float | None = None) -> Snapshot:
+        return self._change(
+            lambda state: (state, snapshot_of(state, self._rules, self._window_seconds)), within_seconds
+        )
 
-    def _tell(self, change: Callable[[State], State]) -> None:
+    def reset(self, *, within_seconds: float | None = None) -> None:
+        self._change(lambda state: (slots.reset(state, self._rules), None), within_seconds)
+
+    def _tell(self, change: Callable[[State], State], within_seconds: float | None) -> None:
         with never_raising():
-            self._change(lambda state: (change(state), None))
+            self._change(lambda state: (change(state), None), within_seconds)
 
 
 class never_raising:

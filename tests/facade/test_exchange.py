@@ -314,6 +314,96 @@ def test_a_429_makes_everybody_wait() -> None:
     assert world.sent_at[1] >= 1030.0
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("1000000000", 1e9),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", pytest.approx(2.5e11, rel=0.01)),
+        ("inf", None),
+        ("nan", None),
+        ("1e400", None),
+        ("9" * 5000, None),
+        ("-5", 0.0),
+    ],
+)
+def test_no_429_stops_everybody_for_long_and_the_call_says_what_was_asked_for(asked: str, told: float | None) -> None:
+    headers = {"Retry-After": asked, "Date": "Mon, 01 Jan 2035 00:00:00 GMT"}
+    world = World([Answer(429, headers), Answer(200)])
+    error = failing(world, call(retries=RetryRules(max_attempts=1)))
+    assert isinstance(error, errors.TooManyRequestsError)
+    assert error.retry_after_seconds == told
+    assert world.store.snapshot().paused_for_seconds <= 3 * 60.0 * 1.01
+    world.run(call(deadline_seconds=200.0))
+
+
+class Broken(MemoryStore):
+    """A store of the user's own, of which one method raises something of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(1)
+        setattr(self, name, self.broken)
+
+    def broken(self, *_: object, **__: object) -> Any:
+        raise KeyError("s3cret")
+
+
+@pytest.mark.parametrize("name", ["reserve", "confirm"])
+def test_whatever_a_store_of_ones_own_raises_is_an_error_of_ours(name: str) -> None:
+    world = World([Answer(503), Answer(200)])
+    world.store = Broken(name)
+    if name == "confirm":
+        world.store.reserve(0.1)
+    error = failing(world, call())
+    assert isinstance(error, errors.QuotaStoreError)
+    assert str(error) == "The store of the quota (quota=) cannot be used: KeyError."
+    assert (error.operation, error.attempts) == ("getLeads", ())
+
+
+@pytest.mark.parametrize("came", [Answer(200), Answer(429, {"Retry-After": "0"}), lost(Outcome.NEVER_SENT)])
+def test_what_a_request_brought_is_not_lost_over_a_store_of_ones_own(
+    came: Answer | Failure, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = {200: "answered", 429: "throttled"}.get(getattr(came, "status_code", 0), "give_back")
+    world = World([came, Answer(200)])
+    world.store = Broken(name)
+    request = call(retries=RetryRules(max_attempts=1))
+    if name == "answered":
+        assert world.run(request).status_code == 200
+    else:
+        assert len(failing(world, request).attempts) == 1
+    assert caplog.messages == [
+        "The store of the quota was not told (KeyError): a slot stays taken until its lease ends."
+    ]
+
+
+def test_a_store_that_returns_something_else_is_an_error_of_ours() -> None:
+    world = World([Answer(200)])
+    store: Any = world.store
+    store.reserve = lambda *_, **__: None  # pyright: ignore[reportUnknownLambdaType]
+    assert isinstance(failing(world, call()), errors.QuotaStoreError)
+
+
+def test_a_store_that_is_lost_while_waiting_does_not_hide_that_the_request_may_have_been_carried_out() -> None:
+    world = World([lost()], hits=1)
+
+    def broken(*_: object, **__: object) -> float:
+        raise errors.QuotaStoreError("gone")
+
+    store: Any = world.store
+    store.confirm = broken
+    error = failing(world, call())
+    assert isinstance(error, errors.ConnectionFailedError)
+    assert error.outcome_unknown
+    assert world.store.snapshot().waiting == 0
+
+
+def test_no_lease_is_longer_than_what_is_left_of_the_deadline() -> None:
+    world = World([lost()], hits=1)
+    failing(world, call(timeout_seconds=1000.0, deadline_seconds=5.0))
+    world.time += 5 + 1 + 60.1
+    assert world.store.snapshot().free_now == 1
+
+
 def test_breaking_off_a_wait_gives_the_hit_back() -> None:
     world = World([Answer(200), Answer(200)], hits=1)
     world.run(call())

@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from squadiq.quota import QuotaStoreError, Reservation, SQLiteStore
 from squadiq.quota.encoding import encode
-from squadiq.quota.slots import Rules, fresh
+from squadiq.quota.slots import LONGEST_LEASE_SECONDS, LONGEST_PAUSE_WINDOWS, Rules, fresh
 from tests.quota.virtual import Clock
 
 WINDOW = 60.0
@@ -80,7 +82,7 @@ def test_a_closed_store_opens_again_when_it_is_used(machine: Machine) -> None:
     assert store.snapshot().free_now == 1
 
 
-@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, -86400.0, -1_700_000_001.0, 1e9])
 def test_a_step_of_the_wall_clock_frees_nothing_early_and_costs_no_more_than_a_moment(
     machine: Machine, jump: float
 ) -> None:
@@ -113,6 +115,18 @@ def test_after_the_machine_was_started_anew_the_quota_counts_as_used_at_its_star
     assert machine.open().snapshot().next_free_in_seconds == pytest.approx(WINDOW - 20, abs=0.1)
     machine.pass_time(41)
     assert machine.open().snapshot().free_now == 2
+
+
+def test_a_machine_that_starts_in_1970_and_learns_the_time_later_waits_for_one_window(machine: Machine) -> None:
+    machine.open().close()
+    machine.wall.now, machine.monotonic.now = 5.0, 5.0
+    store = machine.open()
+    assert store.snapshot().free_now == 0
+    machine.pass_time(10)
+    machine.wall.now = 1_800_000_000.0
+    assert store.snapshot().free_now == 0
+    machine.pass_time(WINDOW + 1)
+    assert store.snapshot().free_now == 2
 
 
 def test_a_second_start_soon_after_the_first_is_noticed_by_what_the_clocks_say(machine: Machine) -> None:
@@ -170,6 +184,39 @@ def test_a_state_that_makes_no_sense_is_begun_anew_as_used(
     assert store.snapshot().free_now == 0
     assert store.snapshot().free_now == 0
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("until", [1e9, 1e300])
+def test_a_pause_of_decades_that_stands_in_the_file_already_ends_in_a_few_windows(
+    machine: Machine, until: float
+) -> None:
+    """As an older version kept it, uncapped; and slots that were taken for as long."""
+    rules = Rules(2, WINDOW)
+    state = fresh(rules, machine.monotonic.now, machine.wall.now)
+    machine.open().close()
+    with closing(sqlite3.connect(machine.path)) as db, db:
+        stored = encode(state._replace(paused_until=until, flying=((until, 1), (until, 2))))
+        db.execute("UPDATE quota SET state = ?", (stored,))
+    store = machine.open()
+    assert store.snapshot().paused_for_seconds <= LONGEST_PAUSE_WINDOWS * WINDOW * 1.01
+    machine.pass_time(LONGEST_PAUSE_WINDOWS * WINDOW * 1.01)
+    assert store.snapshot().paused_for_seconds == 0
+    machine.pass_time(LONGEST_LEASE_SECONDS)
+    assert store.snapshot().free_now == 2
+
+
+@pytest.mark.parametrize("field", ["clock", "anchor", "paused_until", "share_since"])
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_that_no_clock_has_is_begun_anew(machine: Machine, field: str, value: float) -> None:
+    machine.open().close()
+    changes: dict[str, Any] = {field: value}
+    state = fresh(Rules(2, WINDOW), machine.monotonic.now, machine.wall.now)._replace(**changes)
+    with closing(sqlite3.connect(machine.path)) as db, db:
+        db.execute("UPDATE quota SET state = ?", (encode(state),))
+    store = machine.open()
+    assert store.snapshot().next_free_in_seconds == pytest.approx(WINDOW, rel=0.01)
+    machine.pass_time(WINDOW * 1.01)
+    assert store.snapshot().free_now == 2
 
 
 def test_a_file_that_vanishes_is_made_anew_as_used(machine: Machine) -> None:

