@@ -51,7 +51,11 @@ def chunked(body: bytes, sizes: list[int]) -> Iterable[bytes]:
     yield body
 
 
-BODIES = st.binary(max_size=300) | st.builds(lambda b, n: b * n, st.binary(max_size=9), st.integers(0, 50_000))
+def times(piece: bytes, number: int) -> bytes:
+    return piece * number
+
+
+BODIES = st.binary(max_size=300) | st.builds(times, st.binary(max_size=9), st.integers(0, 50_000))
 SIZES = st.lists(st.integers(0, 500), max_size=8)
 
 
