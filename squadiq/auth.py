@@ -10,16 +10,21 @@ class AccessToken:
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: object) -> None:
         """Take a token as the SquadIQ Dashboard gives it.
 
         Raises:
-            ConfigurationError: it is empty or holds what cannot stand in a header.
+            ConfigurationError: it is no text, is empty, or holds what cannot stand in a header.
         """
+        if not isinstance(text, str):
+            raise ConfigurationError(f"The access_token must be a text, not a value of type {type(text).__name__}.")
         if not text:
             raise ConfigurationError("The access token is empty. Pass access_token= or set SQUADIQ_ACCESS_TOKEN.")
         if not all("!" <= character <= "~" for character in text):
-            raise ConfigurationError("The access token holds blanks, line ends or other characters that no token has.")
+            raise ConfigurationError(
+                "The access token holds blanks, line ends or other characters that no token has. "
+                "Look at access_token= or SQUADIQ_ACCESS_TOKEN."
+            )
         self._text = text
 
     def reveal(self) -> str:

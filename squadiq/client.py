@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 import httpx
 from squadiq_generated.models import Lead
 
-from squadiq import __version__
+from squadiq import __version__, _checks
 from squadiq.answers import Differences
 from squadiq.campaign import AsyncCampaign, Campaign
 from squadiq.config import (
@@ -49,6 +49,13 @@ class RawResponse:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+
+
+class _Headers(httpx.Headers):
+    """Headers that do not show themselves: those that a user adds may be as secret as the token."""
+
+    def __repr__(self) -> str:
+        return "Headers(…)"
 
 
 _recorded: ContextVar[list[RawResponse] | None] = ContextVar("squadiq_recorded", default=None)
@@ -106,9 +113,10 @@ class _Client:
         campaign_id = campaign_id if campaign_id is not None else self._settings.campaign_id
         if campaign_id is None:
             raise ConfigurationError("Which campaign? Pass its campaign_id or set SQUADIQ_CAMPAIGN_ID.")
-        if not campaign_id.strip() or campaign_id in (".", "..") or not campaign_id.isprintable():
-            raise ConfigurationError("The campaign_id is blank or cannot stand in an address.")
-        return Scope(campaign_id, lead_type, self._settings.normalise_phone_numbers, self._differences)
+        if not (isinstance(lead_type, type) and issubclass(lead_type, Lead)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("lead_type must be squadiq.Lead or a subclass of it.")
+        normalise = self._settings.normalise_phone_numbers
+        return Scope(_checks.campaign_id(campaign_id), lead_type, normalise, self._differences)
 
     def _call(self, operation: str, success: int) -> Call:
         settings = self._settings
@@ -122,6 +130,7 @@ class _Client:
             settings.before_attempt,
             settings.after_attempt,
             settings.max_wait_seconds,
+            settings.max_response_bytes,
         )
 
     def _request(self, operation: Operation[Any], request: dict[str, Any]) -> httpx.Request:
@@ -139,13 +148,12 @@ class _Client:
 
     def _use(self, settings: Settings) -> None:
         self._settings = settings
-        self._headers = httpx.Headers(
+        self._headers = _Headers(
             {
                 "accept": "application/json",
-                "accept-encoding": "gzip, deflate",
                 "content-type": "application/json",
                 "user-agent": f"squadiq/{__version__}",
-                **{name.lower(): value for name, value in settings.headers.items()},
+                **settings.headers,
                 "authorization": f"Bearer {settings.access_token.reveal()}",
             }
         )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
-import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import httpx
 
+from squadiq import _checks
+from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken
 from squadiq.errors import Attempt, ConfigurationError
 from squadiq.quota import Store, open_store, quota_name
@@ -21,6 +21,22 @@ BASE_URL = "https://api.squadiq.in"
 QUOTA_HITS = 100
 QUOTA_WINDOW_SECONDS = 60.0
 """The rate limit of the API documentation: 100 hits a minute for a business."""
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+"""Some 60 kB for each of the 1,000 leads that a page has at most."""
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "timeout_seconds": _checks.seconds,
+    "deadline_seconds": _checks.seconds,
+    "max_attempts": lambda name, value: _checks.whole_number(name, value, "attempt"),
+    "repeat_creates": _checks.flag,
+    "retry_policy": _checks.function,
+    "max_wait_seconds": lambda name, value: None if value is None else _checks.seconds(name, value, or_zero=True),
+    "max_response_bytes": lambda name, value: _checks.whole_number(name, value, "byte"),
+    "headers": lambda _, value: _checks.headers(value),
+}
+"""Of the settings that may differ from call to call."""
+
+_STORE = ("reserve", "confirm", "answered", "give_back", "throttled", "snapshot", "close")
 
 BeforeAttempt = Callable[[str, int], None]
 AfterAttempt = Callable[[str, int, Attempt], None]
@@ -40,6 +56,7 @@ class Settings:
     before_attempt: BeforeAttempt | None
     after_attempt: AfterAttempt | None
     max_wait_seconds: float | None
+    max_response_bytes: int
     normalise_phone_numbers: bool
     headers: Mapping[str, str] = field(repr=False)
 
@@ -48,10 +65,10 @@ class Settings:
 class Network:
     """How connections are made; either by an own transport, or by a stock one made of the rest."""
 
-    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
-    proxy: str | None = field(repr=False)
-    verify: bool | ssl.SSLContext
-    cert: str | tuple[str, str] | tuple[str, str, str] | None = field(repr=False)
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = field(repr=False)
+    proxy: httpx.URL | None = field(repr=False)
+    proxy_setting: str
+    tls: ssl.SSLContext | None
 
 
 class CallOptions(TypedDict, total=False):
@@ -64,6 +81,7 @@ class CallOptions(TypedDict, total=False):
         repeat_creates: whether leads are sent again when it is unknown if they were created; True.
         retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
         max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
+        max_response_bytes: of an answer, decompressed; 64 MiB. A larger one is an error.
         headers: to add to each request.
     """
 
@@ -73,6 +91,7 @@ class CallOptions(TypedDict, total=False):
     repeat_creates: bool
     retry_policy: RetryPolicy | None
     max_wait_seconds: float | None
+    max_response_bytes: int
     headers: Mapping[str, str]
 
 
@@ -89,11 +108,12 @@ class ClientOptions(CallOptions, total=False):
         quota_hits, quota_window_seconds: the rate limit; 100 hits in 60 seconds.
         quota_fallback: "local" to go on with a small share while the quota's server is gone.
         before_attempt: called with the operation and the number of the attempt, from 1.
-        after_attempt: called with the same and what became of it.
-        transport: an own httpx transport, in place of proxy, verify and cert.
-        proxy: URL of a proxy; by default that of the environment.
+        after_attempt: called with the same and what became of it. If one of them raises, that is logged.
+        transport: an own httpx transport, in place of proxy, verify and cert. A blocking one is
+            called in a thread of its own.
+        proxy: URL of a proxy; by default that of the environment, unless the base URL is this machine.
         verify: an `ssl.SSLContext`, or False to accept any certificate.
-        cert: a client certificate, as httpx takes it.
+        cert: path of a client certificate, or a tuple of it, its key and the key's password.
     """
 
     campaign_id: str | None
@@ -109,7 +129,7 @@ class ClientOptions(CallOptions, total=False):
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
     proxy: str | None
     verify: bool | ssl.SSLContext
-    cert: str | tuple[str, str] | tuple[str, str, str] | None
+    cert: Certificate | None
 
 
 def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
@@ -122,18 +142,20 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
     if unknown:
         raise ConfigurationError(f"There is no setting {min(unknown)!r}.")
     given_id = options.get("campaign_id")
+    campaign_id = given_id if given_id is not None else os.environ.get("SQUADIQ_CAMPAIGN_ID") or None
     settings = Settings(
         access_token=access_token_from(access_token),
         base_url=base_url_from(options.get("base_url"), options.get("insecure_hosts", ())),
-        campaign_id=given_id if given_id is not None else os.environ.get("SQUADIQ_CAMPAIGN_ID") or None,
+        campaign_id=_checks.campaign_id(campaign_id) if campaign_id is not None else None,
         timeout_seconds=10.0,
         deadline_seconds=120.0,
         retries=RetryRules(),
         retry_policy=None,
-        before_attempt=options.get("before_attempt"),
-        after_attempt=options.get("after_attempt"),
+        before_attempt=_checks.function("before_attempt", options.get("before_attempt")),
+        after_attempt=_checks.function("after_attempt", options.get("after_attempt")),
         max_wait_seconds=None,
-        normalise_phone_numbers=options.get("normalise_phone_numbers", True),
+        max_response_bytes=MAX_RESPONSE_BYTES,
+        normalise_phone_numbers=_checks.flag("normalise_phone_numbers", options.get("normalise_phone_numbers", True)),
         headers={},
     )
     return with_call_options(settings, options)
@@ -145,40 +167,25 @@ def with_call_options(settings: Settings, options: CallOptions) -> Settings:
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    retries = replace(
-        settings.retries,
-        max_attempts=options.get("max_attempts", settings.retries.max_attempts),
-        repeat_creates=options.get("repeat_creates", settings.retries.repeat_creates),
-    )
-    longest = options.get("max_wait_seconds", settings.max_wait_seconds)
-    if longest is not None and not longest >= 0:
-        raise ConfigurationError("max_wait_seconds must not be below zero.")
-    return replace(
-        settings,
-        timeout_seconds=_positive("timeout_seconds", options.get("timeout_seconds", settings.timeout_seconds)),
-        deadline_seconds=_positive("deadline_seconds", options.get("deadline_seconds", settings.deadline_seconds)),
-        retries=replace(retries, max_attempts=int(_positive("max_attempts", retries.max_attempts))),
-        retry_policy=options.get("retry_policy", settings.retry_policy),
-        max_wait_seconds=longest,
-        headers={**settings.headers, **_without_authorization(options.get("headers", {}))},
-    )
+    changed = {name: check(name, options[name]) for name, check in _CHECKS.items() if name in options}  # type: ignore[literal-required]
+    rules = {name: changed.pop(name) for name in ("max_attempts", "repeat_creates") if name in changed}
+    headers = {**settings.headers, **changed.pop("headers", {})}
+    return replace(settings, retries=replace(settings.retries, **rules), headers=headers, **changed)
 
 
 def network_from(base_url: httpx.URL, options: ClientOptions) -> Network:
     """Return how connections are made; without `proxy`, the environment's proxy for the base URL.
 
     Raises:
-        ConfigurationError: both a transport and what a stock one is made of are given.
+        ConfigurationError: a setting is wrong, or both a transport and what a stock one is made of are given.
     """
     transport = options.get("transport")
-    if transport is not None and {"proxy", "verify", "cert"} & options.keys():
-        raise ConfigurationError("transport= is used as it is: give proxy, verify and cert to that transport.")
-    return Network(
-        transport=transport,
-        proxy=options.get("proxy") or _environment_proxy(base_url),
-        verify=options.get("verify", True),
-        cert=options.get("cert"),
-    )
+    if transport is not None:
+        if {"proxy", "verify", "cert"} & options.keys():
+            raise ConfigurationError("transport= is used as it is: give proxy, verify and cert to that transport.")
+        return Network(transport, None, "", None)
+    proxy, proxy_setting = proxy_from(options.get("proxy"), base_url)
+    return Network(None, proxy, proxy_setting, tls_from(options.get("verify", True), options.get("cert")))
 
 
 def access_token_from(given: str | None) -> AccessToken:
@@ -198,57 +205,23 @@ def base_url_from(given: str | None, insecure_hosts: Collection[str]) -> httpx.U
         ConfigurationError: it is no URL, or it is `http://` to a host that is neither this machine
             nor named in `insecure_hosts`.
     """
-    text = given if given is not None else os.environ.get("SQUADIQ_BASE_URL") or BASE_URL
-    try:
-        url = httpx.URL(text.rstrip("/"))
-    except httpx.InvalidURL:
-        raise ConfigurationError("The base URL is not a URL.") from None
-    if url.scheme not in ("https", "http") or not url.host or url.query or url.fragment or url.userinfo:
-        raise ConfigurationError("The base URL must be https://host, without a user, a query or a fragment.")
-    if url.scheme == "http" and not _is_loopback(url.host) and url.host not in insecure_hosts:
+    allowed = _checks.hosts(insecure_hosts)
+    name, text = "base_url", given
+    if given is None and (from_environment := os.environ.get("SQUADIQ_BASE_URL")):
+        name, text = "SQUADIQ_BASE_URL", from_environment
+    elif given is None:
+        text = BASE_URL
+    name = f"The base URL ({name})"
+    url = url_from(name, text.rstrip("/") if isinstance(text, str) else text)
+    plain = not any(character in str(text) for character in "?#@")
+    if url.scheme not in ("https", "http") or not url.host or not plain:
+        raise ConfigurationError(f"{name} must be https://host, without a user, a query or a fragment.")
+    if url.scheme == "http" and not is_this_machine(url.host) and url.host not in allowed:
         raise ConfigurationError(
-            f"http:// would send the access token and phone numbers in the clear to {url.host}. "
+            f"{name} with http:// would send the access token and phone numbers in the clear to {url.host}. "
             f"Use https://, or allow that host by name: insecure_hosts=({url.host!r},)"
         )
     return url
-
-
-def _positive(name: str, value: float) -> float:
-    """Return a setting that must be a number above zero.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    if not value > 0:
-        raise ConfigurationError(f"{name} must be above zero.")
-    return value
-
-
-def _without_authorization(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the user's own headers.
-
-    Raises:
-        ConfigurationError: one of them is `Authorization`.
-    """
-    if any(name.lower() == "authorization" for name in headers):
-        raise ConfigurationError("Authorization is made from access_token=; leave it out of headers=.")
-    return dict(headers)
-
-
-def _environment_proxy(base_url: httpx.URL) -> str | None:
-    if urllib.request.proxy_bypass(base_url.host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(base_url.scheme) or proxies.get("all")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def quota_from(settings: Settings, options: ClientOptions) -> Store:
@@ -257,10 +230,17 @@ def quota_from(settings: Settings, options: ClientOptions) -> Store:
     Raises:
         ConfigurationError: a setting is wrong.
     """
+    quota, fallback = options.get("quota"), options.get("quota_fallback")
+    if not (quota is None or isinstance(quota, str) or all(callable(getattr(quota, name, None)) for name in _STORE)):
+        raise ConfigurationError(f"quota must be a text or a store of squadiq.quota, not {_checks.kind_of(quota)}.")
+    if fallback is not None and fallback != "local":
+        raise ConfigurationError('quota_fallback must be "local" or None.')
     return open_store(
-        options.get("quota"),
+        quota,
         name=quota_name(str(settings.base_url), settings.access_token.reveal()),
-        limit=options.get("quota_hits", QUOTA_HITS),
-        window_seconds=options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS),
-        fallback=options.get("quota_fallback"),
+        limit=_checks.whole_number("quota_hits", options.get("quota_hits", QUOTA_HITS), "hit"),
+        window_seconds=_checks.seconds(
+            "quota_window_seconds", options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS)
+        ),
+        fallback=fallback,
     )

@@ -160,7 +160,13 @@ class OutcomeUnknownError(SquadIQError):
 
 
 class UnexpectedAnswerError(SquadIQError):
-    """A success came, but its body is not what the document says and cannot be read."""
+    """A success came, but its body is not what the document says and cannot be read.
+
+    Attributes:
+        status: the HTTP status, if that was it.
+    """
+
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +221,8 @@ class StatusError(SquadIQError):
     def __str__(self) -> str:
         said = "; ".join(_first(self.lead_errors)) or self.detail
         parts = [f"{self.operation} was answered with {self.status}", f": {said}" if said else "", self.hint]
+        if self.retry_after_seconds is not None:
+            parts.append(f". It asks to wait {self.retry_after_seconds:.0f} s")
         if self.previous_attempt_unknown:
             parts.append(". An earlier attempt of this call may have been carried out")
         return "".join(parts)

@@ -15,9 +15,11 @@ from functools import partial
 from random import random
 from typing import Any, NoReturn, Protocol
 
+from squadiq._decoding import BodyDamagedError, BodyError, BodyTooLargeError
 from squadiq._words import ServerWords, read_words
 from squadiq.errors import (
     Attempt,
+    ConfigurationError,
     ConnectionFailedError,
     DeadlineExceededError,
     NoAnswerError,
@@ -38,7 +40,9 @@ from squadiq.retry import (
     RetryRules,
     SendAgain,
     Situation,
+    Stop,
     decide,
+    may_be_waited,
     may_repeat,
     outcome_of_status,
     retry_after_seconds,
@@ -47,6 +51,9 @@ from squadiq.retry import (
 log = logging.getLogger("squadiq")
 
 _BEGINS_JSON = (b"", *(bytes([byte]) for byte in b'{["-0123456789tfn'))
+
+UNREADABLE = "squadiq.unreadable"
+"""Where an answer's extensions say why its body could not be read: a `BodyError`."""
 
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
@@ -67,6 +74,7 @@ class Call:
     before_attempt: Callable[[str, int], None] | None = None
     after_attempt: Callable[[str, int, Attempt], None] | None = None
     max_wait_seconds: float | None = None
+    max_response_bytes: int = 64 * 1024 * 1024
 
 
 class Answer(Protocol):
@@ -132,8 +140,8 @@ class Exchange:
 
     call: Call
     host: str
-    sent: bytes
-    store: Store
+    sent: bytes = field(repr=False)
+    store: Store = field(repr=False)
     now: Callable[[], float] = time.monotonic
     today: Callable[[], datetime] = _today
     chance: Callable[[], float] = random
@@ -156,7 +164,7 @@ class Exchange:
             answer, error, decision = self._judge(result)
             if error is None:
                 return answer
-            if not isinstance(decision, SendAgain) or self.now() + decision.after_seconds >= self.deadline:
+            if isinstance(decision, Stop) or self.now() + decision.after_seconds >= self.deadline:
                 self._give_up(error)
             yield Wait(decision.after_seconds)
 
@@ -231,14 +239,15 @@ class Exchange:
 
     def _attempt(self, reservation: Reservation) -> Generator[Ask | Wait | Send, Any, Answer | Failure]:
         number = len(self.attempts) + 1
-        if self.call.before_attempt is not None:
-            self.call.before_attempt(self.call.operation, number)
+        self._call_hook("before_attempt", self.call.before_attempt, number)
         began = self.now()
-        result: Answer | Failure
-        try:
-            result = yield Send(max(0.0, min(self.call.timeout_seconds, self.deadline - began)))
-        except Failure as failure:
-            result = failure
+        within = min(self.call.timeout_seconds, self.deadline - began)
+        result: Answer | Failure = Failure(Outcome.NEVER_SENT, TimeoutError(), timed_out=True)
+        if within > 0:
+            try:
+                result = yield Send(within)
+            except Failure as failure:
+                result = failure
         attempt = self._as_attempt(result, began - self.started, self.now() - began)
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
@@ -249,11 +258,18 @@ class Exchange:
                 yield from self._tell(reservation, self.store.throttled, pause if pause is not None else 1.0)
         elif result.outcome is Outcome.NEVER_SENT or result.outcome is Outcome.FINAL:
             yield from self._tell(reservation, self.store.give_back)
-        if self.call.after_attempt is not None:
-            self.call.after_attempt(self.call.operation, number, attempt)
+        self._call_hook("after_attempt", self.call.after_attempt, number, attempt)
         return result
 
-    def _judge(self, result: Answer | Failure) -> tuple[Answer | None, SquadIQError | None, object]:
+    def _call_hook(self, name: str, hook: Callable[..., None] | None, *about: Any) -> None:
+        """Call a hook of the user, which must not cost the call that it looks at."""
+        try:
+            if hook is not None:
+                hook(self.call.operation, *about)
+        except Exception as error:
+            log.warning("%s: %s raised %s; the call goes on", self.call.operation, name, type(error).__name__)
+
+    def _judge(self, result: Answer | Failure) -> tuple[Answer | None, SquadIQError | None, SendAgain | Stop]:
         """The answer if it is good; else an error and whether to send again."""
         retry_after = None
         if isinstance(result, Failure):
@@ -263,9 +279,9 @@ class Exchange:
             status = result.status_code
             if self._is_success(result) or self._deleted_before(status):
                 result.extensions["squadiq.attempts"] = tuple(self.attempts)
-                return result, None, None
+                return result, None, Stop("it is done")
             if status < 300:
-                outcome, error = Outcome.UNKNOWN, self._not_from_squadiq(result)
+                outcome, error = _outcome_of_odd_success(result), self._odd_success(result)
             else:
                 outcome, retry_after = outcome_of_status(status), self._retry_after(result)
                 error = self._status_error(result, retry_after)
@@ -273,23 +289,50 @@ class Exchange:
             self.call.operation, len(self.attempts), outcome, status, retry_after, self.now(), self.deadline
         )
         if self.call.retry_policy is not None:
-            return None, error, self.call.retry_policy(situation)
+            return None, error, self._own_decision(self.call.retry_policy, situation, error)
         return None, error, decide(situation, self.call.retries, self.chance())
+
+    def _own_decision(self, policy: RetryPolicy, situation: Situation, error: SquadIQError) -> SendAgain | Stop:
+        """What the user's own policy says, if that makes sense; else the call ends, for nobody knows what was meant."""
+        cause: Exception = error
+        what = "returned neither Stop(reason) nor SendAgain(seconds, not below zero)"
+        try:
+            decision: object = policy(situation)
+        except Exception as raised:
+            decision, cause, what = None, raised, f"raised {type(raised).__name__}"
+        if isinstance(decision, Stop) or (isinstance(decision, SendAgain) and may_be_waited(decision.after_seconds)):
+            return decision
+        wrong = ConfigurationError(f"retry_policy {what}, so the call was not sent again. It had ended so: {error}")
+        wrong.__cause__ = cause
+        return self._give_up(wrong)
 
     def _is_success(self, answer: Answer) -> bool:
         """The documented code, or another success, that is not the page of some proxy in between."""
-        if answer.status_code >= 300:
+        if not 200 <= answer.status_code < 300 or answer.extensions.get(UNREADABLE) is not None:
             return False
         first = answer.content.lstrip()[:1]
         if answer.status_code == self.call.success:
             return first != b"<"
         return first in _BEGINS_JSON
 
-    def _not_from_squadiq(self, answer: Answer) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(
-            f"{self.call.operation} was answered with {answer.status_code} and something that is not JSON: "
-            f"it may not come from SquadIQ. Check the network and the base URL ({self.host})"
-        )
+    def _odd_success(self, answer: Answer) -> UnexpectedAnswerError:
+        said = f"{self.call.operation} was answered with {answer.status_code} and"
+        why: BodyError | None = answer.extensions.get(UNREADABLE)
+        if isinstance(why, BodyTooLargeError):
+            said += (
+                f" more than max_response_bytes={self.call.max_response_bytes}, so the answer was not read to its end. "
+                "If that is as it should be, raise max_response_bytes"
+            )
+        elif why is not None:
+            said += f" a body that cannot be read, for {why}. Check what is between here and SquadIQ ({self.host})"
+        else:
+            said += (
+                " something that is not JSON: "
+                f"it may not come from SquadIQ. Check the network and the base URL ({self.host})"
+            )
+        error = UnexpectedAnswerError(said)
+        error.status = answer.status_code
+        return error
 
     def _deleted_before(self, status: int) -> bool:
         """A repeated delete that finds no lead was carried out by an earlier attempt."""
@@ -336,3 +379,9 @@ class Exchange:
         status = result.status_code
         unknown = not self._is_success(result) if status < 300 else outcome_of_status(status) is Outcome.UNKNOWN
         return Attempt(started_after, took, status, None, unknown)
+
+
+def _outcome_of_odd_success(answer: Answer) -> Outcome:
+    """Nobody knows whether it was carried out; but an answer that is too large would be so again."""
+    why = answer.extensions.get(UNREADABLE)
+    return Outcome.UNKNOWN if why is None or isinstance(why, BodyDamagedError) else Outcome.FINAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,11 +95,18 @@ def decide(situation: Situation, rules: RetryRules, chance: float) -> SendAgain 
         return Stop(f"it was sent {situation.attempt} times")
     wait = situation.retry_after_seconds
     if wait is None:
-        longest = min(rules.longest_backoff_seconds, rules.first_backoff_seconds * 2.0 ** (situation.attempt - 1))
+        longest = min(
+            rules.longest_backoff_seconds, rules.first_backoff_seconds * 2.0 ** min(situation.attempt - 1, 64)
+        )
         wait = longest * (0.5 + 0.5 * chance)
     if situation.now + wait >= situation.deadline:
         return Stop(f"waiting {wait:.1f} s would overrun the deadline")
     return SendAgain(wait)
+
+
+def may_be_waited(seconds: object) -> bool:
+    """Tell whether something, such as what an own policy says, is a number of seconds to wait."""
+    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds >= 0
 
 
 def may_repeat(operation: str, rules: RetryRules) -> bool:
@@ -125,6 +133,8 @@ def retry_after_seconds(header: str | None, date_header: str | None, now: dateti
         return None
     try:
         seconds = float(header)
+        if math.isinf(seconds) and header.strip().isdecimal():
+            return sys.float_info.max  # too many digits for a float, but a number that makes sense
     except ValueError:
         moment = _http_date(header)
         if moment is None:

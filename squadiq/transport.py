@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx
 
-from squadiq._deadline import DeadlineBackend, deadline
+from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
+from squadiq._decoding import ACCEPT_ENCODING
+from squadiq._incoming import Incoming
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
 from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
@@ -21,7 +24,25 @@ from squadiq.retry import Outcome
 STORE_MARGIN_SECONDS = 0.25
 """How much longer than it was given a store may take before it is left behind, by a client that does not block."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_CLOSING_SECONDS = 1.0
+"""Given to an own transport to close what it had opened, after the deadline."""
+
 _NEVER_WILL_BE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+class StockTransport(httpx.HTTPTransport):
+    """A blocking transport that keeps the deadline of the thread which uses it.
+
+    Attributes:
+        keeps_deadlines: False for TLS within TLS, where httpcore reads by itself.
+    """
+
+    def __init__(self, proxy: httpx.URL | None, **options: Any) -> None:
+        super().__init__(proxy=proxy, **options)
+        self.keeps_deadlines = proxy is None or proxy.scheme != "https"
+        # httpx has no argument for this; httpcore, below it, has (`network_backend`).
+        pool: Any = self._pool
+        pool._network_backend = DeadlineBackend(pool._network_backend)
 
 
 class Transport(httpx.BaseTransport):
@@ -37,7 +58,8 @@ class Transport(httpx.BaseTransport):
         Raises:
             SquadIQError: there is no answer, or it is an error.
         """
-        steps = _exchange(request, self._store).steps()
+        call = _call(request)
+        steps = Exchange(call, request.url.host, request.read(), self._store).steps()
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -47,23 +69,40 @@ class Transport(httpx.BaseTransport):
                 answer: httpx.Response = end.value
                 return answer
             try:
-                result, raised = self._do(step, request), None
+                result, raised = self._do(step, request, call.max_response_bytes), None
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
-    def _do(self, step: Ask | Wait | Send, request: httpx.Request) -> Any:
+    def _do(self, step: Ask | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
         if isinstance(step, Ask):
             return step.call()
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        _limit(request, step.within_seconds)
-        with _failures(), deadline(step.within_seconds):
+        incoming = Incoming(step.within_seconds, max_bytes)
+        _prepare(request, step.within_seconds)
+        with _failures():
+            if isinstance(self._inner, StockTransport) and self._inner.keeps_deadlines:
+                return self._received(request, incoming, step.within_seconds)
+            try:
+                # Nobody knows how long it takes, so it is not this thread that waits for it.
+                return in_time(
+                    lambda: self._received(request, incoming, step.within_seconds), step.within_seconds, lambda _: None
+                )
+            except LateError:
+                return incoming.late()
+
+    def _received(self, request: httpx.Request, incoming: Incoming, within_seconds: float) -> httpx.Response:
+        with deadline(within_seconds):
             response = self._inner.handle_request(request)
             try:
-                response.read()
+                with incoming.body(response) as stream:
+                    for chunk in stream:
+                        for _ in incoming.steps(chunk):
+                            pass
             finally:
-                response.close()
-        return response
+                with suppress(Exception):
+                    response.close()
+        return incoming.answer()
 
     def close(self) -> None:
         """Close the connections."""
@@ -83,7 +122,8 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         Raises:
             SquadIQError: there is no answer, or it is an error.
         """
-        steps = _exchange(request, self._store).steps()
+        call = _call(request)
+        steps = Exchange(call, request.url.host, request.read(), self._store).steps()
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -93,26 +133,36 @@ class AsyncTransport(httpx.AsyncBaseTransport):
                 answer: httpx.Response = end.value
                 return answer
             try:
-                result, raised = await self._do(step, request), None
+                result, raised = await self._do(step, request, call.max_response_bytes), None
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
-    async def _do(self, step: Ask | Wait | Send, request: httpx.Request) -> Any:
+    async def _do(self, step: Ask | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
         if isinstance(step, Ask):
             return await self._ask(step)
         if isinstance(step, Wait):
             return await anyio.sleep(step.seconds)
-        _limit(request, step.within_seconds)
+        incoming = Incoming(step.within_seconds, max_bytes)
+        _prepare(request, step.within_seconds)
+        request.extensions = {"trace": incoming.trace, **request.extensions}
         with _failures():
             with anyio.move_on_after(step.within_seconds):
-                response = await self._inner.handle_async_request(request)
-                try:
-                    await response.aread()
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await response.aclose()
-                return response
-            raise httpx.ReadTimeout("the deadline has passed", request=request)
+                return await self._received(request, incoming)
+            return incoming.late()
+
+    async def _received(self, request: httpx.Request, incoming: Incoming) -> httpx.Response:
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(_close, incoming.close_half_open)
+            response = await self._inner.handle_async_request(request)
+            opened.push_async_callback(_close, response.aclose)
+            with incoming.body(response) as stream:
+                chunks: AsyncIterator[bytes] = aiter(stream)
+                if isinstance(chunks, AsyncGenerator):
+                    opened.push_async_callback(_close, chunks.aclose)
+                async for chunk in chunks:
+                    for _ in incoming.steps(chunk):
+                        await anyio.lowlevel.checkpoint()
+        return incoming.answer()
 
     async def _ask(self, step: Ask) -> Any:
         if not self._store.does_io:
@@ -130,14 +180,11 @@ def open_transport(network: Network) -> httpx.BaseTransport:
     """Return the transport that the user gave, or a stock one that keeps deadlines.
 
     Raises:
-        ConfigurationError: the one given is for the other kind of client.
+        ConfigurationError: the one given is for the other kind of client, or a setting is wrong.
     """
     if network.transport is None:
-        stock = httpx.HTTPTransport(**_options(network))
-        # httpx has no argument for this; httpcore, below it, has (`network_backend`).
-        pool: Any = stock._pool  # pyright: ignore[reportPrivateUsage]
-        pool._network_backend = DeadlineBackend(pool._network_backend)
-        return stock
+        with _usable(network):
+            return StockTransport(**_options(network))
     if not isinstance(network.transport, httpx.BaseTransport):
         raise ConfigurationError("transport= must be an httpx.BaseTransport for SquadIQ.")
     return network.transport
@@ -147,10 +194,11 @@ def open_async_transport(network: Network) -> httpx.AsyncBaseTransport:
     """Return the transport that the user gave, or a stock one.
 
     Raises:
-        ConfigurationError: the one given is for the other kind of client.
+        ConfigurationError: the one given is for the other kind of client, or a setting is wrong.
     """
     if network.transport is None:
-        return httpx.AsyncHTTPTransport(**_options(network))
+        with _usable(network):
+            return httpx.AsyncHTTPTransport(**_options(network))
     if not isinstance(network.transport, httpx.AsyncBaseTransport):
         raise ConfigurationError("transport= must be an httpx.AsyncBaseTransport for AsyncSquadIQ.")
     return network.transport
@@ -158,34 +206,62 @@ def open_async_transport(network: Network) -> httpx.AsyncBaseTransport:
 
 def _options(network: Network) -> dict[str, Any]:
     return {
-        "verify": network.verify,
-        "cert": network.cert,
+        "verify": network.tls,
         "proxy": network.proxy,
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=20),
     }
 
 
-def _exchange(request: httpx.Request, store: Store) -> Exchange:
-    """The way of a request: as its caller wants it or, from another httpx client, a careful one."""
-    call = request.extensions.get("squadiq.call")
+def _call(request: httpx.Request) -> Call:
+    """What a request goes by: as its caller wants it or, from another httpx client, carefully."""
+    call: Call | None = request.extensions.get("squadiq.call")
     if call is None:
-        call = Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
-    return Exchange(call, request.url.host, request.read(), store)
+        return Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
+    return call
 
 
-def _limit(request: httpx.Request, within_seconds: float) -> None:
+def _prepare(request: httpx.Request, within_seconds: float) -> None:
+    """Ask for no encoding that cannot be bounded, and say how long each operation may take."""
+    request.headers["Accept-Encoding"] = ACCEPT_ENCODING
     names = ("connect", "read", "write", "pool")
     request.extensions = {**request.extensions, "timeout": dict.fromkeys(names, within_seconds)}
 
 
+async def _close(close: Callable[[], Awaitable[None]]) -> None:
+    """Close what was opened even if the call is cancelled, but not for ever."""
+    with anyio.move_on_after(_CLOSING_SECONDS, shield=True), suppress(Exception):
+        await close()
+
+
+@contextmanager
+def _usable(network: Network) -> Generator[None]:
+    """Say of which setting it is that httpx cannot make a transport."""
+    try:
+        yield
+    except ImportError:
+        raise ConfigurationError(
+            f"{network.proxy_setting} is a SOCKS proxy, which needs a package: pip install 'httpx[socks]'"
+        ) from None
+
+
 @contextmanager
 def _failures() -> Generator[None]:
-    """Say of an exception of the HTTP library what is known of the request."""
+    """Say of an exception of the HTTP library, or of an own transport, what is known of the request."""
     try:
         yield
     except _NEVER_WILL_BE as cause:
-        raise Failure(Outcome.FINAL, cause) from None
+        raise Failure(Outcome.FINAL, _without_words(cause)) from None
     except _NEVER_SENT as cause:
-        raise Failure(Outcome.NEVER_SENT, cause, timed_out=isinstance(cause, httpx.TimeoutException)) from None
-    except (httpx.RequestError, httpx.StreamError) as cause:
-        raise Failure(Outcome.UNKNOWN, cause, timed_out=isinstance(cause, httpx.TimeoutException)) from None
+        timed_out = isinstance(cause, httpx.TimeoutException)
+        raise Failure(Outcome.NEVER_SENT, _without_words(cause), timed_out=timed_out) from None
+    except Exception as cause:
+        timed_out = isinstance(cause, httpx.TimeoutException | TimeoutError)
+        raise Failure(Outcome.UNKNOWN, _without_words(cause), timed_out=timed_out) from None
+
+
+def _without_words(cause: Exception) -> Exception:
+    """The exception without what the peer said, who may repeat what was sent, the access token included."""
+    for kind in (httpx.RemoteProtocolError, httpx.LocalProtocolError, httpx.ProxyError):
+        if isinstance(cause, kind):
+            return kind("what was said is left out, for it may repeat what was sent")
+    return cause

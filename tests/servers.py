@@ -68,7 +68,16 @@ class Half:
     reply: Reply
 
 
-Action = Reply | Reset | Stall | Drip | Half
+@dataclass(frozen=True)
+class Endless:
+    """Send something, and then the same again and again, until the caller hangs up or the server is closed."""
+
+    start: bytes
+    again: bytes
+    every_seconds: float = 0.0
+
+
+Action = Reply | Reset | Stall | Drip | Half | Endless
 Handler = Callable[[Seen], Action]
 
 
@@ -125,13 +134,17 @@ class _Connection(socketserver.StreamRequestHandler):
         body = self.rfile.read(int(headers.get("content-length", 0)))
         return Seen(line[0].decode(), line[1].decode(), headers, body)
 
-    def _misbehave(self, action: Reset | Stall | Drip | Half) -> None:
+    def _misbehave(self, action: Reset | Stall | Drip | Half | Endless) -> None:
         if isinstance(action, Reset):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         elif isinstance(action, Half):
             head, body = action.reply.head_and_body()
             self.wfile.write(head + body[: len(body) // 2])
+        elif isinstance(action, Endless):
+            self.wfile.write(action.start)
+            while not self.acting.closing.wait(action.every_seconds):
+                self.wfile.write(action.again)
         elif isinstance(action, Drip):
             self.wfile.write(b"HTTP/1.1 200 Said\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
             while not self.acting.closing.wait(action.every_seconds):
