@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate, ProcessedLead
 
-    from squadiq._extras import MissingExtraError
     from squadiq.campaign import AsyncCampaign, Campaign
     from squadiq.client import AsyncSquadIQ, RawResponse, SquadIQ
     from squadiq.errors import (
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         InvalidInputError,
         LeadError,
         MethodNotAllowedError,
+        MissingExtraError,
         NoAnswerError,
         NotFoundError,
         OutcomeUnknownError,
@@ -92,7 +92,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "squadiq._extras": ("MissingExtraError",),
     "squadiq.campaign": ("AsyncCampaign", "Campaign"),
     "squadiq.client": ("AsyncSquadIQ", "RawResponse", "SquadIQ"),
     "squadiq.errors": (
@@ -107,6 +106,7 @@ _HOMES = {
         "InvalidInputError",
         "LeadError",
         "MethodNotAllowedError",
+        "MissingExtraError",
         "NoAnswerError",
         "NotFoundError",
         "OutcomeUnknownError",

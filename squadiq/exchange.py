@@ -16,6 +16,7 @@ from random import random
 from typing import Any, NoReturn, Protocol
 
 from squadiq._decoding import BodyDamagedError, BodyError, BodyTooLargeError
+from squadiq._redaction import Envelope
 from squadiq._words import ServerWords, read_words
 from squadiq.errors import (
     Attempt,
@@ -146,6 +147,7 @@ class Exchange:
     today: Callable[[], datetime] = _today
     chance: Callable[[], float] = random
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    envelope: Envelope = field(default_factory=Envelope, repr=False)
     started: float = 0.0
     deadline: float = 0.0
 
@@ -346,7 +348,7 @@ class Exchange:
         if answer.status_code < 400:
             words = ServerWords(f"it redirects, which is not followed: check the base URL ({self.host})")
         else:
-            words = read_words(answer.content, answer.headers.get("Content-Type", ""), self.sent)
+            words = read_words(answer.content, answer.headers.get("Content-Type", ""), self.sent, self.envelope)
         return error_of(self.call.operation, answer.status_code, words, retry_after_seconds=retry_after)
 
     def _no_answer(self, failure: Failure) -> NoAnswerError:

@@ -15,6 +15,7 @@ import httpx
 from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
 from squadiq._decoding import ACCEPT_ENCODING
 from squadiq._incoming import Incoming
+from squadiq._redaction import Envelope
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
 from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
@@ -59,7 +60,7 @@ class Transport(httpx.BaseTransport):
             SquadIQError: there is no answer, or it is an error.
         """
         call = _call(request)
-        steps = Exchange(call, request.url.host, request.read(), self._store).steps()
+        steps = _exchange(request, call, self._store).steps()
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -123,7 +124,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             SquadIQError: there is no answer, or it is an error.
         """
         call = _call(request)
-        steps = Exchange(call, request.url.host, request.read(), self._store).steps()
+        steps = _exchange(request, call, self._store).steps()
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -218,6 +219,11 @@ def _call(request: httpx.Request) -> Call:
     if call is None:
         return Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
     return call
+
+
+def _exchange(request: httpx.Request, call: Call, store: Store) -> Exchange:
+    envelope = Envelope(request.url.query.decode("ascii"), request.headers)
+    return Exchange(call, request.url.host, request.read(), store, envelope=envelope)
 
 
 def _prepare(request: httpx.Request, within_seconds: float) -> None:

