@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -39,7 +39,19 @@ class Differences:
         log.warning("%s: the answer differs from the document: %s %s", operation, where, what)
 
 
+class PageRead(NamedTuple):
+    """A page of leads, and how many of its results are no leads and were left out."""
+
+    page: LeadsPage
+    left_out: int = 0
+
+
 def read_page(content: bytes, operation: str, differences: Differences) -> LeadsPage:
+    """Do `read_whole_page`, for those who do not count."""
+    return read_whole_page(content, operation, differences).page
+
+
+def read_whole_page(content: bytes, operation: str, differences: Differences) -> PageRead:
     """Read a page of leads, keeping unknown fields, and odd or missing ones as they came.
 
     A missing field is None and not in `model_fields_set`.
@@ -48,17 +60,29 @@ def read_page(content: bytes, operation: str, differences: Differences) -> Leads
         UnexpectedAnswerError: the body is not a page at all.
     """
     try:
-        page = LeadsPage.model_validate_json(content)
+        read = PageRead(LeadsPage.model_validate_json(content))
     except ValidationError:
-        page = _read_odd_page(content, operation, differences)
-    _tell_unknown_fields(page, "", operation, differences)
-    for lead in page.results:
+        read = _read_odd_page(content, operation, differences)
+    _tell_unknown_fields(read.page, "", operation, differences)
+    for lead in read.page.results:
         if lead.model_extra:
             _tell_unknown_fields(lead, "results[].", operation, differences)
-    return page
+    return read
 
 
-def _read_odd_page(content: bytes, operation: str, differences: Differences) -> LeadsPage:
+def is_api_error(content: bytes, content_type: str) -> bool:
+    """Tell whether the body of an error is JSON with a `detail`, as SquadIQ's own are (decision 0008)."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        return False
+    try:
+        said = from_json(content)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and isinstance(cast(dict[str, Any], said).get("detail"), str)
+
+
+def _read_odd_page(content: bytes, operation: str, differences: Differences) -> PageRead:
     try:
         came = from_json(content)
     except ValueError:
@@ -75,7 +99,8 @@ def _read_odd_page(content: bytes, operation: str, differences: Differences) -> 
         else:
             differences.tell(operation, "results[]", f"is {_kind(item)}, not a lead")
     rest = {name: value for name, value in came.items() if name != "results"}
-    return _read_odd(LeadsPage, rest, "", operation, differences, given={"results": leads})
+    page = _read_odd(LeadsPage, rest, "", operation, differences, given={"results": leads})
+    return PageRead(page, len(came["results"]) - len(leads))
 
 
 def _read_odd(
@@ -87,9 +112,8 @@ def _read_odd(
     given: dict[str, Any] | None = None,
 ) -> ModelT:
     """Make a model field by field; what the document does not allow is kept as it came."""
-    values: dict[str, Any] = {name: value for name, value in came.items() if name not in model.model_fields}
+    values: dict[str, Any] = dict(given or {})
     missing: dict[str, None] = {}
-    values.update(given or {})
     for name in model.model_fields:
         if name in values:
             continue
@@ -104,6 +128,10 @@ def _read_odd(
             differences.tell(operation, where + name, f"is {_kind(came[name])}: {said}")
             values[name] = came[name]
     made: ModelT = model.model_construct(_fields_set=set(values), **values, **missing)  # type: ignore[assignment]
+    # Not as arguments: a field may be called `cls` or `_fields_set`.
+    for name in came.keys() - model.model_fields.keys() - values.keys():
+        cast(dict[str, Any], made.__pydantic_extra__)[name] = came[name]
+        made.model_fields_set.add(name)
     return made
 
 

@@ -84,6 +84,8 @@ class Campaign(Generic[LeadT]):
     ) -> Leads:
         """Iterate over processed leads, one hit for each page; `.pages()` iterates over whole pages.
 
+        Leads that are processed or deleted meanwhile do no harm: see decision 0013 for what is certain.
+
         Args:
             lead_id: only that lead.
             processed_after: only leads processed then or later; an aware datetime or epoch seconds.
@@ -93,6 +95,7 @@ class Campaign(Generic[LeadT]):
 
         Raises:
             InvalidInputError: an argument is not valid.
+            IncompleteLeadsError: while iterating; the pages end before as many leads came as `count` says.
             SquadIQError: while iterating; the leads before it were given out.
 
         Source: Get Leads.

@@ -12,6 +12,7 @@
     │   └── DeadlineExceededError       not within the timeout or the deadline
     ├── OutcomeUnknownError             leads may or may not have been created, and repeating is off
     ├── UnexpectedAnswerError           a success that is not what the document says, and cannot be read
+    │   └── IncompleteLeadsError        the pages of leads end before all of them were read
     ├── squadiq.webhooks.DeliveryError  what came to your endpoint is no processed lead
     ├── squadiq.inbox.InboxError        the inbox cannot be opened, read or written
     └── StatusError                     SquadIQ answered with an error
@@ -199,6 +200,21 @@ class UnexpectedAnswerError(SquadIQError):
     status: int | None = None
 
 
+class IncompleteLeadsError(UnexpectedAnswerError):
+    """The pages of `getLeads` end before as many leads came as SquadIQ says there are.
+
+    Attributes:
+        read: leads that were read, each counted once.
+        count: how many there are by the last page that was read; None if none said it.
+    """
+
+    def __init__(self, what: str, *, read: int, count: int | None) -> None:
+        self.operation = "getLeads"
+        self.read = read
+        self.count = count
+        super().__init__(f"getLeads: {what}: {read} leads were read, and `count` says {count}. Read them again later")
+
+
 @dataclass(frozen=True, slots=True)
 class LeadError:
     """What SquadIQ says against one lead of a request.
@@ -230,9 +246,11 @@ class StatusError(SquadIQError):
         field_errors: the same by field, for a request about one lead.
         lead_errors: the same for each lead that something is said against, for a batch.
         retry_after_seconds: how long SquadIQ asks to wait; None if it does not.
+        is_api_error: whether the body is JSON with a `detail`, as SquadIQ's own are, and not the page of a proxy.
     """
 
     hint = ""
+    is_api_error = False
 
     def __init__(
         self, operation: str, status: int, words: ServerWords | str = "", *, retry_after_seconds: float | None = None

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, Protocol
 from squadiq._decoding import BodyDamagedError, BodyError, BodyTooLargeError
 from squadiq._redaction import Envelope
 from squadiq._words import ServerWords, read_words
+from squadiq.answers import is_api_error
 from squadiq.errors import (
     Attempt,
     ConfigurationError,
@@ -349,7 +350,9 @@ class Exchange:
             words = ServerWords(f"it redirects, which is not followed: check the base URL ({self.host})")
         else:
             words = read_words(answer.content, answer.headers.get("Content-Type", ""), self.sent, self.envelope)
-        return error_of(self.call.operation, answer.status_code, words, retry_after_seconds=retry_after)
+        error = error_of(self.call.operation, answer.status_code, words, retry_after_seconds=retry_after)
+        error.is_api_error = is_api_error(answer.content, answer.headers.get("Content-Type", ""))
+        return error
 
     def _no_answer(self, failure: Failure) -> NoAnswerError:
         what = f"{self.call.operation}: no answer from {self.host}"

@@ -14,9 +14,9 @@ from squadiq_generated.client import disable_leads as disable
 from squadiq_generated.client import get_leads as get
 from squadiq_generated.client import update_lead as update
 from squadiq_generated.client.types import UNSET
-from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
-from squadiq.answers import Differences, read_page
+from squadiq.answers import Differences, PageRead, read_whole_page
 from squadiq.errors import InvalidInputError, Problem
 from squadiq.leads import (
     epoch_seconds,
@@ -65,7 +65,7 @@ def get_leads(
     processed_after: datetime | float | None,
     processed_before: datetime | float | None,
     page_size: int | None,
-) -> Callable[[int], Operation[LeadsPage]]:
+) -> Callable[[int], Operation[PageRead]]:
     """Return a function that makes the operation for a page number."""
     if page_size is not None and not 1 <= page_size <= 1000:
         raise InvalidInputError([Problem(None, None, "page_size", "is not between 1 and 1000")])
@@ -76,10 +76,13 @@ def get_leads(
         "page_size": _or_unset(page_size),
     }
 
-    def page(number: int) -> Operation[LeadsPage]:
+    def page(number: int) -> Operation[PageRead]:
         request = get.get_kwargs(scope.campaign_id, page=number if number > 1 else UNSET, **query)
         return Operation(
-            get.OPERATION, request, get.SUCCESS, lambda content: read_page(content, get.OPERATION, scope.differences)
+            get.OPERATION,
+            request,
+            get.SUCCESS,
+            lambda content: read_whole_page(content, get.OPERATION, scope.differences),
         )
 
     return page

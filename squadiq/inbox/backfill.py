@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import math
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import islice
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
 
 from squadiq_generated.models import ProcessedLead
 
-from squadiq.errors import SquadIQError
+from squadiq.campaign import AsyncCampaign
+from squadiq.errors import ConfigurationError, SquadIQError
 from squadiq.inbox.payloads import payload_of
-from squadiq.inbox.store import Arrival, Store
+from squadiq.inbox.store import EPOCH, Arrival, Store
+from squadiq.leads import epoch_seconds
 
 log = logging.getLogger("squadiq.inbox")
 
@@ -81,33 +84,49 @@ class Backfill:
 class Walk:
     """One walk over the processed leads of a campaign.
 
-    What was reached is noted only at the end, so that a walk that is broken off is done again.
+    What was reached is noted only at the end, so that a walk that is broken off is done again; what it
+    had read by then is stored all the same.
+
+    Raises:
+        ConfigurationError: there is no campaign, or the overlap is no number of seconds.
+        InvalidInputError: `since` is no time.
     """
 
-    def __init__(self, store: Store, campaign_id: str, since: datetime | None, overlap_seconds: float) -> None:
+    def __init__(self, store: Store, campaign: object, since: datetime | None, overlap_seconds: float) -> None:
         self._store = store
-        self._campaign_id = campaign_id
+        self._campaign_id = _campaign_id(campaign)
+        self._leads: list[ProcessedLead] = []
         self._latest: datetime | None = None
         self._read = self._new = self._unreadable = 0
         self._began = store.now()
-        reached = store.read_until(campaign_id)
-        self.since = reached - timedelta(seconds=overlap_seconds) if since is None and reached else since
+        epoch_seconds(since, "since")
+        overlap = _seconds(overlap_seconds)
+        reached = store.read_until(self._campaign_id)
+        if since is None and reached is not None:
+            since = datetime.fromtimestamp(max(0.0, reached.timestamp() - overlap), UTC)
+        self.since = since
 
-    def take(self, leads: list[ProcessedLead]) -> None:
-        """Store leads that were listed."""
+    def take(self, lead: ProcessedLead) -> bool:
+        """Take a lead that was listed; return whether it is time to `write`."""
+        self._leads.append(lead)
+        return len(self._leads) >= BATCH
+
+    def write(self) -> None:
+        """Store the leads that were taken."""
+        leads, self._leads = self._leads, []
         arrivals = [arrival for lead in leads if (arrival := arrival_of(lead, self._campaign_id)) is not None]
         self._read += len(leads)
         self._unreadable += len(leads) - len(arrivals)
         if arrivals:
             self._new += self._store.add(arrivals)
             latest = max(arrival.processed_at for arrival in arrivals)
-            self._latest = max(self._latest, latest) if self._latest else latest
+            self._latest = latest if self._latest is None else max(self._latest, latest)
 
     def end(self) -> Backfill:
         """Note how far the campaign was read, and return what came of it."""
         if self._latest is not None:
             # One lead with a time far ahead must not hide those that are processed until then.
-            self._store.has_read_until(self._campaign_id, min(self._latest, self._began))
+            self._store.has_read_until(self._campaign_id, max(EPOCH, min(self._latest, self._began)))
         if self._unreadable:
             log.warning(
                 "backfill of campaign %s: %d leads have no usable lead_id or processed_at and were left out",
@@ -125,17 +144,26 @@ def arrival_of(lead: ProcessedLead, campaign_id: str) -> Arrival | None:
     fields: dict[str, object] = dict(lead)
     lead_id, processed_at = fields.get("lead_id"), fields.get("processed_at")
     payload = payload_of(lead)
-    if not isinstance(lead_id, str) or not isinstance(processed_at, datetime) or payload is None:
+    if not isinstance(lead_id, str) or "\0" in lead_id or not isinstance(processed_at, datetime) or payload is None:
         return None
-    return Arrival(campaign_id, lead_id, processed_at, payload)
+    try:
+        return Arrival(campaign_id, lead_id, processed_at.astimezone(UTC), payload)
+    except OverflowError:  # in the year 1 or 9999, and only in its own time zone
+        return None
 
 
 def backfill(store: Store, campaign: SourceCampaign, since: datetime | None, overlap_seconds: float) -> Backfill:
-    """Read a campaign into the inbox, since a time or since where the last walk ended."""
-    walk = Walk(store, campaign.campaign_id, since, overlap_seconds)
-    leads = iter(campaign.get_leads(processed_after=walk.since))
-    while batch := list(islice(leads, BATCH)):
-        walk.take(batch)
+    """Read a campaign into the inbox, since a time or since where the last whole walk ended."""
+    walk = Walk(store, campaign, since, overlap_seconds)
+    leads: Any = campaign.get_leads(processed_after=walk.since)
+    if not isinstance(leads, Iterable):
+        raise _wrong_kind("backfill() takes a Campaign of SquadIQ; an AsyncCampaign is for backfill_async()")
+    try:
+        for lead in cast(Iterable[ProcessedLead], leads):
+            if walk.take(lead):
+                walk.write()
+    finally:
+        walk.write()
     return walk.end()
 
 
@@ -143,26 +171,60 @@ async def backfill_async(
     store: Store, campaign: AsyncSourceCampaign, since: datetime | None, overlap_seconds: float
 ) -> Backfill:
     """Do `backfill` without blocking."""
-    walk = await asyncio.to_thread(Walk, store, campaign.campaign_id, since, overlap_seconds)
-    batch: list[ProcessedLead] = []
-    async for lead in campaign.get_leads(processed_after=walk.since):
-        batch.append(lead)
-        if len(batch) == BATCH:
-            await asyncio.to_thread(walk.take, batch)
-            batch = []
-    await asyncio.to_thread(walk.take, batch)
+    walk = await asyncio.to_thread(Walk, store, campaign, since, overlap_seconds)
+    leads: Any = campaign.get_leads(processed_after=walk.since)
+    if not isinstance(leads, AsyncIterable):
+        raise _wrong_kind("backfill_async() takes an AsyncCampaign of AsyncSquadIQ; a Campaign is for backfill()")
+    try:
+        async for lead in cast(AsyncIterable[ProcessedLead], leads):
+            if walk.take(lead):
+                await asyncio.to_thread(walk.write)
+    finally:
+        await asyncio.to_thread(walk.write)
     return await asyncio.to_thread(walk.end)
+
+
+def _campaign_id(campaign: object) -> str:
+    campaign_id: object = getattr(campaign, "campaign_id", None)
+    if not isinstance(campaign_id, str) or not callable(getattr(campaign, "get_leads", None)):
+        raise _wrong_kind("A backfill takes a campaign, such as client.campaign(…)")
+    return campaign_id
+
+
+def _checked(campaigns: object) -> tuple[SourceCampaign, ...]:
+    if not isinstance(campaigns, Iterable) or isinstance(campaigns, str):
+        raise _wrong_kind("backfill= takes a list of campaigns, such as [client.campaign(…)]")
+    checked = tuple(cast(Iterable[SourceCampaign], campaigns))
+    for campaign in checked:
+        _campaign_id(campaign)
+        if isinstance(campaign, AsyncCampaign) or inspect.isasyncgenfunction(campaign.get_leads):
+            raise _wrong_kind("backfill= takes campaigns of SquadIQ, not of AsyncSquadIQ: they are read in a thread")
+    return checked
+
+
+def _seconds(overlap: Any) -> float:
+    if isinstance(overlap, bool) or not isinstance(overlap, int | float) or not 0 <= overlap < math.inf:
+        raise ConfigurationError("overlap_seconds must be a number of seconds, not below zero.")
+    return overlap
+
+
+def _wrong_kind(what: str) -> ConfigurationError:
+    return ConfigurationError(f"{what}.")
 
 
 @contextmanager
 def backfill_every(
-    seconds: float, backfill_one: Callable[[SourceCampaign], Backfill], campaigns: Sequence[SourceCampaign]
+    seconds: float, backfill_one: Callable[[SourceCampaign], Backfill], campaigns: Iterable[SourceCampaign]
 ) -> Generator[None]:
     """Read campaigns again and again while the block runs.
 
     The thread is left to itself at the end: a page that waits for the quota may take minutes, and a
     walk that is broken off loses nothing.
+
+    Raises:
+        ConfigurationError: these are no campaigns, or not of `SquadIQ`.
     """
+    campaigns = _checked(campaigns)
     ended = threading.Event()
 
     def repeat() -> None:

@@ -142,8 +142,11 @@ class Inbox(ForkSafe):
             overlap_seconds: how far before that to begin.
 
         Raises:
+            ConfigurationError: it is no campaign, or one of `AsyncSquadIQ`.
             InboxError: a lead could not be stored.
-            SquadIQError: a page could not be read; the next backfill begins where this one did.
+            IncompleteLeadsError: SquadIQ lists fewer leads than it says there are.
+            SquadIQError: a page could not be read. What was read is stored, and the next backfill begins
+                where this one did.
         """
         found = backfill(self._open().store, campaign, since, overlap_seconds)
         self._wake()
@@ -242,7 +245,7 @@ class Inbox(ForkSafe):
         )
         self._workers.add(worker)
         try:
-            with backfill_every(backfill_every_seconds, self.backfill, tuple(backfill)):
+            with backfill_every(backfill_every_seconds, self.backfill, backfill):
                 return await worker.run(once=once)
         finally:
             self._workers.discard(worker)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from squadiq_generated.models import Lead, ProcessedLead
 
 from squadiq import AsyncSquadIQ, SquadIQ
 from squadiq.answers import Differences, read_page
-from squadiq.errors import ConnectionFailedError
+from squadiq.errors import ConfigurationError, ConnectionFailedError, InvalidInputError, SquadIQError
 from squadiq.inbox import Backfill, Inbox
 from squadiq.inbox import backfill as walking
+from squadiq.inbox.backfill import OVERLAP_SECONDS
 from squadiq.mock.server import RunningMock
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox
+from tests.servers import Reply, Seen, acting_server
 from tests.webhooks.payloads import PERSONAL, delivery, payload
 
 START = datetime(2018, 12, 3, 14, 0, tzinfo=UTC)
@@ -126,6 +130,134 @@ def test_a_walk_that_is_broken_off_is_done_again(reader: Reader, monkeypatch: py
     found = reader()
     assert (found.since, found.read) == (None, 5)
     assert reader.inbox.counts()["waiting"] == 5
+
+
+def test_what_a_walk_had_read_before_it_broke_off_is_stored(reader: Reader) -> None:
+    for minute in range(5):
+        reader.campaign.process(minute, f"lead-{minute}")
+    reader.campaign.breaks_after = 3
+    for _ in range(2):
+        with pytest.raises(ConnectionFailedError):
+            reader()
+        assert reader.inbox.counts()["waiting"] == 3
+    assert reader.campaign.asked == [None, None]
+
+
+def handle_nothing(lead: DeliveredLead) -> None:
+    """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        Reply(404, b"<html><title>404 Not Found</title></html>", {"Content-Type": "text/html"}),
+        Reply(404, {"detail": "Invalid page."}),
+        Reply(200, {"count": 20, "next": None, "previous": None, "results": []}),
+        Reply(200, {"count": 20, "next": "http://[x", "previous": None, "results": []}),
+        Reply(200, b"<html>Log in</html>", {"Content-Type": "text/html"}),
+    ],
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_walk_that_ends_early_is_an_error_and_the_next_one_reads_what_is_missing(
+    open_inbox: OpenInbox, is_async: bool, ends: Reply
+) -> None:
+    inbox = open_inbox()
+    moments = [(START + timedelta(minutes=number)).isoformat() for number in range(20)]
+    newest_first = [payload(lead_id=f"lead-{number}", processed_at=moments[number]) for number in reversed(range(20))]
+    is_healthy = False
+
+    def answer(seen: Seen) -> Reply:
+        number = int(parse_qs(urlsplit(seen.target).query).get("page", ["1"])[0])
+        if number == 2 and not is_healthy:
+            return ends
+        following = f"http://elsewhere/?page={number + 1}" if number < 4 else None
+        some = newest_first[5 * number - 5 : 5 * number]
+        return Reply(200, {"count": 20, "next": following, "previous": None, "results": some})
+
+    with acting_server(answer) as server:
+
+        def backfill() -> Backfill:
+            settings: dict[str, Any] = {"base_url": server.url, "quota": "memory", "max_attempts": 1}
+            if not is_async:
+                with SquadIQ("token", **settings) as client:
+                    return inbox.backfill(client.campaign("campaign-1"))
+
+            async def read() -> Backfill:
+                async with AsyncSquadIQ("token", **settings) as client:
+                    return await inbox.backfill_async(client.campaign("campaign-1"))
+
+            return asyncio.run(read())
+
+        with pytest.raises(SquadIQError):
+            backfill()
+        assert inbox.counts()["waiting"] == 5
+        is_healthy = True
+        assert backfill() == Backfill("campaign-1", None, read=20, new=15)
+    assert inbox.counts()["waiting"] == 20
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_campaign_of_the_other_kind_is_told_what_to_do(open_inbox: OpenInbox) -> None:
+    inbox = open_inbox()
+    inbox.on_processed(handle_nothing)
+    settings: dict[str, Any] = {"base_url": "http://127.0.0.1:9", "quota": "memory"}
+    with SquadIQ("token", **settings) as client:
+        campaign: Any = client.campaign("campaign-1")
+        with pytest.raises(ConfigurationError, match=r"a Campaign is for backfill\(\)"):
+            asyncio.run(inbox.backfill_async(campaign))
+        with pytest.raises(ConfigurationError, match="takes a list of campaigns"):
+            inbox.run(once=True, backfill=campaign)
+
+    async def mixed_up() -> None:
+        async with AsyncSquadIQ("token", **settings) as async_client:
+            other: Any = async_client.campaign("campaign-1")
+            with pytest.raises(ConfigurationError, match=r"an AsyncCampaign is for backfill_async\(\)"):
+                await asyncio.to_thread(inbox.backfill, other)
+            with pytest.raises(ConfigurationError, match="of SquadIQ, not of AsyncSquadIQ"):
+                await inbox.run_async(once=True, backfill=[other])
+
+    asyncio.run(mixed_up())
+
+
+@pytest.mark.parametrize("what", [None, "campaign-1", 5, object()])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_is_no_campaign_is_told(open_inbox: OpenInbox, what: Any) -> None:
+    inbox = open_inbox()
+    inbox.on_processed(handle_nothing)
+    with pytest.raises(ConfigurationError, match=r"takes a campaign, such as client.campaign"):
+        inbox.backfill(what)
+    with pytest.raises(ConfigurationError, match=r"takes a campaign, such as client.campaign"):
+        asyncio.run(inbox.backfill_async(what))
+    with pytest.raises(ConfigurationError, match=r"takes a campaign, such as client.campaign"):
+        inbox.run(once=True, backfill=[what])
+
+
+@pytest.mark.parametrize("overlap", [-1, math.nan, math.inf, "60", True, None])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_overlap_that_is_no_time_is_told(reader: Reader, overlap: Any) -> None:
+    with pytest.raises(ConfigurationError, match="overlap_seconds must be a number of seconds"):
+        reader(overlap_seconds=overlap)
+
+
+@pytest.mark.parametrize("since", [datetime(2018, 12, 3), "yesterday", math.nan, date(2018, 12, 3)])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_since_that_is_no_time_is_told_by_its_name(reader: Reader, since: Any) -> None:
+    with pytest.raises(InvalidInputError, match="since"):
+        reader(since=since)
+
+
+@pytest.mark.parametrize("overlap", [OVERLAP_SECONDS, 1e300])
+def test_where_the_overlap_reaches_before_1970_reading_begins_there(reader: Reader, overlap: float) -> None:
+    reader.campaign.leads = [ProcessedLead.model_validate(payload(lead_id="a", processed_at=0))]
+    reader()
+    assert reader(overlap_seconds=overlap).since == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("changes", [{"lead_id": "a\0b"}, {"processed_at": "0001-01-01T00:00:00+05:30"}])
+def test_a_lead_that_no_database_takes_does_not_cost_the_others(reader: Reader, changes: dict[str, Any]) -> None:
+    page = {"count": 2, "next": None, "previous": None, "results": [{**payload(), **changes}, payload(lead_id="b")]}
+    reader.campaign.leads = read_page(json.dumps(page).encode(), "getLeads", Differences()).results
+    assert reader() == Backfill("campaign-1", None, read=2, new=1, unreadable=1)
 
 
 def test_campaigns_are_read_each_from_its_own_end(open_inbox: OpenInbox) -> None:
