@@ -16,6 +16,7 @@ from sqlalchemy import URL
 
 from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
+from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
     AsyncSourceCampaign,
@@ -121,14 +122,14 @@ class Inbox(ForkSafe):
         Raises:
             InboxError: it could not be stored.
         """
-        self._open().writer.add(_arrival(lead))
+        self._open().writer.add(arrival_of(lead))
 
     async def receive_async(self, lead: DeliveredLead) -> None:
         """Do `receive` without blocking."""
         opened = self._opened
         if opened is None or opened.pid != os.getpid():
             opened = await asyncio.to_thread(self._open)
-        await opened.writer.add_async(_arrival(lead))
+        await opened.writer.add_async(arrival_of(lead))
 
     def backfill(
         self, campaign: SourceCampaign, *, since: datetime | None = None, overlap_seconds: float = OVERLAP_SECONDS
@@ -320,6 +321,3 @@ class Inbox(ForkSafe):
         for worker in tuple(self._workers):
             worker.wake()
 
-
-def _arrival(lead: DeliveredLead) -> Arrival:
-    return Arrival(lead.campaign_id, lead.lead_id, lead.processed_at, lead.raw_payload)
