@@ -1,4 +1,4 @@
-"""A lead that is handed to an inbox, as it is stored: in the bytes in which it came, or written from its fields. Pure."""
+"""How a lead that is handed to an inbox is stored: in the bytes in which it came, or written anew. Pure."""
 
 from __future__ import annotations
 

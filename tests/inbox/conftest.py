@@ -6,12 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from squadiq.inbox import Inbox
+from squadiq.inbox.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +68,13 @@ def clock() -> Clock:
     return Clock()
 
 
+def look_at_the_clock(store: Store) -> Store:
+    """Let a store know what the test's clock says now: time that passed before is by that of the server."""
+    with store.engine.begin() as connection:
+        store._clock.keep(connection)  # pyright: ignore[reportPrivateUsage]
+    return store
+
+
 OpenInbox = Callable[..., Inbox]
 
 
@@ -74,10 +83,9 @@ def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
     """Open inboxes on one database, by the clock of the test, and without chance in retries."""
     opened: list[Inbox] = []
 
-    def _open(lease_seconds: float = 60.0, max_attempts: int = 8) -> Inbox:
-        opened.append(
-            Inbox(database, lease_seconds=lease_seconds, max_attempts=max_attempts, now=clock, chance=lambda: 0.0)
-        )
+    def _open(**settings: Any) -> Inbox:
+        opened.append(Inbox(database, **settings, now=clock, monotonic=clock, chance=lambda: 0.0))
+        look_at_the_clock(opened[-1]._open())  # pyright: ignore[reportPrivateUsage]
         return opened[-1]
 
     yield _open
