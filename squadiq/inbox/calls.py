@@ -63,14 +63,14 @@ class Running:
         """Begin a handler's own transaction, which may take as long as the handler may."""
         take_your_time(connection)
         with self._lock:
-            self._go_on()
+            self._go_on(connection)
             self.connection = opened_by(connection)
 
     def exit(self, connection: Connection) -> None:
         """Let it be committed, unless nobody waits for it any more."""
         with self._lock:
             self.connection = None
-            self._go_on()
+            self._go_on(connection)
         hurry(connection)
 
     def leave(self) -> None:
@@ -80,8 +80,9 @@ class Running:
             if self.connection is not None:
                 break_off(self.connection)
 
-    def _go_on(self) -> None:
+    def _go_on(self, connection: Connection) -> None:
         if self.left:
+            connection.invalidate()  # nobody else must get it
             raise HandlerFailedError(f"{self.handler} returned too late")
 
 
@@ -121,7 +122,7 @@ class Calls:
         if handler.is_async:
             future: Future[BaseException | None] = asyncio.ensure_future(_awaited(handler, lead))
         else:
-            call = partial(self._in_transaction, running) if handler.in_transaction else _plainly
+            call = partial(self._in_transaction if handler.in_transaction else _plainly, running)
             context = contextvars.copy_context()
             future = asyncio.wrap_future(
                 self._threads.submit(context.run, _told, partial(call, handler, lead, note)),
@@ -186,9 +187,10 @@ class Calls:
                 running.exit(connection)
 
 
-def _plainly(handler: Handler, lead: DeliveredLead, note: Note) -> None:
+def _plainly(running: Running, handler: Handler, lead: DeliveredLead, note: Note) -> None:
     _called(handler, lead)
-    note()
+    if not running.left:
+        note()
 
 
 async def _awaited(handler: Handler, lead: DeliveredLead) -> BaseException | None:

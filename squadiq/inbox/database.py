@@ -146,7 +146,6 @@ def break_off(opened: Any) -> None:
     """End the transaction of a driver's connection from another thread; what is tried on it later fails."""
     with suppress(Exception):  # it may have ended by itself, or be closed
         if isinstance(opened, OpenFile):
-            opened.broken_off = True
             opened.interrupt()
             opened.set_authorizer(_nothing_but_rollback)
             opened.execute("ROLLBACK")
@@ -193,8 +192,6 @@ def _make_tables(connection: sqlite3.Connection, dialect: Dialect) -> None:
 
 
 def _look_for_file(connection: OpenFile, _record: object, _proxy: object) -> None:
-    if connection.broken_off:
-        raise DisconnectionError
     if connection.still_there():
         return
     log.error(

@@ -28,12 +28,10 @@ class OpenFile(sqlite3.Connection):
     Attributes:
         path: of the database.
         files: what its three names named when it was opened.
-        broken_off: whether it must not be used again.
     """
 
     path: str = ""
     files: Files = ()
-    broken_off: bool = False
 
     def still_there(self) -> bool:
         """Tell whether what is committed here is found by whoever opens the database."""

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, make_url, select, text
 
 from squadiq.inbox import Inbox
+from squadiq.inbox.database import database_url
 from squadiq.inbox.store import Store
 
 
@@ -53,6 +54,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return postgres_database(request.getfixturevalue("postgres_url"))
 
 
+effects = Table("effects", MetaData(), Column("id", Integer, primary_key=True), Column("lead_id", String))
+"""A table of the user's own in the inbox's database."""
+
+
 class Clock:
     """A time that passes only when it is told to."""
 
@@ -91,3 +96,19 @@ def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
     yield _open
     for inbox in opened:
         inbox.close()
+
+
+@pytest.fixture
+def effect_ids(database: str) -> Callable[[], list[str]]:
+    """A table of the user's own in the inbox's database; gives the lead_ids in it."""
+    engine = create_engine(database_url(database))
+    effects.create(engine)
+    engine.dispose()
+
+    def read() -> list[str]:
+        with engine.connect() as connection:
+            found = list(connection.execute(select(effects.c.lead_id).order_by(effects.c.id)).scalars())
+        engine.dispose()
+        return found
+
+    return read

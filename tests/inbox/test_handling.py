@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, create_engine, event, insert, select, text
+from sqlalchemy import Connection, create_engine, event, insert, text
 
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
@@ -24,12 +24,10 @@ from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, place_of, retry_after_
 from squadiq.inbox.leases import Claim
 from squadiq.inbox.store import EPOCH, Arrival, Store
 from squadiq.webhooks import DeliveredLead, parse
-from tests.inbox.conftest import Clock, OpenInbox, look_at_the_clock
+from tests.inbox.conftest import Clock, OpenInbox, effects, look_at_the_clock
 from tests.webhooks.payloads import PERSONAL, PHONE_NUMBER, delivery
 
 DEADLINE_SECONDS = 20
-
-effects = Table("effects", MetaData(), Column("id", Integer, primary_key=True), Column("lead_id", String))
 
 
 def receive(inbox: Inbox, **changes: Any) -> None:
@@ -42,22 +40,6 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.002)
-
-
-@pytest.fixture
-def effect_ids(database: str) -> Callable[[], list[str]]:
-    """A table of the user's own in the inbox's database; gives the lead_ids in it."""
-    engine = create_engine(database_url(database))
-    effects.create(engine)
-    engine.dispose()
-
-    def read() -> list[str]:
-        with engine.connect() as connection:
-            found = list(connection.execute(select(effects.c.lead_id).order_by(effects.c.id)).scalars())
-        engine.dispose()
-        return found
-
-    return read
 
 
 def test_handlers_sync_and_async_get_each_result_once(open_inbox: OpenInbox) -> None:
