@@ -8,7 +8,7 @@ with needs_extra("inbox"):
     import sqlalchemy as _  # before the modules that need it  # noqa: F401
 
 from squadiq.inbox.backfill import Backfill
-from squadiq.inbox.database import InboxError
+from squadiq.inbox.errors import InboxError
 from squadiq.inbox.inbox import Inbox
 from squadiq.inbox.store import StoredResult
 

@@ -1,108 +1,42 @@
-"""The tables of an inbox, and connections to a database that keeps what it has acknowledged."""
+"""Connections to a database that keeps what it has acknowledged, and that never keep anybody waiting for ever."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import socket
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidatePoolError
 
 from squadiq._extras import needs_extra
 from squadiq._sqlite import use_wal
-from squadiq.errors import ConfigurationError, SquadIQError
+from squadiq.errors import ConfigurationError
+from squadiq.inbox.errors import InboxError, database_errors
+from squadiq.inbox.files import OpenFile, files_of, log, make_private, tell_if_others_can_read
+from squadiq.inbox.tables import metadata, results, statements
 
 BUSY_SECONDS = 15.0
 """How long SQLite waits for another process to finish writing before it gives up."""
 
+SILENT_SECONDS = 10.0
+"""How long a transaction on PostgreSQL may take before its connection is broken off: the server may be
+stopped, or cut off, without a word."""
+
+CONNECT_SECONDS = 5
+"""How long PostgreSQL may take to let us in."""
+
 _SCHEMA_LOCK = 0x5D1B0C
 """Any number: who makes the tables on PostgreSQL holds the advisory lock of this number."""
 
-metadata = MetaData()
-
-_Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY counts up in SQLite
-
-results = Table(
-    "squadiq_inbox_results",
-    metadata,
-    Column("id", _Key, primary_key=True),
-    Column("campaign_id", String, nullable=False),
-    Column("lead_id", String, nullable=False),
-    Column("processed_at", BigInteger, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("received_at", Float, nullable=False),
-    Column("state", String, nullable=False, server_default="waiting"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("due_at", Float, nullable=False, server_default="0"),
-    Column("lease_until", Float, nullable=False, server_default="0"),
-    Column("claim", String, nullable=False, server_default=""),
-    Column("handled_by", String, nullable=False, server_default=""),
-    Column("error", String, nullable=False, server_default=""),
-    UniqueConstraint("campaign_id", "lead_id", "processed_at"),
-)
-"""One row for each processing result. Times are seconds since 1970; `processed_at` in whole ones."""
-
-Index(
-    "squadiq_inbox_waiting",
-    results.c.processed_at,
-    results.c.id,
-    sqlite_where=results.c.state == "waiting",
-    postgresql_where=results.c.state == "waiting",
-)
-
-forgotten = Table(
-    "squadiq_inbox_forgotten",
-    metadata,
-    Column("lead_key", LargeBinary, primary_key=True),
-    Column("forgotten_at", BigInteger, nullable=False),
-)
-"""Leads that were erased, by a digest, so that a late repeat does not bring their data back."""
-
-backfills = Table(
-    "squadiq_inbox_backfills",
-    metadata,
-    Column("campaign_id", String, primary_key=True),
-    Column("read_until", BigInteger, nullable=False),
-)
-"""How far each campaign was read by polling: the latest `processed_at` of a walk that reached its end."""
-
-
-class InboxError(SquadIQError):
-    """The inbox's database cannot be reached, read or written."""
-
-
-@contextmanager
-def database_errors() -> Generator[None]:
-    """Turn errors of the database into one of ours that holds nothing of what is stored."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        origin = getattr(error, "orig", None) or error
-        said = f": {str(origin).partition(chr(10))[0]}" if isinstance(error, OperationalError) else ""
-        raise InboxError(f"The inbox's database failed ({type(origin).__name__}{said}).") from None
+_OPENING_TRIES = 5
+_SQLITE_TRANSACTION = 22
+"""The code of statements that begin or end a transaction, for an authorizer; not named in Python 3.11."""
 
 
 def database_url(database: str | os.PathLike[str] | URL) -> URL:
@@ -139,23 +73,35 @@ def database_url(database: str | os.PathLike[str] | URL) -> URL:
 def open_database(url: URL) -> Engine:
     """Return an engine whose commits are durable, with the tables made if need be.
 
-    No exception of it holds the values of a statement.
+    A SQLite file that is taken away meanwhile is noticed before each transaction: the next one is in
+    the file that then has its name, a new one if there is none. No exception holds the values of a
+    statement.
 
     Raises:
         InboxError: it cannot be opened.
     """
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=0)
-        _create_private_file(str(url.database))
-        event.listen(engine, "connect", _prepare_sqlite)
+        engine = create_engine(
+            url, hide_parameters=True, pool_size=0, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        )
+        event.listen(engine, "do_connect", _connect_sqlite)
+        event.listen(engine, "checkout", _look_for_file)
         event.listen(engine, "begin", _begin_sqlite)
-    else:
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=0)
-        event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "commit", assure_kept)
+        with database_errors(), without_transaction(engine).connect() as connection:
+            _make_tables(opened_by(connection), engine.dialect)  # one may be missing in a file of an earlier version
+        tell_if_others_can_read(str(url.database))
+        return engine
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    engine = create_engine(url, hide_parameters=True, pool_size=0, connect_args=patience)
+    event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "checkout", _Ping(engine.dialect))
+    event.listen(engine, "checkin", _end_watch)
     with database_errors(), engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
         metadata.create_all(connection)
+        for index in results.indexes:  # one may be missing in a database of an earlier version
+            index.create(connection, checkfirst=True)
     return engine
 
 
@@ -169,20 +115,93 @@ def without_transaction(engine: Engine) -> Engine:
     return engine.execution_options(squadiq_begin="")
 
 
-def _create_private_file(path: str) -> None:
-    """Make a new file readable for its owner only: it holds phone numbers and names."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise InboxError(f"The inbox's file {path} cannot be opened ({error.strerror}).") from None
+def opened_by(connection: Connection) -> Any:
+    """Return the driver's connection under one of SQLAlchemy."""
+    return connection.connection.dbapi_connection
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    assert isinstance(connection, sqlite3.Connection)
+def assure_kept(connection: Connection) -> None:
+    """Raise if what is written by a connection is in no file that anybody will find.
+
+    Raises:
+        InboxError: the SQLite file was deleted, moved or replaced.
+    """
+    opened = opened_by(connection)
+    if isinstance(opened, OpenFile):
+        opened.assure_there()
+
+
+def take_your_time(connection: Connection) -> None:
+    """Let a transaction take as long as it needs: somebody else sees to its end."""
+    _end_watch(None, connection.connection)
+
+
+def hurry(connection: Connection) -> None:
+    """Let what is left of a transaction take no longer than any other."""
+    if connection.dialect.name == "postgresql":
+        _watch(opened_by(connection), connection.connection)
+
+
+def break_off(opened: Any) -> None:
+    """End the transaction of a driver's connection from another thread; what is tried on it later fails."""
+    with suppress(Exception):  # it may have ended by itself, or be closed
+        if isinstance(opened, OpenFile):
+            opened.interrupt()
+            opened.set_authorizer(_nothing_but_rollback)
+            opened.execute("ROLLBACK")
+        else:
+            with socket.socket(fileno=os.dup(opened.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+
+
+def _nothing_but_rollback(action: int, what: str | None, *_more: object) -> int:
+    rolls_back = action == _SQLITE_TRANSACTION and what == "ROLLBACK"
+    return sqlite3.SQLITE_OK if rolls_back else sqlite3.SQLITE_DENY
+
+
+def _connect_sqlite(dialect: Dialect, _record: object, arguments: Any, keywords: dict[str, Any]) -> OpenFile:
+    path: str = arguments[0]
+    for _ in range(_OPENING_TRIES):
+        make_private(path)
+        named = files_of(path)[0]
+        opened: OpenFile = dialect.connect(*arguments, **keywords, factory=OpenFile)  # type: ignore[assignment]
+        try:
+            _prepare_sqlite(opened, dialect)
+            opened.path, opened.files = path, files_of(path)
+            if named is not None and opened.files[0] == named:
+                return opened
+        except BaseException:
+            opened.close()
+            raise
+        opened.close()  # another file has taken its name meanwhile
+    raise InboxError(f"The inbox's file {path} is replaced again and again.")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, dialect: Dialect) -> None:
     connection.isolation_level = None  # transactions begin in _begin_sqlite
     use_wal(connection, BUSY_SECONDS)
     connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk when it returns
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+        _make_tables(connection, dialect)
+
+
+def _make_tables(connection: sqlite3.Connection, dialect: Dialect) -> None:
+    for statement in statements(dialect):
+        connection.execute(statement)
+
+
+def _look_for_file(connection: OpenFile, _record: object, _proxy: object) -> None:
+    if connection.still_there():
+        return
+    log.error(
+        "THE INBOX'S FILE %s WAS DELETED OR REPLACED WHILE IT WAS IN USE: what it held is no longer there. "
+        "Going on with the file of this name, a new one if there is none. "
+        "Bring back what SquadIQ still lists with a backfill.",
+        connection.path,
+    )
+    connection.clear_what_is_stale()
+    raise InvalidatePoolError
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -191,10 +210,42 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _prepare_postgresql(connection: Any, _record: object) -> None:
+def _prepare_postgresql(connection: Any, record: Any) -> None:
     """Make commits durable even where the server's own setting says otherwise."""
+    _watch(connection, record)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
     connection.commit()
+    _end_watch(connection, record)
+
+
+class _Ping:
+    """Looks, when a connection is taken from the pool, whether the server still answers, and sees to its end."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def __call__(self, connection: Any, record: Any, _proxy: object) -> None:
+        _watch(connection, record)
+        try:
+            answers = self._dialect.do_ping(connection)
+        except Exception:  # whatever the driver says
+            answers = False
+        if not answers:
+            _end_watch(connection, record)
+            raise DisconnectionError
+
+
+def _watch(connection: Any, record: Any) -> None:
+    timer = threading.Timer(SILENT_SECONDS, break_off, [connection])
+    timer.daemon = True
+    record.info["squadiq_watch"] = timer
+    timer.start()
+
+
+def _end_watch(_connection: object, record: Any) -> None:
+    timer: threading.Timer | None = record.info.pop("squadiq_watch", None)
+    if timer is not None:
+        timer.cancel()

@@ -7,8 +7,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 ItemT = TypeVar("ItemT")
 
@@ -16,6 +17,13 @@ MOST_IN_A_COMMIT = 256
 """Bounds how long the first of a batch waits for the last."""
 
 Waiter = Future[None] | asyncio.Future[None]
+
+
+@dataclass(eq=False, slots=True)
+class _Entry(Generic[ItemT]):
+    item: ItemT
+    waiter: Waiter
+    too_late: bool = False
 
 
 class GroupCommit(Generic[ItemT]):
@@ -27,21 +35,34 @@ class GroupCommit(Generic[ItemT]):
 
     def __init__(self, write: Callable[[Sequence[ItemT]], object]) -> None:
         self._write = write
-        self._queue: SimpleQueue[tuple[ItemT, Waiter] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Entry[ItemT] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="squadiq-inbox-writer", daemon=True)
         self._thread.start()
 
-    def add(self, item: ItemT) -> None:
-        """Return when the item is durable; raise what `write` raised."""
-        waiter: Future[None] = Future()
-        self._queue.put((item, waiter))
-        waiter.result()
+    def add(self, item: ItemT, within_seconds: float) -> None:
+        """Return when the item is durable; raise what `write` raised.
 
-    async def add_async(self, item: ItemT) -> None:
-        """Do `add` without blocking. Whoever stops waiting does not take the item back."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._queue.put((item, waiter))
-        await waiter
+        Raises:
+            TimeoutError: it is not yet. It is not written after all, unless that has begun already.
+        """
+        entry = _Entry(item, Future[None]())
+        self._queue.put(entry)
+        try:
+            cast(Future[None], entry.waiter).result(within_seconds)
+        except TimeoutError:
+            entry.too_late = True
+            raise
+
+    async def add_async(self, item: ItemT, within_seconds: float) -> None:
+        """Do `add` without blocking. Whoever is cancelled does not take the item back."""
+        entry = _Entry(item, asyncio.get_running_loop().create_future())
+        self._queue.put(entry)
+        try:
+            async with asyncio.timeout(within_seconds):
+                await cast(asyncio.Future[None], entry.waiter)
+        except TimeoutError:
+            entry.too_late = True
+            raise
 
     def close(self) -> None:
         """Write what is there and end the thread."""
@@ -56,12 +77,13 @@ class GroupCommit(Generic[ItemT]):
             if last:
                 return
 
-    def _next_batch(self) -> tuple[list[tuple[ItemT, Waiter]], bool]:
+    def _next_batch(self) -> tuple[list[_Entry[ItemT]], bool]:
         """Wait for the first item, and take with it what has come meanwhile."""
-        batch: list[tuple[ItemT, Waiter]] = []
+        batch: list[_Entry[ItemT]] = []
         entry = self._queue.get()
         while entry is not None:
-            batch.append(entry)
+            if not entry.too_late:
+                batch.append(entry)
             if len(batch) == MOST_IN_A_COMMIT:
                 return batch, False
             try:
@@ -70,14 +92,14 @@ class GroupCommit(Generic[ItemT]):
                 return batch, False
         return batch, True
 
-    def _commit(self, batch: list[tuple[ItemT, Waiter]]) -> None:
+    def _commit(self, batch: list[_Entry[ItemT]]) -> None:
         error: Exception | None = None
         try:
-            self._write([item for item, _ in batch])
+            self._write([entry.item for entry in batch])
         except Exception as failed:  # whatever it is, it is for the callers
             error = failed
         by_loop: dict[asyncio.AbstractEventLoop, list[Waiter]] = defaultdict(list)
-        for _, waiter in batch:
+        for waiter in (entry.waiter for entry in batch):
             if isinstance(waiter, Future):
                 _resolve([waiter], error)
             else:

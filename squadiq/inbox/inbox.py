@@ -7,15 +7,17 @@ import os
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from sqlalchemy import URL
+from squadiq_generated.models import ProcessedLead
 
 from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
+from squadiq.inbox.arguments import function, positive, whole
+from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
     AsyncSourceCampaign,
@@ -25,28 +27,18 @@ from squadiq.inbox.backfill import (
     backfill_async,
     backfill_every,
 )
-from squadiq.inbox.database import database_url, open_database
+from squadiq.inbox.database import database_url
+from squadiq.inbox.errors import InboxError
 from squadiq.inbox.group_commit import GroupCommit
 from squadiq.inbox.handlers import Handler, LeadHandler, TransactionHandler, handler_of
+from squadiq.inbox.opening import Opening
 from squadiq.inbox.store import Arrival, State, Store, StoredResult
+from squadiq.inbox.threads import DaemonThreads
 from squadiq.inbox.worker import Worker
 from squadiq.webhooks.parsing import DeliveredLead
 
 LeadHandlerT = TypeVar("LeadHandlerT", bound=LeadHandler)
 TransactionHandlerT = TypeVar("TransactionHandlerT", bound=TransactionHandler)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What one process has open; a fork must not use its parent's."""
-
-    pid: int
-    store: Store
-    writer: GroupCommit[Arrival]
-
-
-_INHERITED: list[_Opened] = []
-"""What a fork found open. Kept, because closing it would close it for the parent."""
 
 
 class Inbox(ForkSafe):
@@ -60,7 +52,11 @@ class Inbox(ForkSafe):
             `postgresql://user:password@host/name`.
         lease_seconds: how long a result stays with a worker that is not heard of any more.
         max_attempts: after so many failures a result is set aside.
+        store_within_seconds: how long a delivery may wait until it is stored.
+        handler_timeout_seconds: how long one call of a handler may take; longer counts as a failure.
+        stop_timeout_seconds: how long handlers may still take when `run` is stopped or cancelled.
         now: the time in seconds since 1970, the same for all that share the database.
+        monotonic: seconds that no step of the wall clock changes, the same for all on this machine.
         chance: random numbers from 0 to 1, which spread retries.
 
     Raises:
@@ -74,20 +70,25 @@ class Inbox(ForkSafe):
         *,
         lease_seconds: float = 60.0,
         max_attempts: int = 8,
+        store_within_seconds: float = 10.0,
+        handler_timeout_seconds: float = 300.0,
+        stop_timeout_seconds: float = 30.0,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        if not lease_seconds > 0 or max_attempts < 1:
-            raise ConfigurationError("lease_seconds must be above zero, and max_attempts at least 1.")
         super().__init__()
         self._url = database_url(database)
-        self._lease_seconds = lease_seconds
-        self._max_attempts = max_attempts
-        self._now = now
-        self._chance = chance
+        self._lease_seconds = positive("lease_seconds", lease_seconds)
+        self._max_attempts = whole("max_attempts", max_attempts)
+        self._store_within_seconds = positive("store_within_seconds", store_within_seconds)
+        self._handler_timeout_seconds = positive("handler_timeout_seconds", handler_timeout_seconds)
+        self._stop_timeout_seconds = positive("stop_timeout_seconds", stop_timeout_seconds)
+        self._chance = function("chance", chance)
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
-        self._opened: _Opened | None = None
+        self._opening = Opening(self._url, function("now", now), function("monotonic", monotonic))
+        self._writer: tuple[int, GroupCommit[Arrival]] | None = None
 
     def __repr__(self) -> str:
         return f"Inbox({self._url.render_as_string(hide_password=True)!r})"
@@ -107,28 +108,33 @@ class Inbox(ForkSafe):
         """
         self.stop()
         with self._lock:
-            opened, self._opened = self._opened, None
-            if opened is not None and opened.pid == os.getpid():
-                opened.writer.close()
-                if not self._workers:
-                    opened.store.engine.dispose()
+            writer, self._writer = self._writer, None
+        if writer is not None and writer[0] == os.getpid():
+            writer[1].close()
+        self._opening.close(dispose=not self._workers)
 
     # Receiving
 
-    def receive(self, lead: DeliveredLead) -> None:
-        """Store a delivered lead, and return when it is durable. A known result changes nothing.
+    def receive(self, lead: ProcessedLead) -> None:
+        """Store a lead, delivered or made by hand, and return when it is durable. A known result changes nothing.
 
         Raises:
-            InboxError: it could not be stored.
+            InboxError: it could not be stored, or not within `store_within_seconds`.
+            DeliveryError: it cannot be written as JSON, or has nothing to know it by.
         """
-        self._open().writer.add(_arrival(lead))
+        arrival = arrival_of(lead)
+        try:
+            self._writing().add(arrival, self._store_within_seconds)
+        except TimeoutError:
+            raise self._too_late() from None
 
-    async def receive_async(self, lead: DeliveredLead) -> None:
+    async def receive_async(self, lead: ProcessedLead) -> None:
         """Do `receive` without blocking."""
-        opened = self._opened
-        if opened is None or opened.pid != os.getpid():
-            opened = await asyncio.to_thread(self._open)
-        await opened.writer.add_async(_arrival(lead))
+        arrival = arrival_of(lead)
+        try:
+            await self._writing().add_async(arrival, self._store_within_seconds)
+        except TimeoutError:
+            raise self._too_late() from None
 
     def backfill(
         self, campaign: SourceCampaign, *, since: datetime | None = None, overlap_seconds: float = OVERLAP_SECONDS
@@ -148,7 +154,7 @@ class Inbox(ForkSafe):
             SquadIQError: a page could not be read. What was read is stored, and the next backfill begins
                 where this one did.
         """
-        found = backfill(self._open().store, campaign, since, overlap_seconds)
+        found = backfill(self._open(), campaign, since, overlap_seconds)
         self._wake()
         return found
 
@@ -160,7 +166,7 @@ class Inbox(ForkSafe):
         overlap_seconds: float = OVERLAP_SECONDS,
     ) -> Backfill:
         """Do `backfill` with an `AsyncCampaign`, without blocking."""
-        store = (await asyncio.to_thread(self._open)).store
+        store = await asyncio.to_thread(self._open)
         found = await backfill_async(store, campaign, since, overlap_seconds)
         self._wake()
         return found
@@ -208,14 +214,18 @@ class Inbox(ForkSafe):
         Raises:
             ConfigurationError: there is no handler.
         """
-        return asyncio.run(
-            self.run_async(
+
+        async def run() -> int:
+            # What a handler has given to a thread and does not return must not keep the process.
+            asyncio.get_running_loop().set_default_executor(DaemonThreads("squadiq-inbox-handler"))
+            return await self.run_async(
                 concurrency=concurrency,
                 once=once,
                 backfill=backfill,
                 backfill_every_seconds=backfill_every_seconds,
             )
-        )
+
+        return asyncio.run(run())
 
     async def run_async(
         self,
@@ -228,19 +238,21 @@ class Inbox(ForkSafe):
         """Do `run` on the running loop, which async handlers then share with the application.
 
         When it is cancelled, async handlers are cancelled and their results given back; handlers that
-        are not async are waited for.
+        are not async are waited for, `stop_timeout_seconds` at most.
         """
         if not self._handlers:
             raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
-        if concurrency < 1 or not backfill_every_seconds > 0:
-            raise ConfigurationError("concurrency must be at least 1, and backfill_every_seconds above zero.")
-        opened = await asyncio.to_thread(self._open)
+        whole("concurrency", concurrency)
+        positive("backfill_every_seconds", backfill_every_seconds)
+        store = await asyncio.to_thread(self._open)
         worker = Worker(
-            opened.store,
+            store,
             self._handlers,
             concurrency=concurrency,
             lease_seconds=self._lease_seconds,
             max_attempts=self._max_attempts,
+            handler_timeout_seconds=self._handler_timeout_seconds,
+            stop_timeout_seconds=self._stop_timeout_seconds,
             chance=self._chance,
         )
         self._workers.add(worker)
@@ -249,11 +261,11 @@ class Inbox(ForkSafe):
                 return await worker.run(once=once)
         finally:
             self._workers.discard(worker)
-            if opened is not self._opened and not self._workers:
-                opened.store.engine.dispose()
+            if not self._workers:
+                self._opening.dispose_if_closed(store)
 
     def stop(self) -> None:
-        """Let `run` finish what it is handling and return; may be called from any thread."""
+        """Let `run` finish what it is handling and return, after `stop_timeout_seconds` at most; from any thread."""
         for worker in tuple(self._workers):
             worker.stop()
 
@@ -261,7 +273,7 @@ class Inbox(ForkSafe):
 
     def results(self, campaign_id: str, lead_id: str) -> Sequence[StoredResult]:
         """Return all results of a lead, in the order of `processed_at`."""
-        return self._open().store.of_lead(campaign_id, lead_id)
+        return self._open().of_lead(campaign_id, lead_id)
 
     def latest(self, campaign_id: str, lead_id: str) -> DeliveredLead | None:
         """Return a lead as it was last processed, whatever arrived last; None if nothing is known of it."""
@@ -270,11 +282,11 @@ class Inbox(ForkSafe):
 
     def counts(self) -> dict[State, int]:
         """Return how many results are `waiting`, `handled` and `set_aside`."""
-        return self._open().store.counts()
+        return self._open().counts()
 
     def set_aside(self) -> Sequence[StoredResult]:
         """Return the results that were set aside after too many failures."""
-        return self._open().store.set_aside()
+        return self._open().set_aside()
 
     def replay(self, ids: Collection[int] | None = None) -> int:
         """Let results that were set aside be handled anew, all of them or those of the given ids.
@@ -282,7 +294,7 @@ class Inbox(ForkSafe):
         Returns:
             How many there were.
         """
-        replayed = self._open().store.replay(ids)
+        replayed = self._open().replay(ids)
         self._wake()
         return replayed
 
@@ -299,30 +311,25 @@ class Inbox(ForkSafe):
         Raises:
             InboxError: another process kept the data from being overwritten; call it again.
         """
-        return self._open().store.forget(campaign_id, lead_id)
+        return self._open().forget(campaign_id, lead_id)
 
-    def _open(self) -> _Opened:
+    def _open(self) -> Store:
+        return self._opening.store()
+
+    def _writing(self) -> GroupCommit[Arrival]:
+        """The thread of this process that writes. It opens the database, so that nobody else waits for that."""
         with self._lock:
-            opened = self._opened
-            if opened is not None and opened.pid != os.getpid():
-                _INHERITED.append(opened)
-                opened = None
-            if opened is None:
-                store = Store(open_database(self._url), self._now)
-                opened = self._opened = _Opened(os.getpid(), store, GroupCommit(self._writer_of(store)))
-            return opened
+            if self._writer is None or self._writer[0] != os.getpid():
+                self._writer = os.getpid(), GroupCommit(self._write)
+            return self._writer[1]
 
-    def _writer_of(self, store: Store) -> Callable[[Sequence[Arrival]], None]:
-        def write(arrivals: Sequence[Arrival]) -> None:
-            store.add(arrivals)
-            self._wake()
+    def _write(self, arrivals: Sequence[Arrival]) -> None:
+        self._open().add(arrivals)
+        self._wake()
 
-        return write
+    def _too_late(self) -> InboxError:
+        return InboxError(f"The delivery was not stored within {self._store_within_seconds:g} s.")
 
     def _wake(self) -> None:
         for worker in tuple(self._workers):
             worker.wake()
-
-
-def _arrival(lead: DeliveredLead) -> Arrival:
-    return Arrival(lead.campaign_id, lead.lead_id, lead.processed_at, lead.raw_payload)

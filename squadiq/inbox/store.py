@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
-    Connection,
-    CursorResult,
     Engine,
     Float,
     LargeBinary,
@@ -22,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    literal_column,
     select,
     text,
     update,
@@ -30,22 +26,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from squadiq_generated._base import masked
 
-from squadiq.inbox.database import (
-    InboxError,
-    backfills,
-    database_errors,
-    forgotten,
-    reading,
-    results,
-    without_transaction,
-)
+from squadiq.inbox.clock import DatabaseClock
+from squadiq.inbox.database import assure_kept, without_transaction
+from squadiq.inbox.errors import InboxError, database_errors
+from squadiq.inbox.leases import Leases, count_of
 from squadiq.inbox.payloads import lead_of
+from squadiq.inbox.tables import backfills, forgotten, results
 from squadiq.webhooks.parsing import DeliveredLead
 
 State = Literal["waiting", "handled", "set_aside"]
-
-WAITING: ColumnElement[str] = literal_column("'waiting'")
-"""Written into statements as it is: a parameter would keep the partial index from being used."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
@@ -61,17 +50,6 @@ class Arrival:
     campaign_id: str
     lead_id: str
     processed_at: datetime
-    payload: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A result that one worker may handle until its lease ends."""
-
-    id: int
-    token: str
-    attempts: int
-    handled_by: frozenset[str]
     payload: bytes = field(repr=False)
 
 
@@ -112,21 +90,23 @@ class StoredResult:
         return masked(self.lead_id)
 
 
-class Store:
+class Store(Leases):
     """The durable part of an inbox.
 
     Args:
         engine: as `open_database` makes it.
         now: the time in seconds since 1970, the same for all processes that share the database.
+        monotonic: seconds that no step of the wall clock changes.
 
     Every method raises InboxError if the database fails.
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
-        self.engine = engine
-        self._reading = reading(engine)
-        self._now = now
+    def __init__(
+        self, engine: Engine, now: Callable[[], float], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._on_postgresql = engine.dialect.name == "postgresql"
+        super().__init__(engine, DatabaseClock(on_postgresql=self._on_postgresql, now=now, monotonic=monotonic))
+        self._now = now
         self._insert = _insert_unless_known(self._on_postgresql)
 
     def now(self) -> datetime:
@@ -147,86 +127,18 @@ class Store:
             }
             for arrival in arrivals
         ]
-        with database_errors(), self.engine.begin() as connection:
-            return _count(connection.execute(self._insert, rows))
-
-    def claim(self, limit: int, *, lease_seconds: float, max_attempts: int) -> list[Claim]:
-        """Take up to `limit` results that are due, in the order of `processed_at`, for `lease_seconds`.
-
-        Of one lead, only the earliest result that waits is given out. A result whose worker was lost
-        at its last attempt is set aside.
-        """
-        now, token = self._now(), uuid.uuid4().hex
-        due = _due(now)
-        with database_errors(), self._reading.connect() as connection:
-            if connection.execute(select(results.c.id).where(*due).limit(1)).first() is None:
-                return []
-        candidates = (
-            select(results).where(*due).order_by(results.c.processed_at, results.c.id).limit(limit)
-        ).with_for_update(skip_locked=True)
-        with database_errors(), self.engine.begin() as connection:
-            rows = connection.execute(candidates).all()
-            spent = [row.id for row in rows if row.attempts >= max_attempts]
-            taken = [row for row in rows if row.attempts < max_attempts]
-            if spent:
-                lost = {"state": "set_aside", "error": "the worker was lost while handling it"}
-                connection.execute(update(results).where(results.c.id.in_(spent)).values(lost))
-            if taken:
-                connection.execute(
-                    update(results)
-                    .where(results.c.id.in_([row.id for row in taken]))
-                    .values(claim=token, lease_until=now + lease_seconds, attempts=results.c.attempts + 1)
-                )
-        return [
-            Claim(row.id, token, row.attempts + 1, frozenset(row.handled_by.split()), bytes(row.payload))
-            for row in taken
-        ]
-
-    def renew(self, claims: Collection[Claim], *, lease_seconds: float) -> None:
-        """Lengthen the leases of claims that are still being handled."""
-        mine = results.c.id.in_([claim.id for claim in claims]) & results.c.claim.in_({claim.token for claim in claims})
-        # A result that a transaction of its handler holds is skipped: nobody else can take it either.
-        free = select(results.c.id).where(mine).with_for_update(skip_locked=True)
-        with database_errors(), self.engine.begin() as connection:
-            connection.execute(
-                update(results).where(results.c.id.in_(free)).values(lease_until=self._now() + lease_seconds)
-            )
-
-    def mark(self, connection: Connection, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
-        """Note which handlers have succeeded; return False if the claim is no longer held."""
-        values: dict[str, Any] = {"handled_by": " ".join(sorted(handled_by))}
-        if finished:
-            values |= {"state": "handled", "claim": "", "error": ""}
-        changed = connection.execute(update(results).where(*_held(claim)).values(values))
-        return _count(changed) == 1
-
-    def mark_now(self, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
-        """Do `mark` in a transaction of its own."""
-        with database_errors(), self.engine.begin() as connection:
-            return self.mark(connection, claim, handled_by, finished=finished)
-
-    def fail(self, claim: Claim, error: str, *, again_after_seconds: float | None) -> None:
-        """Let a result wait to be handled again, or set it aside if `again_after_seconds` is None."""
-        values: dict[str, Any] = {"claim": "", "lease_until": 0.0, "error": error}
-        if again_after_seconds is None:
-            values["state"] = "set_aside"
-        else:
-            values["due_at"] = self._now() + again_after_seconds
-        with database_errors(), self.engine.begin() as connection:
-            connection.execute(update(results).where(*_held(claim)).values(values))
-
-    def release(self, claim: Claim) -> None:
-        """Give a result back as if it had never been claimed."""
-        values = {"claim": "", "lease_until": 0.0, "attempts": results.c.attempts - 1}
-        with database_errors(), self.engine.begin() as connection:
-            connection.execute(update(results).where(*_held(claim)).values(values))
+        with database_errors(), self.engine.connect() as connection:
+            with connection.begin():
+                added = count_of(connection.execute(self._insert, rows))
+            assure_kept(connection)
+        return added
 
     def replay(self, ids: Collection[int] | None) -> int:
         """Let results that were set aside, all or these, be handled anew; return how many."""
         chosen = [results.c.state == "set_aside"] + ([] if ids is None else [results.c.id.in_(ids)])
         values = {"state": "waiting", "attempts": 0, "due_at": 0.0, "lease_until": 0.0, "claim": ""}
         with database_errors(), self.engine.begin() as connection:
-            return _count(connection.execute(update(results).where(*chosen).values(values)))
+            return count_of(connection.execute(update(results).where(*chosen).values(values)))
 
     def set_aside(self) -> list[StoredResult]:
         """Return the results that were set aside, in the order of `processed_at`."""
@@ -253,7 +165,7 @@ class Store:
         with database_errors(), self.engine.begin() as connection:
             if self._on_postgresql:  # or a delivery that is being stored right now could slip in behind
                 connection.execute(text(f"LOCK TABLE {results.name} IN SHARE ROW EXCLUSIVE MODE"))
-            erased = _count(connection.execute(delete(results).where(of_lead)))
+            erased = count_of(connection.execute(delete(results).where(of_lead)))
             connection.execute(note)
         if not self._on_postgresql:
             self._empty_log()
@@ -321,25 +233,6 @@ def _insert_unless_known(on_postgresql: bool) -> Any:
     return insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
-def _due(now: float) -> tuple[Any, ...]:
-    earlier = results.alias()
-    blocked = (
-        select(earlier.c.id)
-        .where(
-            earlier.c.campaign_id == results.c.campaign_id,
-            earlier.c.lead_id == results.c.lead_id,
-            earlier.c.processed_at < results.c.processed_at,
-            earlier.c.state == WAITING,
-        )
-        .exists()
-    )
-    return (results.c.state == WAITING, results.c.due_at <= now, results.c.lease_until <= now, ~blocked)
-
-
-def _held(claim: Claim) -> tuple[Any, ...]:
-    return (results.c.id == claim.id, results.c.claim == claim.token, results.c.state == WAITING)
-
-
 def _lead_key(campaign_id: str, lead_id: str) -> bytes:
     return hashlib.blake2b(f"{campaign_id}\0{lead_id}".encode(), digest_size=16).digest()
 
@@ -356,7 +249,3 @@ def _stored(row: Row[Any]) -> StoredResult:
         error=row.error,
         payload=bytes(row.payload),
     )
-
-
-def _count(result: Any) -> int:
-    return cast(CursorResult[Any], result).rowcount

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from squadiq.webhooks.callers import Callers, Request
-from squadiq.webhooks.endpoint import Answer, AsyncReceiver, Endpoint
+from squadiq.webhooks.endpoint import STORE_WITHIN_SECONDS, Answer, AsyncReceiver, Endpoint
 from squadiq.webhooks.parsing import MAX_BODY_BYTES
 
 Scope = MutableMapping[str, Any]
@@ -52,7 +53,8 @@ class AsgiWebhook:
         if isinstance(lead, Answer):
             return lead
         try:
-            await self._receiver.receive_async(lead)
+            async with asyncio.timeout(STORE_WITHIN_SECONDS):
+                await self._receiver.receive_async(lead)
         except Exception as error:  # whatever went wrong, the delivery is not stored
             return self._endpoint.not_stored(error)
         return self._endpoint.stored(lead)

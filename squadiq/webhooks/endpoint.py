@@ -19,11 +19,15 @@ RETRY_AFTER_SECONDS = 10
 """When to deliver again what could not be stored; the time that a database takes to come back."""
 
 
+STORE_WITHIN_SECONDS = 10.0
+"""How long a sender is kept waiting, by ASGI; a receiver that blocks has to see to that itself, as `Inbox` does."""
+
+
 class Receiver(Protocol):
     """Stores processed leads, such as `squadiq.inbox.Inbox`."""
 
     def receive(self, lead: DeliveredLead, /) -> object:
-        """Store a lead durably before returning; raise if it could not be stored."""
+        """Store a lead durably before returning; raise if it could not be stored within a few seconds."""
         ...
 
 

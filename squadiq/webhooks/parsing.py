@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self, cast
 
-from pydantic import PrivateAttr, ValidationError
-from pydantic_core import from_json
+from pydantic import ConfigDict, PrivateAttr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError, from_json
 from squadiq_generated.models import ProcessedLead
 
 from squadiq.errors import SquadIQError
@@ -45,19 +45,48 @@ class DeliveryError(SquadIQError, ValueError):
 
 
 class DeliveredLead(ProcessedLead):
-    """A processed lead together with the bytes in which it came."""
+    """A processed lead, together with the bytes in which it came if it was delivered.
+
+    It takes what the document allows in a delivery and nothing else, however it is made: by `parse`, as
+    the body of an endpoint of FastAPI, or by hand. Two are equal if their fields are.
+    """
+
+    model_config = ConfigDict(defer_build=False)  # or FastAPI warns of its own field at the first delivery
 
     _raw_payload: bytes = PrivateAttr(default=b"")
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DeliveredLead):
+            return NotImplemented
+        return self.__dict__ == other.__dict__ and self.model_extra == other.model_extra
+
+    __hash__ = None  # type: ignore[assignment]  # it can be changed
+
     @property
     def raw_payload(self) -> bytes:
-        """The body of the delivery, as it came; JSON."""
+        """The body of the delivery, as it came; JSON. Empty if the lead was made from fields."""
         return self._raw_payload
 
     def with_raw_payload(self, payload: bytes) -> Self:
         """Remember the bytes in which this lead came, and return it."""
         self._raw_payload = payload
         return self
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_documented(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what the document does not allow but the model would read all the same.
+
+        A number that names a lead becomes text: 1, 1.0 and "1" are one lead.
+        """
+        name = info.field_name or ""
+        if isinstance(value, bool) or (isinstance(value, int | float) and not _is_number_of(name, value)):
+            raise PydanticCustomError("number", "Such a number or boolean is not allowed here")
+        if isinstance(value, int | float) and name == "lead_id":
+            return str(int(value))
+        if name in _TIMES and isinstance(value, str) and not _DATE_AND_TIME.match(value):
+            raise PydanticCustomError("date_and_time", "Input should be a date and time")
+        return value
 
 
 DeliveredLead.model_rebuild()
@@ -88,16 +117,13 @@ def parse(body: bytes, headers: Mapping[str, str], *, max_body_bytes: int = MAX_
         raise DeliveryError(f"The body is not JSON: {broken}") from None
     if not isinstance(payload, dict):
         raise DeliveryError("The body is not a JSON object.")
-    payload = cast(dict[str, Any], payload)
-    wrong = _odd_fields(payload)
     try:
-        lead = DeliveredLead.model_validate(payload)
+        lead = DeliveredLead.model_validate(cast(dict[str, Any], payload))
     except ValidationError as invalid:
+        wrong: dict[str, tuple[str, ...]] = {}
         for error in invalid.errors(include_url=False, include_input=False, include_context=False):
             wrong.setdefault(str(error["loc"][0]), (f"{error['msg']}.",))
         raise _wrong_fields(wrong) from None
-    if wrong:
-        raise _wrong_fields(wrong)
     return lead.with_raw_payload(body)
 
 
@@ -120,23 +146,6 @@ def _check_headers(headers: Mapping[str, str], length: int) -> None:
         raise DeliveryError("The body is compressed: send it without Content-Encoding.")
     if content_length(headers) not in (None, length):
         raise DeliveryError("The body has another length than Content-Length says: it was cut.")
-
-
-def _odd_fields(payload: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """What the document does not allow but the models would read all the same.
-
-    A number that names a lead is put in its place as text: 1, 1.0 and "1" are one lead.
-    """
-    wrong: dict[str, tuple[str, ...]] = {}
-    for name in ProcessedLead.model_fields:
-        value = payload.get(name)
-        if isinstance(value, bool) or (isinstance(value, int | float) and not _is_number_of(name, value)):
-            wrong[name] = ("Such a number or boolean is not allowed here.",)
-        elif isinstance(value, int | float) and name == "lead_id":
-            payload[name] = str(int(value))
-        elif name in _TIMES and isinstance(value, str) and not _DATE_AND_TIME.match(value):
-            wrong[name] = ("Input should be a date and time.",)
-    return wrong
 
 
 def _is_number_of(name: str, value: float) -> bool:

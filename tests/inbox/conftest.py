@@ -6,12 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, make_url, select, text
 
 from squadiq.inbox import Inbox
+from squadiq.inbox.database import database_url
+from squadiq.inbox.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +54,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return postgres_database(request.getfixturevalue("postgres_url"))
 
 
+effects = Table("effects", MetaData(), Column("id", Integer, primary_key=True), Column("lead_id", String))
+"""A table of the user's own in the inbox's database."""
+
+
 class Clock:
     """A time that passes only when it is told to."""
 
@@ -66,6 +73,13 @@ def clock() -> Clock:
     return Clock()
 
 
+def look_at_the_clock(store: Store) -> Store:
+    """Let a store know what the test's clock says now: time that passed before is by that of the server."""
+    with store.engine.begin() as connection:
+        store._clock.keep(connection)  # pyright: ignore[reportPrivateUsage]
+    return store
+
+
 OpenInbox = Callable[..., Inbox]
 
 
@@ -74,12 +88,27 @@ def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
     """Open inboxes on one database, by the clock of the test, and without chance in retries."""
     opened: list[Inbox] = []
 
-    def _open(lease_seconds: float = 60.0, max_attempts: int = 8) -> Inbox:
-        opened.append(
-            Inbox(database, lease_seconds=lease_seconds, max_attempts=max_attempts, now=clock, chance=lambda: 0.0)
-        )
+    def _open(**settings: Any) -> Inbox:
+        opened.append(Inbox(database, **settings, now=clock, monotonic=clock, chance=lambda: 0.0))
+        look_at_the_clock(opened[-1]._open())  # pyright: ignore[reportPrivateUsage]
         return opened[-1]
 
     yield _open
     for inbox in opened:
         inbox.close()
+
+
+@pytest.fixture
+def effect_ids(database: str) -> Callable[[], list[str]]:
+    """A table of the user's own in the inbox's database; gives the lead_ids in it."""
+    engine = create_engine(database_url(database))
+    effects.create(engine)
+    engine.dispose()
+
+    def read() -> list[str]:
+        with engine.connect() as connection:
+            found = list(connection.execute(select(effects.c.lead_id).order_by(effects.c.id)).scalars())
+        engine.dispose()
+        return found
+
+    return read

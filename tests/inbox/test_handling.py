@@ -15,20 +15,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, create_engine, event, insert, select, text
+from sqlalchemy import Connection, create_engine, event, insert, text
 
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
 from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, place_of, retry_after_seconds
-from squadiq.inbox.store import EPOCH, Arrival, Claim, Store
+from squadiq.inbox.leases import Claim
+from squadiq.inbox.store import EPOCH, Arrival, Store
 from squadiq.webhooks import DeliveredLead, parse
-from tests.inbox.conftest import Clock, OpenInbox
+from tests.inbox.conftest import Clock, OpenInbox, effects, look_at_the_clock
 from tests.webhooks.payloads import PERSONAL, PHONE_NUMBER, delivery
 
 DEADLINE_SECONDS = 20
-
-effects = Table("effects", MetaData(), Column("id", Integer, primary_key=True), Column("lead_id", String))
 
 
 def receive(inbox: Inbox, **changes: Any) -> None:
@@ -41,22 +40,6 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.002)
-
-
-@pytest.fixture
-def effect_ids(database: str) -> Callable[[], list[str]]:
-    """A table of the user's own in the inbox's database; gives the lead_ids in it."""
-    engine = create_engine(database_url(database))
-    effects.create(engine)
-    engine.dispose()
-
-    def read() -> list[str]:
-        with engine.connect() as connection:
-            found = list(connection.execute(select(effects.c.lead_id).order_by(effects.c.id)).scalars())
-        engine.dispose()
-        return found
-
-    return read
 
 
 def test_handlers_sync_and_async_get_each_result_once(open_inbox: OpenInbox) -> None:
@@ -218,7 +201,7 @@ def test_what_a_worker_notes_after_its_lease_does_not_count_for_the_worker_that_
     open_inbox: OpenInbox, database: str, clock: Clock, fails: bool
 ) -> None:
     inbox = open_inbox(lease_seconds=60)
-    store = Store(open_database(database_url(database)), clock)
+    store = look_at_the_clock(Store(open_database(database_url(database)), clock, clock))
     claims: list[Claim] = []
 
     @inbox.on_processed
@@ -266,7 +249,7 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_is_
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=2)
-    store = Store(open_database(database_url(database)), clock)
+    store = look_at_the_clock(Store(open_database(database_url(database)), clock, clock))
 
     @inbox.on_processed
     def handle(_: DeliveredLead) -> None:
@@ -274,12 +257,44 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_is_
 
     receive(inbox)
     for _ in range(2):  # a worker claims it and is never heard of again
-        assert len(store.claim(5, lease_seconds=60, max_attempts=2)) == 1
+        assert len(store.claim(1, lease_seconds=60, max_attempts=2)) == 1
         clock.time += 59
-        assert store.claim(5, lease_seconds=60, max_attempts=2) == []
+        assert store.claim(1, lease_seconds=60, max_attempts=2) == []
         clock.time += 2
     assert inbox.run(once=True) == 0
     assert [aside.error for aside in inbox.set_aside()] == ["the worker was lost while handling it"]
+    store.engine.dispose()
+
+
+def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kills_is_set_aside(
+    open_inbox: OpenInbox, database: str, clock: Clock
+) -> None:
+    inbox = open_inbox(max_attempts=1)
+    store = look_at_the_clock(Store(open_database(database_url(database)), clock, clock))
+    for lead_id in "abcd":
+        receive(inbox, lead_id=lead_id)
+    of = {inbox.results("campaign-1", lead_id)[0].id: lead_id for lead_id in "abcd"}
+    (killer,) = (number for number, lead_id in of.items() if lead_id == "b")
+
+    def claim(held: set[int] | None = None) -> list[Claim]:
+        return store.claim(4, lease_seconds=60, max_attempts=1, held=held or set())
+
+    assert {of[claimed.id] for claimed in claim()} == set("abcd")
+    clock.time += 61
+    receive(inbox, lead_id="new")
+    assert claim(held={99}) == []  # one that handles something waits until it can take one alone
+    for _ in range(4):
+        (alone,) = claim()
+        assert alone.alone
+        assert alone.attempts == 1
+        if alone.id != killer:
+            assert store.mark_now(alone, ["handler"], finished=True)
+    clock.time += 61
+    assert [inbox_result.lead_id for inbox_result in inbox.set_aside()] == []
+    (claimed,) = claim()
+    assert not claimed.alone
+    assert [aside.lead_id for aside in inbox.set_aside()] == ["b"]
+    assert inbox.counts() == {"waiting": 1, "handled": 3, "set_aside": 1}
     store.engine.dispose()
 
 
@@ -351,13 +366,16 @@ def test_looking_for_results_uses_the_index_of_those_that_wait_however_many_were
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             plans.append(" ".join(str(step[3]) for step in plan))
 
-    store = Store(engine, Clock())
+    store = Store(engine, Clock(), Clock())
     store.add([Arrival("campaign-1", "a", EPOCH, delivery())])
     event.listen(engine, "before_cursor_execute", explain)
     assert len(store.claim(1, lease_seconds=60, max_attempts=8)) == 1
-    assert len(plans) == 2
-    assert all("USING INDEX squadiq_inbox_waiting" in plan for plan in plans)
-    assert not any("TEMP B-TREE" in plan for plan in plans)
+    assert len(plans) == 5
+    looks = [plan for plan in plans if "squadiq_inbox_results USING" in plan]
+    assert [plan.partition("USING INDEX ")[2].split()[0] for plan in looks] == [
+        *("squadiq_inbox_claimed", "squadiq_inbox_waiting", "squadiq_inbox_waiting")
+    ]
+    assert "TEMP B-TREE" not in looks[2]
     engine.dispose()
 
 

@@ -1,0 +1,131 @@
+"""The files of a SQLite inbox: private, watched for being taken away, and told if others can read them."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import stat
+import tempfile
+from pathlib import Path
+
+from squadiq.inbox.errors import InboxError
+
+log = logging.getLogger("squadiq.inbox")
+
+_ENDINGS = ("", "-wal", "-shm")
+"""SQLite keeps a database with a write-ahead log in three files; a commit may be in any of the first two."""
+
+Files = tuple[tuple[int, int] | None, ...]
+
+_told: set[str] = set()
+
+
+class OpenFile(sqlite3.Connection):
+    """A connection that knows which files it has open.
+
+    Attributes:
+        path: of the database.
+        files: what its three names named when it was opened.
+    """
+
+    path: str = ""
+    files: Files = ()
+
+    def still_there(self) -> bool:
+        """Tell whether what is committed here is found by whoever opens the database."""
+        return self.files == files_of(self.path)
+
+    def assure_there(self) -> None:
+        """Raise if it is not.
+
+        Raises:
+            InboxError: the files were deleted, moved or replaced.
+        """
+        if not self.still_there():
+            raise InboxError(f"The inbox's file {self.path} was deleted or replaced while it was in use.")
+
+    def clear_what_is_stale(self) -> None:
+        """Remove what is left of a database whose file was taken away: it must not be read into another."""
+        now = files_of(self.path)
+        if now[0] != self.files[0]:
+            for ending, had, is_there in list(zip(_ENDINGS, self.files, now, strict=True))[1:]:
+                if had is not None and had == is_there:
+                    Path(self.path + ending).unlink(missing_ok=True)
+
+
+def files_of(path: str) -> Files:
+    """Return what tells the files of a database from any others."""
+    return tuple(_identity(path + ending) for ending in _ENDINGS)
+
+
+def make_private(path: str) -> None:
+    """Make a new file readable for its owner only: it will hold phone numbers and names.
+
+    It is never opened here under its own name: to close it would drop the locks that SQLite holds on it
+    in this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+
+    Raises:
+        InboxError: it cannot be made, read or written.
+    """
+    try:
+        if not os.path.lexists(path):
+            _make(path)
+        what = _hindrance(path)
+    except OSError as error:
+        what = error.strerror
+    if what:
+        raise InboxError(f"The inbox's file {path} cannot be opened ({what}).")
+
+
+def tell_if_others_can_read(path: str) -> None:
+    """Warn once of files of an inbox that others on this machine can read, or put others in the place of."""
+    if path in _told or not hasattr(os, "getuid"):
+        return
+    shown = [Path(path + ending).name for ending in _ENDINGS if _mode(path + ending) & (stat.S_IRWXG | stat.S_IRWXO)]
+    folder = Path(path).parent
+    mode = _mode(str(folder))
+    if shown:
+        _told.add(path)
+        log.warning(
+            "OTHERS ON THIS MACHINE CAN USE THE INBOX, and it holds phone numbers and names: in %s, %s. "
+            "Run: chmod go= on each.",
+            folder,
+            ", ".join(shown),
+        )
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+        _told.add(path)
+        log.warning("Others on this machine can replace the inbox: they can write to its folder %s.", folder)
+
+
+def _make(path: str) -> None:
+    number, name = tempfile.mkstemp(prefix=".squadiq-inbox-", dir=Path(path).parent)  # of mode 0600
+    os.close(number)
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        return  # another process was faster
+    finally:
+        os.unlink(name)
+
+
+def _hindrance(path: str) -> str | None:
+    if not os.path.isfile(path):
+        return "it is no file"
+    return None if os.access(path, os.R_OK | os.W_OK) else os.strerror(errno.EACCES)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0
