@@ -96,6 +96,7 @@ class Document:
         self.contents = contents
         self._components: Mapping[str, Any] = contents["components"]
         self.campaign_id = self._schema({"$ref": "#/components/schemas/CampaignId"})
+        self.phone_number = self._schema({"$ref": "#/components/schemas/PhoneNumberInput"})
         limit = contents["x-rate-limit"]
         self.hits: int = limit["hits"]
         self.window_seconds: float = limit["window_seconds"]
