@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl
 import httpx
 
 from squadiq._deadline import deadline
+from squadiq._decoding import BodyDecoder, BodyError
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of, refusal_of_leads
 from squadiq.contract.document import Document, Operation
 from squadiq.contract.hits import TIMEOUT_SECONDS, Hits, Slot, StoppedError
 from squadiq.contract.ledger import Ledger
 from squadiq.contract.rules import InconclusiveError
+from squadiq.contract.target import UNREADABLE
 from squadiq.quota import Store
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
 
 _HEADERS = {"accept", "accept-encoding", "authorization", "connection", "host", "user-agent"}
 _HEADERS_WITH_BODY = _HEADERS | {"content-length", "content-type"}
+ANSWER_BYTES = 16 * 1024 * 1024
+"""Decoded bytes of an answer that are read."""
 _DROPPED = {"content-encoding", "content-length", "location", "set-cookie", "set-cookie2", "transfer-encoding"}
 
 
@@ -216,7 +220,7 @@ class GuardedTransport(httpx.BaseTransport):
             with deadline(max(0.0, self.slots.left_seconds)):
                 response = self.inner.handle_request(request)
                 try:
-                    content = _content(response)
+                    plain = _plain(response)
                 finally:
                     response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -225,9 +229,9 @@ class GuardedTransport(httpx.BaseTransport):
             raise StoppedError(f"there is no answer ({type(error).__name__})") from None
         for store, reservation in slot:
             store.answered(reservation)
-            if response.status_code == 429:
+            if plain.status_code == 429:
                 store.throttled(reservation, 60.0)
-        return _plain(response, content)
+        return plain
 
     def close(self) -> None:
         """Let go of the hits that are left, and close the connections."""
@@ -243,14 +247,17 @@ def _judged(response: httpx.Response) -> httpx.Response:
     return response
 
 
-def _content(response: httpx.Response) -> bytes:
-    try:
-        return response.read()
-    except httpx.DecodingError:
-        return b""  # which is no JSON either
-
-
-def _plain(response: httpx.Response, content: bytes) -> httpx.Response:
-    """Return an answer without what a client acts on by itself: cookies to send back, an address to go to."""
+def _plain(response: httpx.Response) -> httpx.Response:
+    """Return an answer that is read, without what a client acts on by itself: cookies to send back, where to go."""
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _DROPPED]
-    return httpx.Response(response.status_code, headers=headers, content=content)
+    unreadable, content = "", bytearray()
+    try:
+        decoder = BodyDecoder(response.headers.get("content-encoding"), ANSWER_BYTES)
+        for chunk in response.iter_raw():
+            for piece in decoder.feed(chunk):
+                content += piece
+        decoder.end()
+    except BodyError as error:
+        unreadable = str(error)
+    extensions = {UNREADABLE: unreadable} if unreadable else {}
+    return httpx.Response(response.status_code, headers=headers, content=bytes(content), extensions=extensions)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from squadiq._decoding import ACCEPT_ENCODING
 from squadiq._extras import MissingExtraError
 from squadiq.auth import AccessToken
 from squadiq.config import base_url_from, network_from
@@ -230,7 +231,12 @@ def _target(settings: LiveSettings, ledger: Ledger | None) -> Generator[tuple[Ta
         now=settings.now,
     )
     with httpx.Client(
-        base_url=settings.base_url, transport=guard, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
+        base_url=settings.base_url,
+        transport=guard,
+        timeout=TIMEOUT_SECONDS,
+        headers={"Accept-Encoding": ACCEPT_ENCODING},
+        trust_env=False,
+        follow_redirects=False,
     ) as http:
         yield (
             Target(
