@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,9 +49,10 @@ def contract(
     """
     if context.invoked_subcommand:
         return
+    from squadiq.cli.interrupting import interruptions
     from squadiq.cli.showing import progress
-    from squadiq.contract.live import GENERATED_AT_MOST, plan, run_live
-    from squadiq.contract.report import Facts, write_reports
+    from squadiq.contract.live import GENERATED_AT_MOST, InterruptedRun, clean_up_command, plan, run_live
+    from squadiq.contract.report import Facts, refuse_unless_writable, write_reports
 
     numbers = _phone_numbers(campaign, allow_writes, phone_number or [])
     try:
@@ -59,34 +61,61 @@ def contract(
         typer.echo("\n".join(lines))
         if not yes and not typer.confirm("Go on?"):
             raise typer.Exit(1)
-        with progress("asking", len(settings.examples) + GENERATED_AT_MOST) as one_more:
-            done = run_live(settings, told=lambda outcome: one_more(outcome.finding is not None))
+        if report is not None:
+            refuse_unless_writable(report)
+        with interruptions() as heard:
+            try:
+                with progress("asking", len(settings.examples) + GENERATED_AT_MOST) as one_more:
+                    done = run_live(settings, told=lambda outcome: one_more(outcome.finding is not None))
+            except InterruptedRun as interrupted:
+                done = interrupted.run
+            heard.deaf = True  # what follows is told to its end
+            ended = _ended(done, clean_up_command(settings))
+            _tell(done, ended)
+            if report is not None:
+                facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *ended], done.people)
+                page, junit = write_reports(report, facts, done.outcomes)
+                typer.echo(f"{page}\n{junit}")
     except SquadIQError as error:
         raise _wrong(error) from None
-    if report is not None:
-        facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *_ended(done)], done.people)
-        page, junit = write_reports(report, facts, done.outcomes)
-        typer.echo(f"{page}\n{junit}")
-    _tell(done)
     raise typer.Exit(1 if done.findings or done.stopped or done.left_behind else 0)
 
 
 @contract_app.command("clean-up")
 def clean_up(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
-    """Delete leads that a run with --allow-writes has left behind, for instance after a crash."""
+    """Delete leads that a run with --allow-writes has left behind, for instance after a crash.
+
+    Ends with 1 if leads are still there, with 2 if a ledger was left alone.
+    """
+    from squadiq.cli.interrupting import interruptions
     from squadiq.contract.ledger import ledger_directory, unfinished
     from squadiq.contract.live import clean_up as delete_leads
+    from squadiq.contract.live import clean_up_command
 
-    left = 0
     try:
-        ledgers = unfinished(ledger_directory())
-        for ledger in ledgers:
-            hits = 2 * len(ledger.pending)
-            left += delete_leads(_settings(target, campaign, hits, hits_per_minute, []), ledger)
+        settings = _settings(target, campaign, 1, hits_per_minute, [])
     except SquadIQError as error:
         raise _wrong(error) from None
-    typer.echo(f"{len(ledgers)} ledgers, {left} leads left behind")
-    raise typer.Exit(1 if left else 0)
+    ledgers, wrong = unfinished(ledger_directory())
+    with interruptions() as heard:
+        left, interrupted = 0, False
+        for ledger in ledgers:
+            try:
+                if not interrupted:
+                    delete_leads(replace(settings, max_hits=2 * len(ledger.pending)), ledger)
+            except SquadIQError as error:
+                wrong.append(str(error))
+                continue
+            except KeyboardInterrupt:
+                interrupted = True
+            left += len(ledger.pending)
+        heard.deaf = True
+        typer.echo(f"{len(ledgers)} ledgers, {left} leads left behind")
+        if left:
+            typer.echo(f"To delete them: {clean_up_command(settings)}")
+        for words in wrong:
+            typer.echo(f"squadiq: {words}", err=True)
+    raise typer.Exit(2 if wrong else 1 if left else 0)
 
 
 @contract_app.command("drift")
@@ -139,16 +168,16 @@ def _settings(
     )
 
 
-def _ended(done: LiveRun) -> list[str]:
+def _ended(done: LiveRun, clean_up_command: str) -> list[str]:
     lines = [f"{done.hits} hits, {len(done.outcomes)} examples, {len(done.findings)} found something"]
     if done.stopped:
         lines.append(f"Ended early: {done.stopped}")
     if done.left_behind:
-        lines.append(f"{done.left_behind} leads are left behind: squadiq contract clean-up deletes them")
+        lines.append(f"{done.left_behind} leads are left behind, or may be. To delete them: {clean_up_command}")
     return lines
 
 
-def _tell(done: LiveRun) -> None:
+def _tell(done: LiveRun, ended: list[str]) -> None:
     from squadiq.contract.report import curl_of
 
     for outcome in done.outcomes:
@@ -159,7 +188,7 @@ def _tell(done: LiveRun) -> None:
             typer.echo(f"  again: {curl_of(outcome.hit, done.people)}" if outcome.hit else "")
         elif outcome.inconclusive:
             typer.echo(f"{outcome.example}: {outcome.inconclusive}")
-    typer.echo("\n".join(_ended(done)))
+    typer.echo("\n".join(ended))
 
 
 def _tell_drifts(found: Drifts) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from squadiq._extras import needs_extra
+from squadiq.errors import SquadIQError
 
 with needs_extra("cli"):
     import typer
@@ -44,6 +45,9 @@ def webhook(
     try:
         with progress("delivering", len(planned)) as one_more:
             run = try_endpoint(endpoint, planned, told=lambda finding: one_more(finding is not None))
+    except SquadIQError as error:
+        typer.echo(f"squadiq: {error}", err=True)
+        raise typer.Exit(2) from None
     except httpx.ConnectError:
         typer.echo(f"squadiq: {url.host} cannot be reached; is the endpoint running?", err=True)
         raise typer.Exit(1) from None

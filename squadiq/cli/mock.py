@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
@@ -23,7 +25,14 @@ def mock(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8765,
     token: Annotated[
         list[str] | None,
-        typer.Option(help="Access token to accept; give it again for another business. Without it: test_token."),
+        typer.Option(
+            help="Access token to accept; give it again for another business. Without it: test_token."
+            " Everybody on the machine sees it with ps: use --token-file or SQUADIQ_MOCK_TOKEN for a secret."
+        ),
+    ] = None,
+    token_file: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File of access tokens, one a line; or set SQUADIQ_MOCK_TOKEN_FILE."),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(help="Hits per minute and token; 0 for no limit. Without it: what the document says.")
@@ -38,7 +47,15 @@ def mock(
     ] = None,
     webhook_header: Annotated[
         list[str] | None,
-        typer.Option(metavar="'NAME: VALUE'", help="Header to send with it; may be given several times."),
+        typer.Option(
+            metavar="'NAME: VALUE'",
+            help="Header to send with it; may be given several times."
+            " For a secret use --webhook-header-file or SQUADIQ_MOCK_WEBHOOK_HEADER.",
+        ),
+    ] = None,
+    webhook_header_file: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File of headers, one a line; or set SQUADIQ_MOCK_WEBHOOK_HEADER_FILE."),
     ] = None,
     webhook_trouble: Annotated[
         str,
@@ -47,15 +64,29 @@ def mock(
             help="Let it go wrong: duplicates, reorder, delays, bursts, slow, cuts, or several with commas.",
         ),
     ] = "",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name or address, beside this machine's own, by which /_mock/ may be asked; may be given several"
+            " times. Or set SQUADIQ_MOCK_ALLOW_HOST, with commas between.",
+        ),
+    ] = None,
 ) -> None:
     """Run the SquadIQ API on this machine, as the document describes it, until Ctrl-C."""
+    from squadiq.cli.secret import SecretError, secrets_of
     from squadiq.mock.core import Mock
     from squadiq.mock.deliveries.deliverer import delivering
     from squadiq.mock.server import Server, base_url, bound_socket
 
     try:
+        tokens, token_from = secrets_of("--token", "SQUADIQ_MOCK_TOKEN", token or (), token_file or ())
+        headers, _ = secrets_of(
+            "--webhook-header", "SQUADIQ_MOCK_WEBHOOK_HEADER", webhook_header or (), webhook_header_file or ()
+        )
+        webhook_url = webhook_url if webhook_url is not None else os.environ.get("SQUADIQ_MOCK_WEBHOOK_URL")
         settings = MockSettings(
-            tokens=tuple(token or ["test_token"]),
+            tokens=tuple(tokens or ["test_token"]),
             rate=rate,
             db=db,
             seed=seed,
@@ -63,11 +94,12 @@ def mock(
             speed=speed,
             duplicate_leads=duplicate_leads,
             webhook_url=webhook_url,
-            webhook_headers=tuple(_header(text) for text in webhook_header or ()),
+            webhook_headers=tuple(_header(text) for text in headers),
             webhook_trouble=cast(list[Trouble], [kind.strip() for kind in webhook_trouble.split(",") if kind.strip()]),
+            allow_hosts=tuple(allow_host or _names(os.environ.get("SQUADIQ_MOCK_ALLOW_HOST", ""))),
         )
         core = Mock(settings)
-    except SettingError as wrong:
+    except (SettingError, SecretError) as wrong:
         raise typer.BadParameter(str(wrong)) from None
     try:
         listening = bound_socket(host, port)
@@ -76,11 +108,13 @@ def mock(
         raise typer.BadParameter(f"{host}:{port} cannot be listened on ({error.strerror}). Give --port 0.") from None
     url = base_url(listening)
     typer.echo(f"SquadIQ mock on {url}")
-    typer.echo(f"Access token: {settings.tokens[0]}")
+    shown = token_from in ("", "--token")
+    typer.echo(f"Access token: {settings.tokens[0] if shown else f'that of {token_from}'}")
     if webhook_url is not None:
         # Not the whole URL: a secret may be in it.
         typer.echo(f"Processed leads go to {urlsplit(webhook_url).hostname}, and are listed at {url}/_mock/deliveries")
-    typer.echo(f"Try it:\n\n{CURL.format(url=url, token=settings.tokens[0])}\n\nCtrl-C ends it.")
+    curl = CURL.format(url=url, token=settings.tokens[0] if shown else "YOUR_TOKEN")
+    typer.echo(f"Try it:\n\n{curl}\n\nCtrl-C ends it.")
     try:
         with delivering(core.deliveries):
             Server(core).run(sockets=[listening])
@@ -88,6 +122,10 @@ def mock(
         typer.echo("Ended.")
     finally:
         core.close()
+
+
+def _names(text: str) -> list[str]:
+    return text.replace(",", " ").split()
 
 
 def _header(text: str) -> tuple[str, str]:

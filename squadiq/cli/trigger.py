@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from squadiq._extras import needs_extra
+from squadiq.errors import SquadIQError
 
 with needs_extra("cli"):
     import typer
 
 if TYPE_CHECKING:
-    import httpx
+    from squadiq.contract.posting import Poster
 
 TIMEOUT_SECONDS = 30.0
 _NAMES = ("Asha Rao", "विकास शर्मा", "Fatima Khan", "தமிழ்ச்செல்வி", "John D'Souza", "Gurpreet Singh")
@@ -53,6 +54,7 @@ def lead_processed(
     import httpx
 
     from squadiq.cli.showing import header_of
+    from squadiq.contract.posting import Poster
 
     try:
         payloads = [_changed(payload, changes or []) for payload in _payloads(count, seed)]
@@ -63,23 +65,27 @@ def lead_processed(
     if url.scheme not in ("http", "https") or not url.host:
         raise typer.BadParameter("--to: give an http:// or https:// URL")
     refused = 0
-    with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS) as client:
-        for number, payload in enumerate(payloads, 1):
-            told = _delivered(client, url, payload)
-            refused += told["status"] != 201
-            typer.echo(json.dumps(told) if as_json else _line(f"{number}/{count}", told))
+    try:
+        with Poster(str(url), TIMEOUT_SECONDS) as poster:
+            for number, payload in enumerate(payloads, 1):
+                told = _delivered(poster, headers, payload)
+                refused += told["status"] != 201
+                typer.echo(json.dumps(told) if as_json else _line(f"{number}/{count}", told))
+    except SquadIQError as error:
+        typer.echo(f"squadiq: {error}", err=True)
+        raise typer.Exit(2) from None
     raise typer.Exit(1 if refused else 0)
 
 
-def _delivered(client: httpx.Client, url: httpx.URL, payload: dict[str, Any]) -> dict[str, Any]:
+def _delivered(poster: Poster, headers: list[tuple[str, str]], payload: dict[str, Any]) -> dict[str, Any]:
     import httpx
 
     from squadiq.cli.showing import shown
 
     status, answer, error, began = None, None, None, time.perf_counter()
     try:
-        response = client.post(url, content=json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        status, answer = response.status_code, shown(response.text)
+        posted = poster.post(json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogatepass"), headers)
+        status, answer = posted.status, shown(posted.body.decode("utf-8", "replace"))
     except httpx.HTTPError as failure:
         error = type(failure).__name__  # its message may hold the URL, and that a secret
     milliseconds = round((time.perf_counter() - began) * 1000, 1)

@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from squadiq._extras import needs_extra
+from squadiq.contract.apart import HealthCheck, Phase, Verbosity, apart, assume, given, schemathesis, seed, settings
 from squadiq.contract.document import Document, Schema
-
-with needs_extra("contract"):
-    import schemathesis
-    from hypothesis import HealthCheck, Phase, Verbosity, assume, given, seed, settings
 
 Payload = dict[str, Any]
 
@@ -42,7 +38,8 @@ class Deliveries:
         self._required: list[str] = components["schemas"]["ProcessedLead"]["required"]
         self._example: Payload = components["examples"]["ProcessedLead"]["value"]
         self._unreached: Payload = components["examples"]["UnreachedLead"]["value"]
-        self._operation = _as_operation(document, operation)
+        with apart():
+            self._operation = _as_operation(document, operation)
         self._seed = seed_number
 
     def example(self, lead_id: str) -> bytes:
@@ -125,6 +122,10 @@ class Deliveries:
         return [each for each in self._schema.differences(payload) if each != ODD_LINK]
 
     def _random(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
+        with apart():
+            return self._drawn(number, words, positive=positive)
+
+    def _drawn(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
         found: dict[bytes, Delivery] = {}
         mode = schemathesis.GenerationMode.POSITIVE if positive else schemathesis.GenerationMode.NEGATIVE
 

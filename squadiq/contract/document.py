@@ -18,26 +18,32 @@ with needs_extra("contract"):
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NAME_IN_BRACES = re.compile(r"\\{([a-z_]+)\\}")
-_PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 
 
 class Schema:
     """Check values against one schema of the document."""
 
     def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
-        self._names = components.get("schemas", {}).keys()
+        schemas = components.get("schemas", {})
+        self._names = schemas.keys()
+        self._fields = {name for each in schemas.values() for name in each.get("properties", ())}
         self._validator = jsonschema_rs.Draft202012Validator(
             {**schema, "components": components}, validate_formats=True
         )
 
     def differences(self, value: Any) -> list[str]:
         """Return where a value differs and from which schema, without the value itself."""
-        return sorted({self._told(error) for error in self._validator.iter_errors(value)})
+        try:
+            return sorted({self._told(error) for error in self._validator.iter_errors(value)})
+        except UnicodeError:
+            return ["the body holds half of a surrogate pair, which is no character"]
+        except ValueError:
+            return ["the body is nested too deep to be read"]
 
     def _told(self, error: jsonschema_rs.ValidationError) -> str:
         # Names that the document does not know may be anything, a phone number too.
         place = "".join(
-            "[]" if isinstance(part, int) else f".{part if _PLAIN_NAME.fullmatch(part) else '…'}"
+            "[]" if isinstance(part, int) else f".{part if part in self._fields else '…'}"
             for part in error.instance_path
         ).removeprefix(".")
         named = [part for part in error.schema_path if part in self._names]
@@ -96,6 +102,7 @@ class Document:
         self.contents = contents
         self._components: Mapping[str, Any] = contents["components"]
         self.campaign_id = self._schema({"$ref": "#/components/schemas/CampaignId"})
+        self.phone_number = self._schema({"$ref": "#/components/schemas/PhoneNumberInput"})
         limit = contents["x-rate-limit"]
         self.hits: int = limit["hits"]
         self.window_seconds: float = limit["window_seconds"]

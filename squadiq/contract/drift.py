@@ -46,7 +46,7 @@ def drift_of(document: Document, hits: Iterable[Hit]) -> Drifts:
     calls, others = 0, 0
     found: Counter[tuple[str, Finding]] = Counter()
     for hit in hits:
-        if document.route(urlsplit(hit.url).path) is None:
+        if document.route(_path(hit.url)) is None:
             others += 1
             continue
         calls += 1
@@ -68,6 +68,13 @@ def read_har(path: Path) -> list[Hit]:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ConfigurationError(f"{path} is no HAR 1.2 file: export it from a browser or a proxy anew.") from None
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _hit(entry: dict[str, Any]) -> Hit:

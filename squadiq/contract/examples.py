@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from squadiq.contract.conformance import Hit
+from squadiq.contract.conformance import DIGITS_AT_MOST, Hit
 from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, demand
 from squadiq.contract.target import Need, Target, seconds
 
@@ -69,8 +69,20 @@ def identities(leads: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def number_of(url: str | None) -> int | None:
-    """Return the number of the page that an address leads to, None for null."""
-    return None if url is None else int(parse_qs(urlsplit(url).query).get("page", ["1"])[0])
+    """Return the number of the page that an address leads to, None for null.
+
+    Raises:
+        BrokenError: it leads to no page.
+    """
+    if url is None:
+        return None
+    try:
+        numbers = parse_qs(urlsplit(url).query, keep_blank_values=True).get("page", ["1"])
+    except ValueError:
+        numbers = []
+    readable = len(numbers) == 1 and numbers[0].isascii() and numbers[0].isdecimal()
+    demand(readable and len(numbers[0]) <= DIGITS_AT_MOST, Rule.NEXT, "an address without the number of a page")
+    return int(numbers[0])
 
 
 @example(hits=1)
@@ -103,14 +115,12 @@ def demand_page(page: dict[str, Any], *, number: int, size: int, seen: list[str]
     here, total, following = len(page["results"]), page["count"], number_of(page["next"])
     demand(here <= size, Rule.PAGE_SIZE, f"{here} leads on a page of {size}")
     demand(len(set(seen)) == len(seen), Rule.PAGES_APART, f"a lead of an earlier page again on page {number}")
-    demand(len(seen) <= total, Rule.COUNT, f"a count of {total}, and {len(seen)} leads up to page {number}")
+    demand(len(seen) <= total, Rule.COUNT, f"{len(seen)} leads up to page {number}, and a smaller count")
     if following is None:
         rule = Rule.COUNT if here < size else Rule.NEXT
-        demand(
-            len(seen) == total, rule, f"{len(seen)} leads up to page {number} without a next, and a count of {total}"
-        )
+        demand(len(seen) == total, rule, f"{len(seen)} leads up to page {number} without a next, and a greater count")
     else:
-        demand(following == number + 1, Rule.NEXT, f"page {following} after page {number}")
+        demand(following == number + 1, Rule.NEXT, f"next of page {number} leads to another page than {number + 1}")
         demand(here == size, Rule.NEXT, f"a page after page {number}, which is not full")
     demand(number_of(page["previous"]) == (number - 1 or None), Rule.NEXT, f"previous of page {number}")
 

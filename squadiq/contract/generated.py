@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from squadiq._extras import needs_extra
+from squadiq.contract.apart import HealthCheck, Phase, Verbosity, apart, given, schemathesis, seed, settings
 from squadiq.contract.document import Document
-
-with needs_extra("contract"):
-    import schemathesis
-    from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 
 Query = dict[str, str | int]
 
@@ -19,6 +15,11 @@ def random_queries(document: Document, number: int, *, seed_number: int) -> list
 
     Schemathesis only makes them here: it would send unexpected methods and wrong tokens too.
     """
+    with apart():
+        return _drawn(document, number, seed_number)
+
+
+def _drawn(document: Document, number: int, seed_number: int) -> list[Query]:
     queries: list[Query] = []
     # A configuration of its own: else it would read a schemathesis.toml that happens to be near, hooks included.
     schema = schemathesis.openapi.from_dict(dict(document.contents), config=schemathesis.Config())

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 
 from squadiq._deadline import deadline
+from squadiq._decoding import BodyDecoder, BodyError
 from squadiq.auth import AccessToken
-from squadiq.contract.document import Document
+from squadiq.contract.bodies import leads_of, refusal_of_leads
+from squadiq.contract.document import Document, Operation
+from squadiq.contract.hits import TIMEOUT_SECONDS, Hits, Slot, StoppedError
 from squadiq.contract.ledger import Ledger
-from squadiq.quota import Reservation, Store
+from squadiq.contract.rules import InconclusiveError
+from squadiq.contract.target import UNREADABLE
+from squadiq.quota import Store
 
-TIMEOUT_SECONDS = 30.0
-_LEASE_SECONDS = TIMEOUT_SECONDS + 1.0
+__all__ = [
+    "TIMEOUT_SECONDS",
+    "GuardedTransport",
+    "NotAllowedError",
+    "Permission",
+    "StoppedError",
+    "Writes",
+    "refusal",
+]
+
 _HEADERS = {"accept", "accept-encoding", "authorization", "connection", "host", "user-agent"}
 _HEADERS_WITH_BODY = _HEADERS | {"content-length", "content-type"}
+ANSWER_BYTES = 16 * 1024 * 1024
+"""Decoded bytes of an answer that are read."""
+_DROPPED = {"content-encoding", "content-length", "location", "set-cookie", "set-cookie2", "transfer-encoding"}
 
 
-class StoppedError(Exception):
-    """A run ends before its end: the budget is spent, or the service asks for it."""
+class _NeverSentError(StoppedError):
+    """There was no connection."""
 
 
 class NotAllowedError(StoppedError):
@@ -57,63 +71,78 @@ class Permission:
 
 def refusal(permission: Permission, request: httpx.Request) -> str:
     """Return why a request must not be sent, "" if it may be."""
-    if (request.url.scheme, request.url.host, request.url.port) != (
-        permission.origin.scheme,
-        permission.origin.host,
-        permission.origin.port,
-    ):
+    url, origin = request.url, permission.origin
+    if (url.scheme, url.host, url.port, url.userinfo) != (origin.scheme, origin.host, origin.port, b""):
         return "it goes to another server"
-    raw_path, _, query = request.url.raw_path.decode("ascii").partition("?")
+    if not request.extensions.keys() <= {"timeout"}:
+        return "an extension may change where it goes"
+    raw_path, _, query = url.raw_path.decode("ascii").partition("?")
     found = permission.document.route(raw_path)
-    if found is None or found[1] != permission.campaign_id:
+    if found is None or found[1] != permission.campaign_id or "%" in raw_path:
         return "its path is none of the document's, or of another campaign"
     operation = found[0].operations.get(request.method)
     if operation is None:
         return f"the document has no {request.method} of its path"
-    if request.headers.get_list("authorization") != [f"Bearer {permission.token.reveal()}"]:
+    return (
+        _refusal_of_headers(permission, request)
+        or _refusal_of_query(operation, query)
+        or _refusal_of_body(permission, operation, request)
+    )
+
+
+def _refusal_of_headers(permission: Permission, request: httpx.Request) -> str:
+    headers = request.headers
+    if headers.get_list("authorization") != [f"Bearer {permission.token.reveal()}"]:
         return "it does not carry the access token"
-    if not {name for name, _ in parse_qsl(query, keep_blank_values=True)} <= operation.query.keys():
-        return "its query has a parameter that the document does not"
-    body = request.read()
-    if operation.method == "GET":
-        if body or not set(request.headers) <= _HEADERS:
-            return "a GET with a body or with other headers may be taken for something else"
-        return ""
-    if permission.writes is None:
-        return "it may change something, and this run only reads"
-    if not set(request.headers) <= _HEADERS_WITH_BODY:
-        return "its headers are not those of the document"
-    return _refusal_of_body(permission.writes, body)
-
-
-def _refusal_of_body(writes: Writes, body: bytes) -> str:
-    leads = _leads(body)
-    if leads is None:
-        return "its body is not made of leads"
-    for lead in leads:
-        if not str(lead.get("lead_id", "")).startswith(writes.ledger.where.prefix):
-            return "it names a lead that this run has not made"
-        if lead.get("phone_number", writes.phone_numbers[0]) not in writes.phone_numbers:
-            return "it has a phone number that was not given for this run"
+    if headers.get_list("host") != [permission.origin.netloc.decode("ascii")]:
+        return "its Host header names another server"
+    if headers.get_list("connection") not in ([], ["keep-alive"], ["close"]):
+        return "its Connection header asks for something else"
+    if not all(text.isprintable() for text in headers.values()):
+        return "a header holds control characters"
     return ""
 
 
-def _leads(body: bytes) -> list[dict[str, Any]] | None:
-    try:
-        read: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    items: list[Any] = read if isinstance(read, list) else [read]  # pyright: ignore[reportUnknownVariableType]
-    return items if items and all(isinstance(item, dict) for item in items) else None
+def _refusal_of_query(operation: Operation, query: str) -> str:
+    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    if not set(names) <= operation.query.keys():
+        return "its query has a parameter that the document does not"
+    if len(set(names)) < len(names) or ";" in query:
+        return "its query may be read in more ways than one"
+    return ""
+
+
+def _refusal_of_body(permission: Permission, operation: Operation, request: httpx.Request) -> str:
+    body, headers, writes = request.read(), request.headers, permission.writes
+    if operation.method == "GET":
+        if body or not set(headers) <= _HEADERS:
+            return "a GET with a body or with other headers may be taken for something else"
+        return ""
+    if writes is None:
+        return "it may change something, and this run only reads"
+    if not set(headers) <= _HEADERS_WITH_BODY or (
+        headers.get_list("content-type"),
+        headers.get_list("content-length"),
+    ) != (["application/json"], [str(len(body))]):
+        return "its headers are not those of the document"
+    leads = leads_of(body)
+    if leads is None:
+        return "its body is not made of leads"
+    creates = operation.operation_id == "createLeads"
+    return refusal_of_leads(leads, writes.ledger.where.prefix, writes.phone_numbers, creates=creates)
 
 
 @dataclass(kw_only=True)
 class GuardedTransport(httpx.BaseTransport):
     """Send what is allowed, within the budget and slowly enough; refuse the rest.
 
+    A lead is created only with the hits in hand that disable it, and with those in the budget that delete it.
+
     Args:
         stores: quotas of which each must give a slot: the share of this run, and the one that is shared by all.
         max_hits: requests at most; what it takes to delete the leads of the run is kept back.
+        sleep: waits for slots.
+        now: tells the time that `sleep` lets pass, in seconds.
     """
 
     inner: httpx.BaseTransport
@@ -121,7 +150,13 @@ class GuardedTransport(httpx.BaseTransport):
     stores: Sequence[Store]
     max_hits: int
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
     hits: int = 0
+    slots: Hits = field(init=False, repr=False)
+    _unsure: set[str] = field(default_factory=set[str], repr=False)
+
+    def __post_init__(self) -> None:
+        self.slots = Hits(self.stores, self.sleep, self.now)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its answer.
@@ -129,53 +164,100 @@ class GuardedTransport(httpx.BaseTransport):
         Raises:
             NotAllowedError: it is not on the allow-list, and was not sent.
             StoppedError: the budget is spent, there is no answer, or the service says that the quota is.
+            InconclusiveError: the share of the quota is too small for a create.
         """
         if why := refusal(self.permission, request):
             raise NotAllowedError(f"{request.method} was not sent: {why}.")
-        action = request.url.raw_path.split(b"/")[4]
+        action = request.url.path.split("/")[4]
         writes = self.permission.writes
-        lead_ids = [str(lead["lead_id"]) for lead in _leads(request.content) or []]
+        lead_ids = [lead["lead_id"] for lead in leads_of(request.content) or []]
         cost, kept = 1, len(writes.ledger.pending) if writes else 0
-        if action == b"create":
+        if action == "create":
             cost += 2 * len(lead_ids)  # each of them is disabled, and deleted at the end
-        elif action in (b"disable", b"delete"):
+        elif action in ("disable", "delete"):
             kept = 0
         if self.hits + cost + kept > self.max_hits:
             raise StoppedError(f"the budget of {self.max_hits} hits is spent")
-        if writes and action == b"create":
-            writes.ledger.creating(lead_ids)
-        response = self._sent(request)
-        if writes and action == b"delete" and response.status_code in (202, 404):
+        if writes and action == "create":
+            return self._created(writes.ledger, request, lead_ids)
+        if action not in ("disable", "delete"):
+            self.slots.give_back()
+        response = _judged(self._answer(request, self.slots.take_spare()))
+        # A create without an answer may still be on its way, and then 404 is not for ever.
+        gone = {202} if self._unsure.intersection(lead_ids) else {202, 404}
+        if writes and action == "delete" and len(lead_ids) == 1 and response.status_code in gone:
             writes.ledger.deleted(lead_ids[0])
         return response
 
-    def _sent(self, request: httpx.Request) -> httpx.Response:
-        reservations = [(store, self._slot(store)) for store in self.stores]
+    def _created(self, ledger: Ledger, request: httpx.Request, lead_ids: Sequence[str]) -> httpx.Response:
+        needed, at_most = 1 + len(lead_ids), self.slots.at_most()
+        if needed > at_most:
+            raise InconclusiveError(
+                f"{len(lead_ids)} leads are created only with {needed} hits in hand, to disable them at once;"
+                f" this run has {at_most} in a minute"
+            )
+        self.slots.give_back()
+        slot, *self.slots.spare = self.slots.take(needed)
+        try:
+            ledger.creating(lead_ids)
+        except OSError as error:
+            self.slots.spare.append(slot)
+            self.slots.give_back()
+            raise StoppedError(f"the ledger cannot be written ({error.strerror}), so no lead is created") from None
+        self._unsure.update(lead_ids)
+        try:
+            response = self._answer(request, slot)
+        except _NeverSentError:
+            for lead_id in lead_ids:
+                ledger.deleted(lead_id)
+            raise
+        self._unsure.difference_update(lead_ids)
+        return _judged(response)
+
+    def _answer(self, request: httpx.Request, slot: Slot) -> httpx.Response:
         self.hits += 1
         try:
-            with deadline(TIMEOUT_SECONDS):
+            with deadline(max(0.0, self.slots.left_seconds)):
                 response = self.inner.handle_request(request)
-                response.read()
+                try:
+                    plain = _plain(response)
+                finally:
+                    response.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _NeverSentError(f"there is no connection ({type(error).__name__})") from None
         except httpx.RequestError as error:
             raise StoppedError(f"there is no answer ({type(error).__name__})") from None
-        for store, reservation in reservations:
+        for store, reservation in slot:
             store.answered(reservation)
-            if response.status_code == 429:
+            if plain.status_code == 429:
                 store.throttled(reservation, 60.0)
-        if response.status_code == 429:
-            raise StoppedError("the service answered 429: somebody else spends the same quota; try again later")
-        if response.status_code in (401, 403):
-            raise StoppedError(f"the service answered {response.status_code}: check the access token and the campaign")
-        return response
-
-    def _slot(self, store: Store) -> Reservation:
-        reservation = store.reserve(_LEASE_SECONDS)
-        wait = reservation.wait_seconds
-        while wait > 0:
-            self.sleep(wait)
-            wait = store.confirm(reservation, _LEASE_SECONDS)
-        return reservation
+        return plain
 
     def close(self) -> None:
-        """Close the connections."""
+        """Let go of the hits that are left, and close the connections."""
+        self.slots.give_back()
         self.inner.close()
+
+
+def _judged(response: httpx.Response) -> httpx.Response:
+    if response.status_code == 429:
+        raise StoppedError("the service answered 429: somebody else spends the same quota; try again later")
+    if response.status_code in (401, 403):
+        raise StoppedError(f"the service answered {response.status_code}: check the access token and the campaign")
+    return response
+
+
+def _plain(response: httpx.Response) -> httpx.Response:
+    """Return an answer that is read, without what a client acts on by itself: cookies to send back, where to go."""
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _DROPPED]
+    unreadable, content = "", bytearray()
+    try:
+        decoder = BodyDecoder(response.headers.get("content-encoding"), ANSWER_BYTES)
+        for chunk in response.iter_raw():
+            for piece in decoder.feed(chunk):
+                content += piece
+        decoder.end()
+    except BodyError as error:
+        unreadable = str(error)
+    extensions = {UNREADABLE: unreadable} if unreadable else {}
+    return httpx.Response(response.status_code, headers=headers, content=bytes(content), extensions=extensions)

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import math
-import secrets
+import shlex
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from squadiq._decoding import ACCEPT_ENCODING
 from squadiq.auth import AccessToken
 from squadiq.config import base_url_from, network_from
 from squadiq.contract.document import Document
 from squadiq.contract.examples import Example, Outcome, run_example
 from squadiq.contract.generated import random_queries
-from squadiq.contract.guard import TIMEOUT_SECONDS, GuardedTransport, Permission, StoppedError, Writes
-from squadiq.contract.ledger import Ledger, Where
+from squadiq.contract.guard import GuardedTransport, Permission, Writes
+from squadiq.contract.hits import TIMEOUT_SECONDS, StoppedError
+from squadiq.contract.ledger import Ledger, new_ledger
 from squadiq.contract.rules import BrokenError
 from squadiq.contract.suite import fitting
 from squadiq.contract.target import Need, Target
-from squadiq.errors import ConfigurationError
+from squadiq.errors import ConfigurationError, MissingExtraError
+from squadiq.phone import normalise
 from squadiq.quota import MemoryStore, Store, open_store, quota_name
 from squadiq.transport import open_transport
 
 GENERATED_AT_MOST = 25
+CLEAN_UP_SECONDS = 20.0
+"""How long an interrupted run may go on deleting its leads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +57,7 @@ class LiveSettings:
     hits_per_minute: int = 30
     phone_numbers: Sequence[str] = field(default=(), repr=False)
     ledgers: Path = Path()
-    quota: str | Store | None = None
+    quota: str | Store | None = field(default=None, repr=False)
     seed: int = 0
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
@@ -63,8 +68,16 @@ class LiveSettings:
             raise ConfigurationError("max_hits: give at least 1.")
         if not 1 <= self.hits_per_minute <= self.document.hits:
             raise ConfigurationError(f"hits_per_minute: give 1 to {self.document.hits}.")
+        if self.phone_numbers and self.hits_per_minute < 2:
+            raise ConfigurationError(
+                "hits_per_minute: give at least 2 to a run that writes: a lead is created only with the hit in hand"
+                " that disables it."
+            )
         if self.document.campaign_id.differences(self.campaign_id):
             raise ConfigurationError("campaign: it is not a campaign_id as the document has them.")
+        for place, number in enumerate(self.phone_numbers, 1):
+            if why := _wrong_number(self.document, number):
+                raise ConfigurationError(f"phone_number: the {place}. one {why}.")
 
     @property
     def examples(self) -> list[Example]:
@@ -127,19 +140,24 @@ class LiveRun:
         return [each for each in self.outcomes if each.finding]
 
 
+class InterruptedRun(KeyboardInterrupt):
+    """A run was interrupted; what came of it until then is in `run`, with the leads that it left behind."""
+
+    def __init__(self, run: LiveRun) -> None:
+        super().__init__()
+        self.run = run
+
+
 def run_live(settings: LiveSettings, told: Callable[[Outcome], None] = lambda outcome: None) -> LiveRun:
     """Run the examples, then random reads, then clean up; `told` hears each outcome.
 
     Raises:
-        ConfigurationError: the quota cannot be opened.
-        QuotaStoreError: the quota cannot be used.
+        ConfigurationError: the quota cannot be opened, or the ledger cannot be written.
+        InterruptedRun: KeyboardInterrupt came. Leads were deleted for CLEAN_UP_SECONDS at most, or
+            until it came once more.
     """
     run = LiveRun()
-    ledger = None
-    if settings.phone_numbers:
-        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
-        where = Where(str(settings.base_url), settings.campaign_id, f"squadiq-contract-{name}-")
-        ledger = Ledger(settings.ledgers / f"{name}.jsonl", where)
+    ledger = _ledger(settings)
     with _target(settings, ledger) as (target, guard):
         try:
             for each in settings.examples:
@@ -148,10 +166,16 @@ def run_live(settings: LiveSettings, told: Callable[[Outcome], None] = lambda ou
                 _keep(run, _random_read(target, query), told)
         except StoppedError as stopped:
             run.stopped = str(stopped)
+        except KeyboardInterrupt:
+            guard.slots.hurry(CLEAN_UP_SECONDS)
         finally:
             if ledger:
-                run.left_behind = _cleaned(target, ledger)
+                _clean(target, guard, ledger)
+                run.left_behind = len(ledger.pending)
             run.hits, run.people = guard.hits, frozenset(target.people)
+    if guard.slots.in_a_hurry:
+        run.stopped = "it was interrupted"
+        raise InterruptedRun(run)
     return run
 
 
@@ -159,12 +183,25 @@ def clean_up(settings: LiveSettings, ledger: Ledger) -> int:
     """Delete the leads that a run has left behind, and return how many are still there.
 
     Raises:
-        ConfigurationError: the ledger is of another service or campaign, or the quota cannot be opened.
+        ConfigurationError: the ledger is of another service or campaign, or names leads that no run
+            makes; or the quota cannot be opened.
+        KeyboardInterrupt: leads were deleted for CLEAN_UP_SECONDS at most, or until it came once more.
     """
     if (ledger.where.base_url, ledger.where.campaign_id) != (str(settings.base_url), settings.campaign_id):
         raise ConfigurationError(f"{ledger.path.name} is of campaign {ledger.where.campaign_id} at another address.")
-    with _target(settings, ledger) as (target, _):
-        return _cleaned(target, ledger)
+    if why := ledger.refusal():
+        raise ConfigurationError(f"{ledger.path} is left alone: {why}. Look at the file, and remove it.")
+    with _target(settings, ledger) as (target, guard):
+        _clean(target, guard, ledger)
+    if guard.slots.in_a_hurry:
+        raise KeyboardInterrupt
+    return len(ledger.pending)
+
+
+def clean_up_command(settings: LiveSettings) -> str:
+    """Return the command that deletes what a run has left behind, for a shell."""
+    target, campaign = shlex.quote(str(settings.base_url)), shlex.quote(settings.campaign_id)
+    return f"squadiq contract clean-up --target {target} --campaign {campaign}"
 
 
 def live_settings_url(given: str) -> httpx.URL:
@@ -178,7 +215,7 @@ def live_settings_url(given: str) -> httpx.URL:
 
 @contextmanager
 def _target(settings: LiveSettings, ledger: Ledger | None) -> Generator[tuple[Target, GuardedTransport]]:
-    writes = Writes(ledger, settings.phone_numbers or ("",)) if ledger else None
+    writes = Writes(ledger, settings.phone_numbers) if ledger else None
     name = quota_name(str(settings.base_url), settings.token.reveal())
     window = settings.document.window_seconds
     guard = GuardedTransport(
@@ -190,9 +227,15 @@ def _target(settings: LiveSettings, ledger: Ledger | None) -> Generator[tuple[Ta
         ],
         max_hits=settings.max_hits,
         sleep=settings.sleep,
+        now=settings.now,
     )
     with httpx.Client(
-        base_url=settings.base_url, transport=guard, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
+        base_url=settings.base_url,
+        transport=guard,
+        timeout=TIMEOUT_SECONDS,
+        headers={"Accept-Encoding": ACCEPT_ENCODING},
+        trust_env=False,
+        follow_redirects=False,
     ) as http:
         yield (
             Target(
@@ -223,14 +266,42 @@ def _random_read(target: Target, query: dict[str, str | int]) -> Outcome:
     return Outcome(name, 1)
 
 
-def _cleaned(target: Target, ledger: Ledger) -> int:
+def _ledger(settings: LiveSettings) -> Ledger | None:
+    if not settings.phone_numbers:
+        return None
+    return new_ledger(settings.ledgers, str(settings.base_url), settings.campaign_id)
+
+
+def _clean(target: Target, guard: GuardedTransport, ledger: Ledger) -> None:
+    """Delete what is left; the first interruption hurries it, a second one ends it."""
     try:
-        for lead_id in list(ledger.pending):
-            try:
-                target.send("deleteLead", {"lead_id": lead_id})
-            except BrokenError:
-                continue
-    except StoppedError:
-        pass
+        _delete(target, ledger)
+    except KeyboardInterrupt:
+        if not guard.slots.in_a_hurry:
+            guard.slots.hurry(CLEAN_UP_SECONDS)
+            with suppress(KeyboardInterrupt):
+                _delete(target, ledger)
     ledger.close()
-    return len(ledger.pending)
+
+
+def _delete(target: Target, ledger: Ledger) -> None:
+    # The latest first: it may not be disabled yet.
+    for lead_id in list(reversed(ledger.pending)):
+        try:
+            target.send("deleteLead", {"lead_id": lead_id})
+        except BrokenError:
+            continue
+        except StoppedError:
+            return
+
+
+def _wrong_number(document: Document, number: str) -> str:
+    if document.phone_number.differences(number):
+        return "is not a phone number as the document has them"
+    try:
+        normalise(number)
+    except MissingExtraError:
+        return ""
+    except ValueError as wrong:
+        return str(wrong)
+    return ""

@@ -96,6 +96,6 @@ def read_log(path: Path) -> Drifts:
             found.update({(line["operation"], Finding(Rule[rule], came)) for rule, came in line["differences"]})
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ConfigurationError(f"{path} is no log of RecordingTransport.") from None
     return Drifts(calls, 0, [Drift(operation, finding, number) for (operation, finding), number in found.items()])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import json
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from squadiq_generated._base import looks_like_a_phone_number
 
 from squadiq.contract.conformance import Hit
 from squadiq.contract.examples import Outcome
+from squadiq.errors import ConfigurationError
 
 _HIDDEN = {"lead_id": "LEAD_ID", "phone_number": "PHONE_NUMBER", "contact_name": "NAME"}
 _STYLE = """
@@ -31,7 +33,7 @@ class Facts:
 
     title: str
     lines: Sequence[str]
-    people: frozenset[str] = frozenset()
+    people: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def curl_of(hit: Hit, people: Iterable[str] = ()) -> str:
@@ -87,13 +89,42 @@ def as_junit(facts: Facts, outcomes: Sequence[Outcome]) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
+def refuse_unless_writable(directory: Path) -> None:
+    """Make the folder of the reports.
+
+    Raises:
+        ConfigurationError: nothing can be written there.
+    """
+    with _writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in _paths(directory):
+            path.open("a").close()
+
+
 def write_reports(directory: Path, facts: Facts, outcomes: Sequence[Outcome]) -> tuple[Path, Path]:
-    """Write both reports and return their paths."""
-    directory.mkdir(parents=True, exist_ok=True)
-    page, junit = directory / "contract.html", directory / "contract.xml"
-    page.write_text(as_html(facts, outcomes), "utf-8")
-    junit.write_text(as_junit(facts, outcomes), "utf-8")
+    """Write both reports and return their paths.
+
+    Raises:
+        ConfigurationError: they cannot be written.
+    """
+    page, junit = _paths(directory)
+    with _writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        page.write_text(as_html(facts, outcomes), "utf-8")
+        junit.write_text(as_junit(facts, outcomes), "utf-8")
     return page, junit
+
+
+def _paths(directory: Path) -> tuple[Path, Path]:
+    return directory / "contract.html", directory / "contract.xml"
+
+
+@contextmanager
+def _writing(directory: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"report: {directory} cannot be written to ({error.strerror}).") from None
 
 
 def _told(outcome: Outcome, people: Iterable[str]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ class Rule(Enum):
     STATUS = "An answer has a status that the document lists for its operation.", Change.DOCUMENT
     MEDIA_TYPE = "An answer has the media type that the document gives for its status.", Change.DOCUMENT
     SCHEMA = "The body of an answer matches its schema in the document.", Change.DOCUMENT
+    READABLE = "The body of an answer can be read.", Change.SERVER
     HEADERS = "An answer has the headers that the document requires.", Change.DOCUMENT
     REQUEST = "A request is one that the document describes.", Change.DOCUMENT
 
@@ -46,6 +47,7 @@ class Rule(Enum):
     DELETED_NOT_LISTED = "A deleted lead is not listed any more.", Change.SERVER
     UNKNOWN = "A lead that does not exist is answered with 404.", Change.DOCUMENT
 
+    TIMES = "A time of a lead is one of the calendar, from the year 1 to 9999, in seconds up to 59.", Change.SERVER
     LISTS_PROCESSED = "A processed lead is listed, once, with what was created.", Change.SERVER
     NOT_YET = "A lead that is not processed yet is not listed.", Change.SERVER
     CAMPAIGNS_APART = "A lead is listed in its own campaign only.", Change.SERVER

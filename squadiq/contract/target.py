@@ -14,12 +14,14 @@ from urllib.parse import urlencode
 
 import httpx
 
-from squadiq.contract.conformance import Hit, answer_findings
+from squadiq.contract.conformance import Hit, answer_findings, read_json
 from squadiq.contract.document import Document
-from squadiq.contract.rules import BrokenError, InconclusiveError, Rule, demand
+from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, demand
 
 PHONE_NUMBERS = ("9876543210", "+91 98765 43211", "09876543212")
 """Numbers for servers on this machine, which call nobody."""
+UNREADABLE = "squadiq.unreadable"
+"""Extension of a response in which a transport says why it has no body."""
 
 
 class Need(Enum):
@@ -194,13 +196,16 @@ class Target:
 
     def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         self.hits += 1
+        self.last = None
         response = self.http.request(method, url, content=content or None, headers=headers)
         self.last = Hit(
             method, str(response.request.url), content, response.status_code, dict(response.headers), response.content
         )
+        if unreadable := response.extensions.get(UNREADABLE):
+            raise BrokenError(Finding(Rule.READABLE, f"{unreadable}, with status {response.status_code}"))
         for finding in answer_findings(self.document, self.last):
             raise BrokenError(finding)
-        return Answer(response.status_code, json.loads(response.content), self.last.headers)
+        return Answer(response.status_code, read_json(response.content)[0], self.last.headers)
 
     def _disable(self, leads: list[dict[str, Any]], *, together: bool) -> None:
         references = [{"lead_id": lead["lead_id"]} for lead in leads]
@@ -212,8 +217,15 @@ class Target:
 
 
 def seconds(moment: str | float) -> float:
-    """Return a time of an answer in seconds since the epoch; without an offset it is UTC (decision 0002)."""
+    """Return a time of an answer in seconds since the epoch; without an offset it is UTC (decision 0002).
+
+    Raises:
+        BrokenError: there is no such time, though the schema allows its form: a leap second, the year 0.
+    """
     if not isinstance(moment, str):
         return float(moment)
-    read = datetime.fromisoformat(moment)
+    try:
+        read = datetime.fromisoformat(moment.upper())
+    except ValueError:
+        raise BrokenError(Finding(Rule.TIMES, "a time that no calendar of a program has")) from None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

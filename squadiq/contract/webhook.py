@@ -13,8 +13,7 @@ import httpx
 
 from squadiq.contract.deliveries import Deliveries, Delivery
 from squadiq.contract.document import Document
-
-Headers = Sequence[tuple[str, str]]
+from squadiq.contract.posting import Headers, Poster
 
 RANDOM_VALID = 30
 RANDOM_INVALID = 60
@@ -111,12 +110,13 @@ def try_endpoint(
 
     Raises:
         httpx.ConnectError: the endpoint cannot be reached at all.
+        ConfigurationError: the environment's proxy cannot be used.
     """
     run = WebhookRun()
-    with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+    with Poster(url, TIMEOUT_SECONDS) as poster:
         for trial in planned:
             run.sent[trial.rule] += 1
-            finding = _tried(client, url, trial)
+            finding = _tried(poster, trial)
             if finding:
                 run.findings.append(finding)
             told(finding)
@@ -132,10 +132,10 @@ def is_on_this_machine(url: str) -> bool:
         return host == "localhost"
 
 
-def _tried(client: httpx.Client, url: str, trial: Trial) -> WebhookFinding | None:
+def _tried(poster: Poster, trial: Trial) -> WebhookFinding | None:
     headers = [("Content-Type", "application/json"), *trial.headers]
     try:
-        status = client.post(url, content=trial.delivery.body, headers=headers).status_code
+        status = poster.post(trial.delivery.body, headers).status
     except httpx.ConnectError:
         raise
     except httpx.HTTPError as failure:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from squadiq._extras import needs_extra
+from squadiq.mock.callers import host_name, refusal_of_caller
 from squadiq.mock.core import Mock
 from squadiq.mock.deliveries.waiting import until_delivered
-from squadiq.mock.messages import BODY_LIMIT, Request
+from squadiq.mock.helpers import HELPERS
+from squadiq.mock.messages import BODY_LIMIT, Answer, Request, json_answer
 
 with needs_extra("mock"):
     from starlette.routing import Router
@@ -19,10 +22,14 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5}
 def application(mock: Mock) -> ASGIApp:
     """Return the ASGI application of a mock."""
 
+    allowed = frozenset(map(host_name, mock.settings.allow_hosts))
+
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         request = await _request(scope, receive)
-        await until_delivered(mock.deliveries, request)
-        answer = mock.answer(request)
+        answer = _refused(scope, request, allowed)
+        if answer is None:
+            await until_delivered(mock.deliveries, request)
+            answer = mock.answer(request)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
         headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -30,6 +37,13 @@ def application(mock: Mock) -> ASGIApp:
 
     # No route of its own: Starlette's do not match a path with a line feed in it, and the core has the document's.
     return Router(default=respond, redirect_slashes=False)
+
+
+def _refused(scope: Scope, request: Request, allowed: Collection[str]) -> Answer | None:
+    if not request.path.startswith(HELPERS):
+        return None
+    why = refusal_of_caller(scope["headers"], allowed)
+    return json_answer(403, {"detail": why}) if why else None
 
 
 async def _request(scope: Scope, receive: Receive) -> Request:
@@ -49,11 +63,9 @@ async def _request(scope: Scope, receive: Receive) -> Request:
 
 async def _body(receive: Receive) -> bytes:
     # A body that is too large is read to its end and let go: a caller who still writes reads no answer.
-    body, more = b"", True
+    body, more = bytearray(), True
     while more:
         message = await receive()
-        chunk = message.get("body", b"")
-        if len(body) <= BODY_LIMIT:
-            body = body + chunk if body else chunk
+        body += message.get("body", b"")[: BODY_LIMIT + 1 - len(body)]
         more = message.get("more_body", False)
-    return body
+    return bytes(body)

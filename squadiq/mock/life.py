@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OUTCOMES = {
     "Connected : Objective Met": 40,
@@ -32,7 +32,7 @@ class Life:
 
     calls: tuple[int, ...]
     lead_outcome: str
-    lead_responses: dict[str, str]
+    lead_responses: dict[str, str] = field(repr=False)
     recording_url: str | None
 
 

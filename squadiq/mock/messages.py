@@ -20,10 +20,10 @@ class Request:
     """Hold one request; path and query as they stood on the wire, header names in lower case."""
 
     method: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes = b""
+    path: str = field(repr=False)
+    query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
     base_url: str = "http://127.0.0.1"
 
 
@@ -32,7 +32,7 @@ class Answer:
     """Hold one answer; a body is always JSON."""
 
     status: int
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     headers: tuple[tuple[str, str], ...] = ()
 
 

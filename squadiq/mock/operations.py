@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -38,11 +38,11 @@ class Call:
     store: Store
     business: str
     campaign_id: str
-    query: dict[str, Any]
-    given: dict[str, Any]
-    body: Any
+    query: dict[str, Any] = field(repr=False)
+    given: dict[str, Any] = field(repr=False)
+    body: Any = field(repr=False)
     now: int
-    url: str
+    url: str = field(repr=False)
 
     @property
     def is_batch(self) -> bool:

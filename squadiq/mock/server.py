@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 from squadiq._extras import needs_extra
@@ -59,7 +59,7 @@ class RunningMock:
     """
 
     url: str
-    token: str
+    token: str = field(repr=False)
     core: Mock
 
     def advance(self, seconds: float) -> None:
@@ -98,8 +98,12 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 def base_url(listening: socket.socket) -> str:
-    """Return the base URL of a listening socket, without a slash at its end."""
+    """Return the base URL of a listening socket, without a slash at its end.
+
+    Of one that listens on every address it is the loopback address.
+    """
     host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - recognised, not bound
     return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 else f"http://{host}:{port}"
 
 

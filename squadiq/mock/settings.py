@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from typing import Literal, TypedDict, get_args
 from urllib.parse import urlsplit
 
+from squadiq.mock.callers import host_name
+
 DuplicateLeads = Literal["reject", "replace"]
 Trouble = Literal["duplicates", "reorder", "delays", "bursts", "slow", "cuts"]
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+
+
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
+_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 
 
 class SettingError(ValueError):
@@ -32,6 +38,7 @@ class MockOptions(TypedDict, total=False):
     webhook_url: str | None
     webhook_headers: tuple[tuple[str, str], ...]
     webhook_trouble: Collection[Trouble]
+    allow_hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,12 +57,13 @@ class MockSettings:
         webhook_headers: names and values to add to each delivery, such as a secret.
         webhook_trouble: how deliveries go wrong on purpose: `duplicates`, `reorder`, `delays`,
             `bursts`, `slow` (in sending and in reading) and `cuts` (of connections).
+        allow_hosts: names or addresses, beside this machine's own, by which the helper endpoints may be asked.
 
     Raises:
         SettingError: a value is out of range.
     """
 
-    tokens: tuple[str, ...] = ("test_token",)
+    tokens: tuple[str, ...] = field(default=("test_token",), repr=False)
     rate: int | None = None
     db: str = ":memory:"
     seed: int = 0
@@ -65,13 +73,12 @@ class MockSettings:
     webhook_url: str | None = field(default=None, repr=False)
     webhook_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     webhook_trouble: Collection[Trouble] = ()
+    allow_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # 31 years at most: past the year 9999 a time has no ISO 8601 form of four-digit years.
-        if not self.tokens or not all(
-            token.isascii() and token.isprintable() and token.strip() for token in self.tokens
-        ):
-            raise SettingError("tokens: give at least one, of visible ASCII characters")
+        if not self.tokens or not all(_VISIBLE.fullmatch(token) for token in self.tokens):
+            raise SettingError("tokens: give at least one, of visible ASCII characters without blanks")
         if self.rate is not None and self.rate < 0:
             raise SettingError(f"rate: give 0 (no limit) or more hits, not {self.rate}")
         if not 0 <= self.process_after_seconds <= 1e9:
@@ -83,11 +90,16 @@ class MockSettings:
         if self.webhook_url is not None and not _is_http(self.webhook_url):
             raise SettingError("webhook_url: give an http:// or https:// URL with a host")
         for name, value in self.webhook_headers:
-            if not _HEADER_NAME.fullmatch(name) or not (value and value.isascii() and value.isprintable()):
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise SettingError("webhook_headers: give 'Name: value', of visible ASCII characters")
         for kind in self.webhook_trouble:
             if kind not in get_args(Trouble):
                 raise SettingError(f"webhook_trouble: give some of {', '.join(get_args(Trouble))}, not {kind}")
+        try:
+            for name in self.allow_hosts:
+                host_name(name)
+        except ValueError:
+            raise SettingError("allow_hosts: give names or addresses of hosts, without a scheme and a port") from None
 
 
 def _is_http(url: str) -> bool:

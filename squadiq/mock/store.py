@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -77,16 +77,16 @@ class StoredLead:
 
     sequence: int
     campaign: int
-    lead_id: str
-    phone_number: str
-    contact_name: str
-    custom_fields: bytes | None
+    lead_id: str = field(repr=False)
+    phone_number: str = field(repr=False)
+    contact_name: str = field(repr=False)
+    custom_fields: bytes | None = field(repr=False)
     created_at: int
     due_at: int
     processed_at: int | None
     disabled_at: int | None
     converted_at: int | None
-    detail: str | None
+    detail: str | None = field(repr=False)
 
 
 class RepeatedLeadError(Exception):

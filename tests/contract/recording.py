@@ -27,6 +27,9 @@ PEOPLE = ["9876500001", "asha.rao-17", "u3", "u4", "u5"]
 """lead_ids as businesses choose them: one is a phone number, one holds a name."""
 
 
+Interfere = Callable[[Seen], Action | None]
+
+
 @dataclass
 class VirtualTime:
     """Seconds that pass only when somebody sleeps."""
@@ -47,6 +50,7 @@ class Recording:
     mock: FaultyMock
     server: ActingServer
     time: VirtualTime
+    interfere: Interfere
     arrivals: list[float] = field(default_factory=list[float])
 
     @property
@@ -71,9 +75,6 @@ class Recording:
         return LiveSettings(**{**given, **options})
 
 
-Interfere = Callable[[Seen], Action | None]
-
-
 @contextmanager
 def recording(
     plant: Plant = sound, *, interfere: Interfere = lambda seen: None, leads: int = 5
@@ -84,11 +85,11 @@ def recording(
 
     def respond(seen: Seen) -> Action:
         recorded.arrivals.append(time.now())
-        action = interfere(seen)
+        action = recorded.interfere(seen)
         return action if action is not None else _reply(mock, seen)
 
     with acting_server(respond) as server:
-        recorded = Recording(mock, server, time)
+        recorded = Recording(mock, server, time, interfere)
         for lead_id in PEOPLE[:leads]:
             create(mock, lead_id)
         mock.advance(1)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from typer.testing import CliRunner
 
 from contract_tests.faults import FAULTS
 from squadiq.cli import app
-from tests.contract.recording import CAMPAIGN, PHONE_NUMBER, TOKEN, Recording, recording
+from squadiq.config import BASE_URL, base_url_from
+from squadiq.contract.ledger import ledger_directory
+from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN, Recording, recording
 from tests.servers import Action, Reply, Seen, Stall
 
 
@@ -170,6 +175,153 @@ def test_clean_up_finishes_what_a_killed_run_has_left() -> None:
         assert server.mock.counts(CAMPAIGN)["created"] > 5
         assert command("clean-up", *at(server)) == (0, "1 ledgers, 0 leads left behind\n")
         assert server.mock.counts(CAMPAIGN)["created"] == 5
+
+
+WRITES = ["--yes", "--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "--max-hits", "99"]
+
+
+@contextmanager
+def interrupted() -> Generator[tuple[Recording, subprocess.Popen[str]]]:
+    """A run that has created leads and waits for an answer that does not come."""
+    reached = threading.Event()
+
+    def interfere(seen: Seen) -> Action | None:
+        if "/convert/" not in seen.target:
+            return None
+        reached.set()
+        return Stall()
+
+    with recording(interfere=interfere) as server:
+        command = [sys.executable, "-m", "squadiq", "contract", *at(server), *WRITES]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ)
+        ) as process:
+            try:
+                assert reached.wait(60)
+                yield server, process
+            finally:
+                process.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program hears")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_interrupted_deletes_its_leads_and_says_so(number: signal.Signals) -> None:
+    with interrupted() as (server, process):
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "Ended early: it was interrupted" in said
+        assert "left behind" not in said
+        assert "Traceback" not in said
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+    assert list(ledger_directory().iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program hears")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interruption_says_which_command_deletes_what_is_left(number: signal.Signals) -> None:
+    deleting = threading.Event()
+    with interrupted() as (server, process):
+
+        def noted(seen: Seen) -> Action:
+            deleting.set()
+            return Stall()
+
+        server.interfere = noted
+        process.send_signal(number)
+        assert deleting.wait(60)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "leads are left behind" in said
+        assert "Traceback" not in said
+        (line,) = [line for line in said.splitlines() if "To delete them: " in line]
+        words = shlex.split(line.partition("To delete them: ")[2])
+        assert words[:3] == ["squadiq", "contract", "clean-up"]
+        server.interfere = lambda seen: None
+        assert command(*words[2:]) == (0, "1 ledgers, 0 leads left behind\n")
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+
+
+def ledger_file(name: str, *lines: Any) -> Path:
+    path = ledger_directory() / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(line) if not isinstance(line, str) else line}\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("where", "created"),
+    [
+        ({"prefix": ""}, "u3"),
+        ({"prefix": "u"}, "u3"),
+        ({"prefix": "squadiq-contract-x-"}, "u3"),
+        ({"prefix": None}, "u3"),
+        ({"prefix": ["u3"]}, "u3"),
+        ({}, "u3"),
+        ({"prefix": "squadiq-contract-x-", "campaign_id": "other"}, "squadiq-contract-x-1"),
+        ({"prefix": "squadiq-contract-x-", "base_url": "https://other.test"}, "squadiq-contract-x-1"),
+        ({"prefix": "squadiq-contract-x-", "more": "1"}, "squadiq-contract-x-1"),
+    ],
+)
+def test_clean_up_leaves_a_ledger_alone_that_no_run_at_this_target_has_written(
+    where: dict[str, Any], created: str
+) -> None:
+    with recording() as server:
+        first = {"base_url": server.url, "campaign_id": CAMPAIGN, **where}
+        path = ledger_file("foreign", first, {"created": [created]})
+        code, said = command("clean-up", *at(server))
+        assert code == 2
+        assert path.name in said
+        assert path.exists()
+        assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "line", ["nonsense", "[1]", '{"created": "ab"', '{"created": [1]}', '{"deleted": ["x"]}', '{"else": 1}', "\u0085"]
+)
+def test_a_damaged_ledger_is_named_and_keeps_no_other_from_being_finished(line: str) -> None:
+    prefix = "squadiq-contract-x-"
+    with recording() as server:
+        where = {"base_url": server.url, "campaign_id": CAMPAIGN, "prefix": prefix}
+        damaged = ledger_file("damaged", where, {"created": [f"{prefix}1"]}, line, {"created": [f"{prefix}2"]})
+        whole = ledger_file("whole", where, {"created": [f"{prefix}3"]})
+        code, said = command("clean-up", *at(server))
+        assert (code, "damaged.jsonl" in said, damaged.exists(), whole.exists()) == (2, True, True, False)
+        assert [seen.json for seen in server.seen] == [{"lead_id": f"{prefix}3"}]
+
+
+def test_clean_up_looks_at_its_options_though_there_is_no_ledger() -> None:
+    assert command("clean-up", "--target", "http://api.test", "--campaign", "c1")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--phone-number", "12"], "phone_number: the 2. one is not a phone number"),
+        (["--phone-number", ""], "phone_number: the 2. one"),
+        (["--phone-number", "1111111111"], "phone_number: the 2. one"),
+        (["--hits-per-minute", "1"], "hits_per_minute: give at least 2"),
+        (["--report", "FILE"], "report: "),
+        (["--report", "FILE/folder"], "report: "),
+    ],
+)
+def test_a_wrong_option_is_found_before_the_first_hit(tmp_path: Path, options: list[str], words: str) -> None:
+    (tmp_path / "file").touch()
+    options = [option.replace("FILE", str(tmp_path / "file")) for option in options]
+    with recording() as server:
+        code, said = command(*at(server), *WRITES, *options)
+        assert (code, server.seen) == (2, [])
+    assert words in said
+
+
+def test_there_is_no_live_address_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The facade's own default is the document's server; contract tests never fall back to it."""
+    assert DOCUMENT.contents["servers"][0]["url"] == BASE_URL == "https://api.squadiq.in"
+    monkeypatch.delenv("SQUADIQ_BASE_URL", raising=False)
+    assert str(base_url_from(None, ())) == BASE_URL
+    code, said = command("--campaign", CAMPAIGN, "--yes")
+    assert (code, "--target" in said) == (2, True)
 
 
 def test_drift_is_told_by_how_many_calls_had_it(tmp_path: Path) -> None:

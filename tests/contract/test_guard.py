@@ -22,6 +22,7 @@ from tests.servers import ActingServer, Reply, acting_server
 LIST = f"/api/v4/leads/responses/{CAMPAIGN}/"
 CREATE = f"/api/v4/leads/create/{CAMPAIGN}/"
 DELETE = f"/api/v4/leads/delete/{CAMPAIGN}/"
+UPDATE = f"/api/v4/leads/update/{CAMPAIGN}/"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 LEAD = {"lead_id": "mine-1", "phone_number": PHONE_NUMBER, "contact_name": "Contract Test"}
 
@@ -69,6 +70,26 @@ def test_no_other_method_is_sent_on_any_path_when_only_reading(method: str, path
         (LIST, {**HEADERS, "X-HTTP-Method-Override": "DELETE"}),
         (LIST, {**HEADERS, "Cookie": "a=b"}),
         (LIST + "?confirm=1", HEADERS),
+        (LIST + "?undocumented=", HEADERS),
+        (LIST + "?undocumented", HEADERS),
+        (LIST + "?page=1&undocumented=&page_size=1", HEADERS),
+        (LIST + "?page=1&page=2", HEADERS),
+        (LIST + "?page=1&p%61ge=2", HEADERS),
+        (LIST + "?page=1;lead_id=x", HEADERS),
+        (LIST, {**HEADERS, "Host": "other.test"}),
+        (LIST, {**HEADERS, "Host": "127.0.0.1"}),
+        (LIST, {**HEADERS, "Host": ""}),
+        (LIST, {**HEADERS, "X-Original-URL": DELETE}),
+        (LIST, {**HEADERS, "X-Forwarded-Host": "other.test"}),
+        (LIST, {**HEADERS, "Transfer-Encoding": "chunked"}),
+        (LIST, {**HEADERS, "Connection": "X-Secret, close"}),
+        (LIST, {**HEADERS, "User-Agent": "x\r\nX-HTTP-Method-Override: DELETE"}),
+        (LIST.replace("live-1", "%6cive-1"), HEADERS),
+        (LIST.replace("responses", "%72esponses"), HEADERS),
+        (LIST.replace("/live-1/", "%2Flive-1/"), HEADERS),
+        (LIST.replace("/api", "//api"), HEADERS),
+        (LIST + "/" + DELETE, HEADERS),
+        ("http://user:word@127.0.0.1:PORT" + LIST, HEADERS),
         (LIST + "?page", {**HEADERS, "Content-Type": "application/json"}),
         (LIST.replace(CAMPAIGN, "other"), HEADERS),
         (LIST.rstrip("/"), HEADERS),
@@ -81,10 +102,29 @@ def test_no_other_method_is_sent_on_any_path_when_only_reading(method: str, path
 )
 def test_a_get_that_is_not_on_the_list_is_not_sent(path: str, headers: dict[str, str]) -> None:
     with guarded() as (http, server):
+        port = str(server.server_address[1])
         with pytest.raises(NotAllowedError) as refused:
-            http.get(path, headers=headers)
+            http.get(path.replace("PORT", port), headers=headers)
         assert server.seen == []
     assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["Host", "Authorization", "Connection"])
+def test_a_header_that_comes_twice_is_not_sent(name: str) -> None:
+    with guarded() as (http, server):
+        request = http.build_request("GET", LIST, headers=HEADERS)
+        request.headers = httpx.Headers([*request.headers.multi_items(), (name, request.headers[name])])
+        with pytest.raises(NotAllowedError):
+            http.send(request)
+        assert server.seen == []
+
+
+@pytest.mark.parametrize("extension", [{"target": DELETE.encode()}, {"sni_hostname": "other.test"}])
+def test_an_extension_that_leads_elsewhere_is_not_sent(extension: dict[str, object]) -> None:
+    with guarded() as (http, server):
+        with pytest.raises(NotAllowedError):
+            http.get(LIST, headers=HEADERS, extensions=extension)
+        assert server.seen == []
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -109,22 +149,70 @@ def test_a_get_with_a_body_is_not_sent_whether_its_headers_tell_or_not(told: boo
         (CREATE, b'[{"lead_id": "mine-1"}, {"lead_id": "theirs-1"}]'),
         (CREATE, b'{"lead_id": "mine-1", "phone_number": "9899999999"}'),
         (CREATE, b'{"lead_id": "mine-1", "phone_number": null}'),
+        (CREATE, b'{"lead_id": "mine-1", "contact_name": "x"}'),
+        (CREATE, b'[{"lead_id": "mine-1", "phone_number": "9812345678"}, {"lead_id": "mine-2"}]'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": 9812345678}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": ["9812345678"]}'),
+        (CREATE, b'{"lead_id": "mine-1", "Phone-Number": "9812345678"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "PhoneNumber": "9899999999"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "phone_number ": "9899999999"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "x": [{"phone_number": "9899999999"}]}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9899999999", "phone_number": "9812345678"}'),
+        (CREATE, b'{"lead_id": "theirs-1", "lead_id": "mine-1", "phone_number": "9812345678"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "lead\\u005fid": "theirs-1"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "Lead_ID": "theirs-1"}'),
+        (CREATE, b'{"lead_id": ["mine-1"], "phone_number": "9812345678"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "x": NaN}'),
+        (CREATE, b'\xef\xbb\xbf{"lead_id": "mine-1", "phone_number": "9812345678"}'),
+        (CREATE, '{"lead_id": "mine-1", "phone_number": "9812345678"}'.encode("utf-16")),
+        (CREATE, '{"lead_id": "mine-1", "phone_number": "9812345678"}'.encode("utf-16-le")),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "x": "\xff"}'),
+        (CREATE, b'{"lead_id": "mine-1", "phone_number": "9812345678", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+        (CREATE + "?x=1", b'{"lead_id": "mine-1", "phone_number": "9812345678"}'),
+        (UPDATE, b'{"lead_id": "mine-1", "phone_number": "9899999999"}'),
+        (UPDATE, b'{"contact_name": "x"}'),
         (DELETE, b'{"lead_id": "theirs-1"}'),
     ],
 )
 def test_nothing_but_own_leads_with_given_numbers_is_written(writes: Writes, path: str, body: bytes) -> None:
     with guarded(writes) as (http, server):
         with pytest.raises(NotAllowedError) as refused:
-            http.post(path, content=body, headers={**HEADERS, "Content-Type": "application/json"})
+            http.request(
+                "PATCH" if path == UPDATE else "POST",
+                path,
+                content=body,
+                headers={**HEADERS, "Content-Type": "application/json"},
+            )
         assert server.seen == []
     assert "9899999999" not in str(refused.value)
     assert not writes.ledger.pending
 
 
-def test_a_write_with_a_header_of_its_own_is_not_sent(writes: Writes) -> None:
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"X-Other": "1"},
+        {"X-HTTP-Method-Override": "PUT"},
+        {"Content-Encoding": "gzip"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "text/plain"},
+        {"Content-Length": "3"},
+        {"Transfer-Encoding": "chunked"},
+        {"Host": "other.test"},
+    ],
+)
+def test_a_write_with_a_header_of_its_own_is_not_sent(writes: Writes, header: dict[str, str]) -> None:
     with guarded(writes) as (http, server):
         with pytest.raises(NotAllowedError):
-            http.post(CREATE, json=LEAD, headers={**HEADERS, "X-Other": "1"})
+            http.post(CREATE, json=LEAD, headers={**HEADERS, **header})
+        assert server.seen == []
+
+
+def test_nothing_is_written_by_a_run_whose_lead_ids_have_no_prefix(tmp_path: Path) -> None:
+    writes = Writes(Ledger(tmp_path / "run.jsonl", Where("http://x", CAMPAIGN, "")), [PHONE_NUMBER])
+    with guarded(writes) as (http, server):
+        with pytest.raises(NotAllowedError, match="no prefix"):
+            http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
         assert server.seen == []
 
 
@@ -141,6 +229,15 @@ def test_a_lead_stands_in_the_ledger_before_it_is_sent_and_until_it_is_deleted(w
         assert "mine-1" in on_disk[0]
         assert list(writes.ledger.pending) == ["mine-1"]
         http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
+    assert not writes.ledger.pending
+
+
+def test_a_create_that_found_no_connection_leaves_nothing_behind(writes: Writes) -> None:
+    with guarded(writes) as (http, server):
+        server.shutdown()
+        server.server_close()
+        with pytest.raises(StoppedError, match="no connection"):
+            http.post(CREATE, json=[LEAD], headers=HEADERS)
     assert not writes.ledger.pending
 
 

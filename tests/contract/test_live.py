@@ -12,9 +12,10 @@ import pytest
 
 from contract_tests.faults import FAULTS
 from squadiq.auth import AccessToken
+from squadiq.contract.bodies import leads_of
 from squadiq.contract.examples import Outcome
 from squadiq.contract.ledger import Ledger, Where
-from squadiq.contract.live import LiveSettings, clean_up, live_settings_url, plan, run_live
+from squadiq.contract.live import InterruptedRun, LiveSettings, clean_up, live_settings_url, plan, run_live
 from squadiq.contract.rules import Rule
 from squadiq.errors import ConfigurationError
 from squadiq.quota import MemoryStore
@@ -157,14 +158,97 @@ def test_the_hits_that_cleaning_up_takes_are_kept_back(tmp_path: Path, max_hits:
     assert len(server.seen) <= max_hits
 
 
+@pytest.mark.parametrize("share", [2, 3, 5])
+@pytest.mark.parametrize("others", [0, 97])
+def test_a_created_lead_is_disabled_without_waiting_however_small_the_share_is(
+    tmp_path: Path, share: int, others: int
+) -> None:
+    with recording() as server:
+        shared = MemoryStore(100, 60.0, now=server.time.now)
+        for _ in range(others):
+            shared.answered(shared.reserve(1.0))
+        options = {"phone_numbers": [PHONE_NUMBER], "max_hits": 300, "hits_per_minute": share, "quota": shared}
+        done = run_live(server.settings(tmp_path, **options))
+        assert (done.stopped, done.findings, done.left_behind) == ("", [], 0)
+        assert server.mock.counts(CAMPAIGN)["created"] == 5
+    creates = [place for place, seen in enumerate(server.seen) if "/create/" in seen.target]
+    assert creates
+    for place in creates:
+        number = len(leads_of(server.seen[place].body) or [])
+        assert number < share
+        assert "/disable/" in server.seen[place + 1].target
+        assert server.arrivals[place + 1] == server.arrivals[place]
+    for arrival in server.arrivals:
+        assert len([each for each in server.arrivals if arrival <= each < arrival + 60]) <= share
+    too_many = {int(each.inconclusive.split()[0]) for each in done.outcomes if each.inconclusive}
+    assert too_many == {number for number in (2, 3) if number + 1 > share}
+
+
+def test_a_create_that_is_not_answered_is_deleted_with_the_hit_that_was_kept_for_it(tmp_path: Path) -> None:
+    def late(seen: Seen) -> Action | None:
+        return Reset() if "/create/" in seen.target else None
+
+    with recording(interfere=late) as server:
+        options = {"phone_numbers": [PHONE_NUMBER], "max_hits": 300, "hits_per_minute": 4}
+        done = run_live(server.settings(tmp_path, **options))
+        assert "there is no answer" in done.stopped
+        assert server.arrivals[-1] == server.arrivals[-3], "two leads are looked for at once"
+        assert [seen.target.split("/")[4] for seen in server.seen[-3:]] == ["create", "delete", "delete"]
+        # What had no answer may be on its way still: that it is not found now proves nothing.
+        assert done.left_behind == 2
+        (path,) = tmp_path.iterdir()
+        assert clean_up(server.settings(tmp_path), Ledger(path)) == 0
+
+
+def test_a_quota_that_stays_spent_ends_the_run_and_is_told(tmp_path: Path) -> None:
+    with recording() as server:
+        shared = MemoryStore(100, 60.0, now=server.time.now)
+        for _ in range(100):
+            shared.reserve(100_000.0)
+        done = run_live(server.settings(tmp_path, quota=shared))
+    assert server.seen == []
+    assert done.stopped == "no hits of the quota were free in time"
+
+
+def test_a_ledger_that_cannot_be_written_any_more_keeps_leads_from_being_created(tmp_path: Path) -> None:
+    with recording() as server:
+
+        def lose(outcome: Outcome) -> None:
+            for path in tmp_path.iterdir():
+                path.unlink()
+
+        done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300), lose)
+    assert "the ledger cannot be written" in done.stopped
+    assert not [seen for seen in server.seen if "/create/" in seen.target]
+
+
+def test_a_ledger_that_cannot_be_made_is_an_error_before_the_first_hit(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with recording() as server:
+        settings = server.settings(tmp_path / "file" / "ledgers", phone_numbers=[PHONE_NUMBER])
+        with pytest.raises(ConfigurationError, match="Without one no lead is created"):
+            run_live(settings)
+    assert server.seen == []
+
+
+def test_a_new_run_never_writes_into_the_ledger_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    Ledger(path, Where("https://api.test", "c1", PREFIX)).creating(["a"])
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        Ledger(path, Where("https://api.test", "c1", PREFIX))
+    assert path.read_bytes() == before
+
+
 def test_an_interrupted_run_cleans_up(tmp_path: Path) -> None:
     def interrupt(outcome: Outcome) -> None:
         if outcome.example.startswith("leads_are_created"):
             raise KeyboardInterrupt
 
     with recording() as server:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(InterruptedRun) as interrupted:
             run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300), interrupt)
+        assert (interrupted.value.run.left_behind, interrupted.value.run.stopped) == (0, "it was interrupted")
         assert server.mock.counts(CAMPAIGN)["created"] == 5
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -71,11 +72,17 @@ class _Deliverer:
             self._running.discard(task)
             changed.set()
 
-        headers = [("content-type", "application/json"), ("user-agent", "squadiq-mock")]
+        # Answers are kept as they come: nothing is decoded that could become much more.
+        headers = [
+            ("content-type", "application/json"),
+            ("user-agent", "squadiq-mock"),
+            ("accept-encoding", "identity"),
+        ]
         # Not the environment's proxies: an endpoint under test is near. Idle connections are closed
         # before a server's usual five seconds, so that none is used that was just closed.
         async with httpx.AsyncClient(
             headers=[*headers, *self._deliveries.settings.webhook_headers],
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             limits=httpx.Limits(keepalive_expiry=2.0),
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
@@ -121,7 +128,7 @@ class _Deliverer:
         async with client.stream("POST", self._url, content=content, headers=headers) as response:
             await asyncio.sleep(pause_seconds * _PIECES)
             answer = bytearray()
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 answer += chunk
                 if len(answer) >= ANSWER_LIMIT:
                     break

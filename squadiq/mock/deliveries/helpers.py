@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from squadiq.mock.deliveries.dispatch import Dispatch
@@ -21,7 +21,7 @@ class Query:
     """Hold what a caller wants to see, and how many acknowledged leads to wait for how long."""
 
     campaign_id: str | None = None
-    lead_id: str | None = None
+    lead_id: str | None = field(default=None, repr=False)
     after: int = 0
     limit: int = LIMIT
     wait_for: int = 0

@@ -70,7 +70,7 @@ class Result:
 
     lead: int
     campaign_id: str
-    lead_id: str
+    lead_id: str = field(repr=False)
     processed_at: int
     body: bytes = field(repr=False)
     send_times: Sequence[float] = ()

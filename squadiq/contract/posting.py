@@ -1,0 +1,90 @@
+"""Sends deliveries to an endpoint: each has one deadline over all of it, and only the start of an answer is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+
+import httpx
+
+from squadiq._decoding import ACCEPT_ENCODING, BodyDecoder, BodyError
+from squadiq.config import network_from
+from squadiq.transport import open_async_transport
+
+ANSWER_BYTES = 64 * 1024
+Headers = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Hold what an endpoint answered: its status, and the start of its body."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+class Poster:
+    """Post to one endpoint, one delivery after the other, over connections that are kept.
+
+    The environment's proxy is used as by the client of the API; cookies are not sent back.
+
+    Args:
+        url: of the endpoint.
+        timeout_seconds: for a delivery from its first byte to the end of its answer.
+
+    Raises:
+        ConfigurationError: the environment's proxy cannot be used.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._url = url
+        self._timeout_seconds = timeout_seconds
+        self._runner = asyncio.Runner()
+        self._client = httpx.AsyncClient(
+            transport=open_async_transport(network_from(httpx.URL(url), {})),
+            headers={"Accept-Encoding": ACCEPT_ENCODING},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=timeout_seconds,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Poster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._runner:
+            self._runner.run(self._client.aclose())
+
+    def post(self, body: bytes, headers: Headers) -> Posted:
+        """Post one delivery.
+
+        Raises:
+            httpx.HTTPError: there is no answer.
+        """
+        return self._runner.run(self._post(body, headers))
+
+    async def _post(self, body: bytes, headers: Headers) -> Posted:
+        try:
+            async with (
+                asyncio.timeout(self._timeout_seconds),
+                self._client.stream("POST", self._url, content=body, headers=list(headers)) as response,
+            ):
+                return Posted(response.status_code, await _start_of(response))
+        except TimeoutError:
+            raise httpx.ReadTimeout("the answer did not end in time") from None
+
+
+async def _start_of(response: httpx.Response) -> bytes:
+    start = bytearray()
+    with suppress(BodyError):  # then what could be read of it is its start
+        decoder = BodyDecoder(response.headers.get("content-encoding"), ANSWER_BYTES)
+        async for chunk in response.aiter_raw():
+            for piece in decoder.feed(chunk):
+                start += piece
+    return bytes(start)
