@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 
-from squadiq._decoding import BodyDecoder, BodyError
+from squadiq._decoding import BodyDecoder, BodyEncodingError, BodyError
 from squadiq.exchange import UNREADABLE
 
 MAX_ERROR_BYTES = 1 << 20
@@ -41,18 +41,28 @@ class Incoming:
         What happens to the body of an error does not matter: its status says what it is.
         """
         is_error, self._head = head.status_code >= 400, head
-        max_bytes = min(self._max_bytes, MAX_ERROR_BYTES) if is_error else self._max_bytes
+        stream = self._stream(head, min(self._max_bytes, MAX_ERROR_BYTES) if is_error else self._max_bytes)
         try:
-            stream = _already_read(head)
-            encoding = head.headers.get("Content-Encoding") if stream is None else None
-            self._decoder = BodyDecoder(encoding, max_bytes)
-            yield head.stream if stream is None else stream
+            yield stream
             self._decoder.end()
         except BodyError as unreadable:
             self._unreadable = unreadable
         except Exception:
             if not is_error:
                 raise
+
+    def _stream(self, head: httpx.Response, max_bytes: int) -> Any:
+        """The stream of the body; an empty one where it is no use reading it."""
+        encoding: str | None = head.headers.get("Content-Encoding")
+        stream: Any = head.stream
+        with suppress(httpx.ResponseNotRead):  # an own transport may have read and decoded it
+            encoding, stream = None, httpx.ByteStream(head.content)
+        try:
+            self._decoder = BodyDecoder(encoding, max_bytes)
+        except BodyEncodingError as unreadable:
+            self._unreadable = unreadable
+            return httpx.ByteStream(b"")
+        return stream
 
     def steps(self, chunk: bytes) -> Iterator[None]:
         """Take a chunk of the body, in steps that are short.
@@ -105,11 +115,3 @@ class Incoming:
             content=b"".join(self._pieces),
             extensions={**self._head.extensions, UNREADABLE: self._unreadable},
         )
-
-
-def _already_read(head: httpx.Response) -> httpx.ByteStream | None:
-    """The body of an answer that an own transport has read and decoded."""
-    try:
-        return httpx.ByteStream(head.content)
-    except httpx.ResponseNotRead:
-        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import urllib.request
@@ -19,6 +20,8 @@ Certificate = str | tuple[str, str] | tuple[str, str, str]
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _LARGEST_PORT = 65535
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_OLD_SPELLING = re.compile(r"[0-9a-fx.]+")
 
 
 def url_from(name: str, text: object) -> httpx.URL:
@@ -31,12 +34,20 @@ def url_from(name: str, text: object) -> httpx.URL:
         raise ConfigurationError(f"{name} must be a text, not {kind_of(text)}.")
     try:
         url = httpx.URL(text)
-        url.host.encode("idna")  # as looking it up will do
+        _check_host(url.raw_host.decode("ascii"))
     except (httpx.InvalidURL, ValueError):  # UnicodeError is one; so is a port of thousands of digits
         raise ConfigurationError(f"{name} is not a URL.") from None
     if url.port is not None and not 1 <= url.port <= _LARGEST_PORT:
         raise ConfigurationError(f"{name} is not a URL: its port is not between 1 and {_LARGEST_PORT}.")
     return url
+
+
+def _check_host(host: str) -> None:
+    """Raise a ValueError for what is neither a name that can be looked up nor an address."""
+    if _NAME.fullmatch(host):
+        host.encode("idna")  # as looking it up will do
+    elif host:
+        ipaddress.IPv6Address(host)
 
 
 def is_this_machine(host: str) -> bool:
@@ -54,9 +65,11 @@ def is_this_machine(host: str) -> bool:
 
 def _is_old_spelling(host: str) -> bool:
     """127.1, 0x7f.1, 017700000001: what the C library takes for an address."""
+    if not _OLD_SPELLING.fullmatch(host):
+        return False
     try:
         packed = socket.inet_aton(host)
-    except (OSError, ValueError):
+    except OSError:
         return False
     return packed[0] == 127 or not any(packed)
 

@@ -308,7 +308,7 @@ async def test_closing_does_not_take_for_ever(anyio_backend: str) -> None:
             await client.campaign("c").delete_lead("u1")
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 429, 500])
 def test_an_error_whose_body_does_not_end_is_judged_by_its_status(kind: str, status: int) -> None:
     endless = Endless(b"HTTP/1.1 %d Said\r\nContent-Length: 1000000\r\n\r\n" % status, b" ", 0.01)
     time_for_its_head: dict[str, Any] = {"timeout_seconds": 1, "deadline_seconds": 3, "quota": "memory"}
