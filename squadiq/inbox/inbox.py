@@ -16,7 +16,8 @@ from squadiq_generated.models import ProcessedLead
 
 from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
-from squadiq.inbox.arguments import function, positive, whole
+from squadiq.inbox.arguments import campaigns, function, positive, text, whole
+from squadiq.inbox.arguments import ids as checked_ids
 from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
@@ -183,7 +184,8 @@ class Inbox(ForkSafe):
         handled: exactly once. Such a handler is sync and does not commit.
 
         Raises:
-            ConfigurationError: there is a handler of this name, or it is async and in the transaction.
+            ConfigurationError: it is no function, there is a handler of this name, or it is async and in
+                the transaction.
         """
 
         def register(function: Any) -> Any:
@@ -209,7 +211,8 @@ class Inbox(ForkSafe):
             backfill_every_seconds: see there.
 
         Raises:
-            ConfigurationError: there is no handler.
+            ConfigurationError: there is no handler, or a setting is wrong.
+            InboxError: the database cannot be opened.
         """
 
         async def run() -> int:
@@ -241,6 +244,7 @@ class Inbox(ForkSafe):
             raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
         whole("concurrency", concurrency)
         positive("backfill_every_seconds", backfill_every_seconds)
+        sources = campaigns("backfill", backfill)
         store = await asyncio.to_thread(self._open)
         worker = Worker(
             store,
@@ -254,7 +258,7 @@ class Inbox(ForkSafe):
         )
         self._workers.add(worker)
         try:
-            with backfill_every(backfill_every_seconds, self.backfill, tuple(backfill)):
+            with backfill_every(backfill_every_seconds, self.backfill, sources):
                 return await worker.run(once=once)
         finally:
             self._workers.discard(worker)
@@ -270,7 +274,7 @@ class Inbox(ForkSafe):
 
     def results(self, campaign_id: str, lead_id: str) -> Sequence[StoredResult]:
         """Return all results of a lead, in the order of `processed_at`."""
-        return self._open().of_lead(campaign_id, lead_id)
+        return self._open().of_lead(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
     def latest(self, campaign_id: str, lead_id: str) -> DeliveredLead | None:
         """Return a lead as it was last processed, whatever arrived last; None if nothing is known of it."""
@@ -291,7 +295,7 @@ class Inbox(ForkSafe):
         Returns:
             How many there were.
         """
-        replayed = self._open().replay(ids)
+        replayed = self._open().replay(None if ids is None else checked_ids("ids", ids))
         self._wake()
         return replayed
 
@@ -308,7 +312,7 @@ class Inbox(ForkSafe):
         Raises:
             InboxError: another process kept the data from being overwritten; call it again.
         """
-        return self._open().forget(campaign_id, lead_id)
+        return self._open().forget(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
     def _open(self) -> Store:
         return self._opening.store()

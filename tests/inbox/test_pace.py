@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 from squadiq.inbox import Inbox, worker
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import OpenInbox
-from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
+from tests.inbox.test_handling import DEADLINE_SECONDS, receive, take, until
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def test_an_idle_worker_looks_once_and_then_only_when_it_is_time(
     monkeypatch.setattr(worker, "POLL_SECONDS", 3600)
     turns = Looks(monkeypatch)
     inbox = open_inbox()
-    inbox.on_processed(lambda _: None)
+    inbox.on_processed(take)
     with statements() as sent, worker_of(inbox, concurrency=4):
         until(lambda: turns)
         threading.Event().wait(0.2)
@@ -149,7 +149,7 @@ def test_an_idle_worker_looks_again_when_it_is_time(open_inbox: OpenInbox, monke
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     turns = Looks(monkeypatch)
     inbox = open_inbox()
-    inbox.on_processed(lambda _: None)
+    inbox.on_processed(take)
     with worker_of(inbox, concurrency=4):
         until(lambda: len(turns) >= 5)
 
@@ -158,7 +158,7 @@ def test_a_worker_that_handles_nothing_renews_nothing(open_inbox: OpenInbox, mon
     monkeypatch.setattr(worker, "POLL_SECONDS", 3600)
     turns = Looks(monkeypatch)
     inbox = open_inbox(lease_seconds=0.01)
-    inbox.on_processed(lambda _: None)
+    inbox.on_processed(take)
     with statements() as sent, worker_of(inbox, concurrency=4):
         until(lambda: turns)
         threading.Event().wait(0.2)
