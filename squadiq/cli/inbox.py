@@ -84,15 +84,25 @@ def replay_set_aside(
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `set-aside` lists them.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Replay all that are set aside.")] = False,
 ) -> None:
-    """Let results that were set aside be handled anew."""
+    """Let results that were set aside be handled anew.
+
+    Ids that are not set aside are named, and the status is then 1; the others are replayed.
+    """
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all")
     with _inbox(target) as inbox:
         try:
-            replayed = inbox.replay(ids or None)
+            aside = {result.id for result in inbox.set_aside()}
+            unknown = sorted({*(ids or ())} - aside)
+            known = aside.intersection(ids) if ids else None
+            replayed = inbox.replay(known)
         except SquadIQError as error:
             raise _stopped(error) from None
     typer.echo(f"{replayed} will be handled anew", err=True)
+    for number in unknown:
+        typer.echo(f"squadiq: no result {number} is set aside. `squadiq inbox set-aside` lists them.", err=True)
+    if unknown:
+        raise typer.Exit(1)
 
 
 def _inbox(target: str) -> Inbox:
@@ -109,6 +119,8 @@ def _inbox(target: str) -> Inbox:
         if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
             raise
         raise typer.BadParameter(f"there is no module {missing.name!r} here or in the environment") from None
+    except SquadIQError as error:  # of what it does when it is imported
+        raise _stopped(error) from None
     found = getattr(module, name, None)
     if not isinstance(found, Inbox):
         raise typer.BadParameter(f"{name!r} in {module_name} is not an Inbox")

@@ -53,20 +53,21 @@ class DatabaseClock:
         self._monotonic = monotonic
         self._seen: Reading | None = None
 
-    def read(self, connection: Connection) -> float:
-        """Return the time."""
-        return self._read(connection)[0]
+    def read(self, connection: Connection) -> tuple[float, bool]:
+        """Return the time, and whether the outer clock has gone back, so that the time is to be kept anew."""
+        time, outer, kept = self._read(connection)
+        return time, outer < kept.other
 
     def keep(self, connection: Connection) -> float:
         """Return the time, and keep it in the database for those who come anew."""
-        time, outer = self._read(connection)
+        time, outer, _ = self._read(connection)
         insert = (postgresql if self._on_postgresql else sqlite).insert(clock).values(id=1, time=time, read_at=outer)
         latest = case((clock.c.time > insert.excluded.time, clock.c.time), else_=insert.excluded.time)
         changes = {"time": latest, "read_at": insert.excluded.read_at}
         connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changes))
         return time
 
-    def _read(self, connection: Connection) -> tuple[float, float]:
+    def _read(self, connection: Connection) -> tuple[float, float, Reading]:
         monotonic = self._monotonic()
         here: ColumnElement[float] = literal(monotonic, Float)
         outer_clock = func.date_part("epoch", func.clock_timestamp()) if self._on_postgresql else here
@@ -75,4 +76,4 @@ class DatabaseClock:
         known = Reading(self._now(), outer) if time is None else Reading(time, read_at)
         time = advanced(known, outer, self._seen, monotonic)
         self._seen = Reading(time, monotonic)
-        return time, outer
+        return time, outer, known

@@ -46,15 +46,17 @@ def database_url(database: str | os.PathLike[str] | URL) -> URL:
         ConfigurationError: it is neither SQLite nor PostgreSQL, or has no place on disk.
         MissingExtraError: it is PostgreSQL, and `squadiq[postgres]` is not installed.
     """
+    if not isinstance(database, str | os.PathLike | URL):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError("database: give the path of a SQLite file, or the URL of PostgreSQL.")
     if isinstance(database, URL):
         url = database
     elif isinstance(database, str) and "://" in database:
         try:
             url = make_url(database)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise ConfigurationError("The inbox's database is not a URL that SQLAlchemy reads.") from None
     else:
-        url = URL.create("sqlite", database=os.fspath(database))
+        url = URL.create("sqlite", database=os.fsdecode(database))
     kind = url.get_backend_name()
     if kind in ("postgresql", "postgres"):
         with needs_extra("postgres"):
@@ -62,6 +64,8 @@ def database_url(database: str | os.PathLike[str] | URL) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
         raise ConfigurationError(f"The inbox keeps its results in SQLite or PostgreSQL, not in {kind}.")
+    if "\0" in (url.database or ""):
+        raise ConfigurationError("The path of the inbox's file holds a NUL.")
     if not url.database or url.database == ":memory:" or url.query:
         raise ConfigurationError("The inbox needs a file: in memory, nothing that it acknowledged would last.")
     path = Path(url.database).absolute()

@@ -6,6 +6,7 @@ import inspect
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -34,15 +35,26 @@ def handler_of(function: Callable[..., Any], *, in_transaction: bool, others: li
     """Return a function as a handler, under a name by which the inbox notes that it is done.
 
     Raises:
-        ConfigurationError: there is one of that name, or it is async and wants the transaction.
+        ConfigurationError: it is no function, there is one of that name, or it is async and wants the
+            transaction.
     """
-    name = f"{function.__module__}.{function.__qualname__}".replace(" ", "")
-    is_async = inspect.iscoroutinefunction(function)
+    if not callable(function) or not isinstance(in_transaction, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError("on_processed: give it a function, or in_transaction=True.")
+    name = _name_of(function)
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
     if is_async and in_transaction:
         raise ConfigurationError(f"{name}: a handler in the inbox's transaction cannot be async. Use def.")
     if any(other.name == name for other in others):
         raise ConfigurationError(f"{name}: there is a handler of this name already. Give it another one.")
     return Handler(name, function, in_transaction, is_async)
+
+
+def _name_of(function: Any) -> str:
+    """What a function is called, or what is under a partial one, or the class of an object that can be called."""
+    while isinstance(function, partial):
+        function = function.func
+    named: Any = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}".replace(" ", "")
 
 
 def retry_after_seconds(attempts: int, chance: float) -> float:

@@ -16,7 +16,8 @@ from squadiq_generated.models import ProcessedLead
 
 from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
-from squadiq.inbox.arguments import function, positive, whole
+from squadiq.inbox.arguments import function, positive, text, whole
+from squadiq.inbox.arguments import ids as checked_ids
 from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
@@ -186,7 +187,8 @@ class Inbox(ForkSafe):
         handled: exactly once. Such a handler is sync and does not commit.
 
         Raises:
-            ConfigurationError: there is a handler of this name, or it is async and in the transaction.
+            ConfigurationError: it is no function, there is a handler of this name, or it is async and in
+                the transaction.
         """
 
         def register(function: Any) -> Any:
@@ -212,7 +214,8 @@ class Inbox(ForkSafe):
             backfill_every_seconds: see there.
 
         Raises:
-            ConfigurationError: there is no handler.
+            ConfigurationError: there is no handler, or a setting is wrong.
+            InboxError: the database cannot be opened.
         """
 
         async def run() -> int:
@@ -273,7 +276,7 @@ class Inbox(ForkSafe):
 
     def results(self, campaign_id: str, lead_id: str) -> Sequence[StoredResult]:
         """Return all results of a lead, in the order of `processed_at`."""
-        return self._open().of_lead(campaign_id, lead_id)
+        return self._open().of_lead(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
     def latest(self, campaign_id: str, lead_id: str) -> DeliveredLead | None:
         """Return a lead as it was last processed, whatever arrived last; None if nothing is known of it."""
@@ -294,7 +297,7 @@ class Inbox(ForkSafe):
         Returns:
             How many there were.
         """
-        replayed = self._open().replay(ids)
+        replayed = self._open().replay(None if ids is None else checked_ids("ids", ids))
         self._wake()
         return replayed
 
@@ -311,7 +314,7 @@ class Inbox(ForkSafe):
         Raises:
             InboxError: another process kept the data from being overwritten; call it again.
         """
-        return self._open().forget(campaign_id, lead_id)
+        return self._open().forget(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
     def _open(self) -> Store:
         return self._opening.store()

@@ -68,11 +68,10 @@ class Leases:
             held: ids of the results that this worker has already.
         """
         with database_errors(), self._reading.connect() as connection:
-            now = self._clock.read(connection)
+            now, went_back = self._clock.read(connection)
             lost = _first(connection, _lost(now, held))
-            if lost is None and _first(connection, _due(now)) is None:
-                return []
-        if lost is not None and held:
+            idle = lost is None and _first(connection, _due(now)) is None
+        if (idle and not went_back) or (lost is not None and held):
             return []
         with database_errors(), self.engine.begin() as connection:
             now = self._clock.keep(connection)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from squadiq.webhooks.callers import Callers, Request
-from squadiq.webhooks.endpoint import STORE_WITHIN_SECONDS, Answer, AsyncReceiver, Endpoint
+from squadiq.webhooks.endpoint import STORE_WITHIN_SECONDS, Answer, AsyncReceiver, Endpoint, checked_receiver
 from squadiq.webhooks.parsing import MAX_BODY_BYTES
 
 Scope = MutableMapping[str, Any]
@@ -23,12 +24,15 @@ class AsgiWebhook:
         receiver: where processed leads go, such as an `Inbox`.
         callers: who may deliver; without it anyone may.
         max_body_bytes: deliveries with more are refused.
+
+    Raises:
+        ConfigurationError: one of them is not what it should be.
     """
 
     def __init__(
         self, receiver: AsyncReceiver, callers: Callers | None = None, *, max_body_bytes: int = MAX_BODY_BYTES
     ) -> None:
-        self._receiver = receiver
+        self._receiver = checked_receiver(receiver, "receive_async")
         self._endpoint = Endpoint(callers, max_body_bytes=max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +73,8 @@ def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name == "x-forwarded-for":
+            value = re.sub(r",\s*", ", ", value)  # one header, however its proxies write it
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
 

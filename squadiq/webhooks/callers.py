@@ -9,10 +9,10 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Protocol
+from typing import Any, Protocol
 
 from squadiq.errors import ConfigurationError
 
@@ -22,7 +22,13 @@ Network = IPv4Network | IPv6Network
 UNIX = "unix"
 """Stands among trusted proxies for whoever connects through a Unix socket, and so has no address."""
 
+SHORTEST_SECRET = 4
+"""Shorter ones are no secrets. Long ones are better: `secrets.token_urlsafe(32)`."""
+
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
+_VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+_SEVERAL = re.compile(r",(?! )")
+"""A comma right after which something stands: a server has joined several headers of one name there."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 
 
@@ -33,7 +39,7 @@ class Request:
     Attributes:
         method: in capitals.
         path: without the query, decoded.
-        headers: values by name in lower case; several of one name joined with commas.
+        headers: values by name in lower case; several of one name joined by a comma without a blank.
         client: address of who connected, without a port; None or empty for a Unix socket.
     """
 
@@ -58,14 +64,15 @@ class UrlSecret:
     Servers and proxies write paths to their access logs: prefer a header where you can.
 
     Raises:
-        ConfigurationError: it is empty, or would have to be quoted in a URL.
+        ConfigurationError: it is too short, or would have to be quoted in a URL.
     """
 
     secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
+        _long_enough("UrlSecret", self.secret)
         if not _URL_SAFE.fullmatch(self.secret):
-            raise ConfigurationError("UrlSecret: use letters, digits and . _ ~ - only, and at least one.")
+            raise ConfigurationError("UrlSecret: use letters, digits and . _ ~ - only.")
 
     def matches(self, request: Request) -> bool:
         """Tell whether the path of a request ends with the secret."""
@@ -77,16 +84,22 @@ class HeaderSecret:
     """A secret in a header, such as `HeaderSecret("X-Webhook-Secret", "…")`.
 
     Raises:
-        ConfigurationError: the name is not one of a header, or the secret is empty.
+        ConfigurationError: the name is not one of a header, or the secret is too short or cannot be
+            sent in one: it has line ends, other letters than those of ASCII, or blanks around it.
     """
 
     name: str
     secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not _TOKEN.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _TOKEN.fullmatch(self.name):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("HeaderSecret: the name is not a header's name.")
-        _not_empty("HeaderSecret", self.secret)
+        _long_enough("HeaderSecret", self.secret)
+        if not _VISIBLE.fullmatch(self.secret):
+            raise ConfigurationError(
+                "HeaderSecret: the secret cannot be sent in a header. Use visible ASCII characters, "
+                "without a line end and without blanks around it."
+            )
 
     def matches(self, request: Request) -> bool:
         """Tell whether the header of a request is the secret."""
@@ -98,16 +111,19 @@ class BasicCredentials:
     """A user and a password in the header Authorization (RFC 7617).
 
     Raises:
-        ConfigurationError: the password is empty, or the user holds a colon.
+        ConfigurationError: the password is too short or blank, the user holds a colon, or one of them a
+            line end or another control character.
     """
 
     user: str
     password: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if ":" in self.user:
-            raise ConfigurationError("BasicCredentials: the user holds a colon, which RFC 7617 forbids.")
-        _not_empty("BasicCredentials", self.password)
+        if not isinstance(self.user, str) or ":" in self.user:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("BasicCredentials: the user is no text or holds a colon, which RFC 7617 forbids.")
+        _long_enough("BasicCredentials", self.password)
+        if not self.password.strip() or not (self.user + self.password).isprintable():
+            raise ConfigurationError("BasicCredentials: the password is blank, or there is a control character.")
 
     def matches(self, request: Request) -> bool:
         """Tell whether the Basic credentials of a request are these."""
@@ -133,7 +149,7 @@ class Callers:
             through a Unix socket. Only what they add to `X-Forwarded-For` is believed.
 
     Raises:
-        ConfigurationError: something is not an address or a network.
+        ConfigurationError: something is not a secret, an address or a network.
     """
 
     def __init__(
@@ -143,10 +159,11 @@ class Callers:
         networks: Sequence[str] = (),
         trusted_proxies: Sequence[str] = (),
     ) -> None:
-        self._secrets = tuple(secrets)
-        self._networks = _networks("networks", networks)
-        self._trusts_unix = UNIX in trusted_proxies
-        self._proxies = _networks("trusted_proxies", [proxy for proxy in trusted_proxies if proxy != UNIX])
+        proxies = _texts("trusted_proxies", trusted_proxies)
+        self._secrets = _secrets(secrets)
+        self._networks = _networks("networks", _texts("networks", networks))
+        self._trusts_unix = UNIX in proxies
+        self._proxies = _networks("trusted_proxies", [proxy for proxy in proxies if proxy != UNIX])
 
     def __repr__(self) -> str:
         return f"Callers(secrets={len(self._secrets)}, networks={len(self._networks)})"
@@ -166,8 +183,15 @@ class Callers:
         return address is not None and _is_in(address, self._networks)
 
     def _caller_of(self, request: Request) -> Address | None:
-        """The address of who really calls, as far as our own proxies can be believed; None if unknown."""
-        forwarded = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+        """The address of who really calls, as far as our own proxies can be believed; None if unknown.
+
+        Several X-Forwarded-For are believed in nothing: which of them a proxy wrote cannot be told, and
+        under WSGI one may have been `X_Forwarded_For`, which many proxies pass on as the caller sent it.
+        """
+        told = request.headers.get("x-forwarded-for", "")
+        forwarded = [part.strip() for part in told.split(",") if part.strip()]
+        if _SEVERAL.search(told):
+            forwarded = [""]  # the address of nobody
         if request.client:
             address = _address(request.client)
         elif self._trusts_unix and forwarded:
@@ -183,14 +207,40 @@ def _same(shown: str, secret: str) -> bool:
     return hmac.compare_digest(shown.encode("latin-1", "replace"), secret.encode())
 
 
-def _not_empty(kind: str, secret: str) -> None:
-    if not secret:
-        raise ConfigurationError(f"{kind}: the secret is empty, and everybody knows that one.")
+def _long_enough(kind: str, secret: object) -> None:
+    if not isinstance(secret, str) or len(secret) < SHORTEST_SECRET:
+        raise ConfigurationError(f"{kind}: the secret is empty, or has fewer than {SHORTEST_SECRET} characters.")
 
 
-def _networks(setting: str, texts: Sequence[str]) -> tuple[Network, ...]:
-    if isinstance(texts, str):
-        raise ConfigurationError(f"{setting} is one text: give a list of networks.")
+def _secrets(secrets: Any) -> tuple[Secret, ...]:
+    given = _items(secrets)
+    if given is None:
+        raise ConfigurationError("secrets: give a list of HeaderSecret, BasicCredentials or UrlSecret.")
+    if not all(callable(getattr(secret, "matches", None)) and not isinstance(secret, type) for secret in given):
+        raise ConfigurationError("secrets: give each as HeaderSecret, BasicCredentials or UrlSecret.")
+    return given
+
+
+def _items(values: Any) -> tuple[Any, ...] | None:
+    """The items of a list or the like; None if it is none."""
+    if isinstance(values, str | bytes):
+        return None
+    try:
+        return tuple(values)
+    except TypeError:
+        return None
+
+
+def _texts(setting: str, texts: Any) -> tuple[str, ...]:
+    given = _items(texts)
+    if given is None:
+        raise ConfigurationError(f"{setting}: give a list of networks.")
+    if not all(isinstance(text, str) for text in given):
+        raise ConfigurationError(f"{setting}: write each network as a text, such as 203.0.113.0/24.")
+    return given
+
+
+def _networks(setting: str, texts: Iterable[str]) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(text) for text in texts)
     except ValueError as wrong:

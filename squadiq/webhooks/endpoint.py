@@ -6,8 +6,9 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from squadiq.errors import ConfigurationError
 from squadiq.webhooks.callers import Callers, Request
 from squadiq.webhooks.parsing import MAX_BODY_BYTES, DeliveredLead, DeliveryError, content_length, parse, too_large
 
@@ -39,6 +40,20 @@ class AsyncReceiver(Protocol):
         ...
 
 
+ReceiverT = TypeVar("ReceiverT")
+
+
+def checked_receiver(receiver: ReceiverT, method: str) -> ReceiverT:
+    """Return a receiver.
+
+    Raises:
+        ConfigurationError: it has no such method.
+    """
+    if isinstance(receiver, type) or not callable(getattr(receiver, method, None)):
+        raise ConfigurationError(f"receiver: give an Inbox, or another object that has {method}(lead).")
+    return receiver
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What to answer: status, headers and a body of JSON."""
@@ -55,10 +70,17 @@ class Endpoint:
         callers: who may deliver; without it anyone may, which is told as a warning.
         max_body_bytes: deliveries with more are refused.
 
+    Raises:
+        ConfigurationError: one of them is not what it should be.
+
     Source: Lead Processed Webhook, Response Status Code.
     """
 
     def __init__(self, callers: Callers | None = None, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        if callers is not None and not isinstance(callers, Callers):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("callers: give Callers(secrets=[…]) or the like, or None to let anyone deliver.")
+        if type(max_body_bytes) is not int or max_body_bytes < 1:
+            raise ConfigurationError("max_body_bytes must be a whole number of at least 1.")
         self._callers = callers or Callers()
         self.max_body_bytes = max_body_bytes
         if self._callers.anyone:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from squadiq.webhooks.callers import Callers, Request
-from squadiq.webhooks.endpoint import Answer, Endpoint, Receiver
+from squadiq.webhooks.endpoint import Answer, Endpoint, Receiver, checked_receiver
 from squadiq.webhooks.parsing import MAX_BODY_BYTES, content_length
 
 Environ = Mapping[str, Any]
@@ -22,12 +22,15 @@ class WsgiWebhook:
         receiver: where processed leads go, such as an `Inbox`.
         callers: who may deliver; without it anyone may.
         max_body_bytes: deliveries with more are refused.
+
+    Raises:
+        ConfigurationError: one of them is not what it should be.
     """
 
     def __init__(
         self, receiver: Receiver, callers: Callers | None = None, *, max_body_bytes: int = MAX_BODY_BYTES
     ) -> None:
-        self._receiver = receiver
+        self._receiver = checked_receiver(receiver, "receive")
         self._endpoint = Endpoint(callers, max_body_bytes=max_body_bytes)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -55,8 +58,9 @@ class WsgiWebhook:
 def _request(environ: Environ) -> Request:
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        headers.pop(header := name.replace("_", "-").lower(), None)  # it was `Content_Type`: the server knows better
         if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
+            headers[header] = environ[name]
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return Request(environ["REQUEST_METHOD"], path, headers, environ.get("REMOTE_ADDR"))
 

@@ -74,7 +74,13 @@ def test_results_are_handled_set_aside_listed_and_replayed(folder: Path) -> None
     assert third.split("\t")[5].startswith("ValueError at my_leads.py:")
     assert not [secret for secret in PERSONAL if secret in listed.output + second]
 
-    assert "1 will be handled anew" in squadiq("replay", "my_leads:inbox", "2").output
+    some = squadiq("replay", "my_leads:inbox", "2", "99", str(10**30), "98")
+    assert (some.exit_code, "1 will be handled anew" in some.output) == (1, True)
+    assert [line for line in some.output.splitlines() if "no result" in line] == [
+        f"squadiq: no result {number} is set aside. `squadiq inbox set-aside` lists them."
+        for number in (98, 99, 10**30)
+    ]
+    assert squadiq("replay", "my_leads:inbox", "2").exit_code == 1  # it is no longer set aside
     assert "2 will be handled anew" in squadiq("replay", "my_leads:inbox", "--all").output
     (folder / "broken").unlink()
     assert "handled 3 results" in squadiq("run", "my_leads:inbox", "--once", "--concurrency=2").output
@@ -109,6 +115,13 @@ def test_a_target_that_is_no_inbox_is_told(folder: Path, target: str, reason: st
 def test_a_module_that_needs_another_says_so_itself(folder: Path) -> None:
     assert folder
     assert isinstance(squadiq("set-aside", "needs_more:inbox").exception, ModuleNotFoundError)
+
+
+def test_an_inbox_that_cannot_be_made_is_told_in_a_line(folder: Path) -> None:
+    (folder / "wrong_leads.py").write_text("from squadiq.inbox import Inbox\ninbox = Inbox('no/such/folder')", "utf-8")
+    failed = squadiq("set-aside", "wrong_leads:inbox")
+    assert failed.exit_code == 1
+    assert failed.output.startswith("squadiq: The inbox's folder")
 
 
 @pytest.mark.usefixtures("_signals")

@@ -260,7 +260,11 @@ def test_many_threads_with_an_inbox_each_open_a_new_file_at_the_same_moment(path
 
 def test_a_file_that_another_made_meanwhile_is_left_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(b"")
-    monkeypatch.setattr(os.path, "lexists", lambda _: False)  # as it was a moment ago
+
+    def was_missing(_: str) -> bool:
+        return False
+
+    monkeypatch.setattr(os.path, "lexists", was_missing)
     before = path.stat().st_ino
     make_private(str(path))
     assert (path.stat().st_ino, [file.name for file in path.parent.iterdir()]) == (before, [path.name])

@@ -34,6 +34,10 @@ def receive(inbox: Inbox, **changes: Any) -> None:
     inbox.receive(parse(delivery(**changes), {}))
 
 
+def take(_: DeliveredLead) -> None:
+    """Handle a lead by doing nothing."""
+
+
 def until(condition: Callable[[], object]) -> None:
     """Wait for a condition that another thread or process makes true."""
     deadline = time.monotonic() + DEADLINE_SECONDS

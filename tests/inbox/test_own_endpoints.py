@@ -78,19 +78,19 @@ def test_a_lead_that_a_flask_view_validates_is_stored_whole(open_inbox: OpenInbo
     assert stored(inbox) == parse(delivery(lead_responses=RESPONSES, shoe_size=43), {})
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda lead: DeliveredLead.model_validate(payload(lead_responses=RESPONSES, shoe_size=43)),
-        lambda lead: DeliveredLead(**payload(lead_responses=RESPONSES, shoe_size=43)),
-        lambda lead: DeliveredLead.model_validate(lead.model_dump()),
-        lambda lead: DeliveredLead.model_validate_json(lead.model_dump_json()),
-        lambda lead: pickle.loads(pickle.dumps(lead)),
-        lambda lead: copy.deepcopy(lead),
-        lambda lead: lead.model_copy(),
-        lambda lead: lead,
-    ],
-)
+WAYS: list[Callable[[DeliveredLead], DeliveredLead]] = [
+    lambda lead: DeliveredLead.model_validate(payload(lead_responses=RESPONSES, shoe_size=43)),
+    lambda lead: DeliveredLead(**payload(lead_responses=RESPONSES, shoe_size=43)),
+    lambda lead: DeliveredLead.model_validate(lead.model_dump()),
+    lambda lead: DeliveredLead.model_validate_json(lead.model_dump_json()),
+    lambda lead: pickle.loads(pickle.dumps(lead)),
+    lambda lead: copy.deepcopy(lead),
+    lambda lead: lead.model_copy(),
+    lambda lead: lead,
+]
+
+
+@pytest.mark.parametrize("make", WAYS)
 def test_however_a_lead_is_made_it_is_read_back_equal(
     open_inbox: OpenInbox, make: Callable[[DeliveredLead], DeliveredLead]
 ) -> None:

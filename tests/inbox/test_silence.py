@@ -18,7 +18,7 @@ from squadiq.inbox import Inbox, InboxError, database
 from squadiq.inbox.database import database_url
 from squadiq.webhooks import AsgiWebhook, DeliveredLead, WsgiWebhook, parse
 from tests.inbox.conftest import postgres_database
-from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
+from tests.inbox.test_handling import DEADLINE_SECONDS, receive, take, until
 from tests.webhooks.payloads import delivery
 from tests.webhooks.serving import KINDS, send, serving
 
@@ -125,7 +125,7 @@ def test_a_worker_on_a_silent_database_can_be_stopped(
     database_that_can_be_stopped: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Inbox(database_that_can_be_stopped, stop_timeout_seconds=1.0) as inbox:
-        inbox.on_processed(lambda _: None)
+        inbox.on_processed(take)
         running = threading.Thread(target=inbox.run)
         running.start()
         until(lambda: inbox._workers)  # pyright: ignore[reportPrivateUsage]

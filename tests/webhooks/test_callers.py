@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -27,7 +30,8 @@ def basic(credentials: str | bytes) -> str:
         (UrlSecret(SECRET), request(f"/hooks/{SECRET}")),
         (UrlSecret(SECRET), request(f"/{SECRET}/")),
         (HeaderSecret("X-Webhook-Secret", SECRET), request(x_webhook_secret=SECRET)),
-        (HeaderSecret("X-Webhook-Secret", "पासवर्ड"), request(x_webhook_secret="पासवर्ड".encode().decode("latin-1"))),
+        (HeaderSecret("Authorization", "Bearer s3cret"), request(authorization="Bearer s3cret")),
+        (BasicCredentials("squadiq", "पासवर्ड"), request(authorization=basic("squadiq:पासवर्ड"))),
         (BasicCredentials("squadiq", SECRET), request(authorization=basic(f"squadiq:{SECRET}"))),
         (BasicCredentials("", "with:colon"), request(authorization=basic(":with:colon").replace("Basic", "bASIC"))),
     ],
@@ -61,11 +65,11 @@ def test_a_caller_without_the_secret_is_not_admitted(secret: Secret, shown: Requ
 
 
 def test_the_old_and_the_new_secret_are_good_while_one_is_changed() -> None:
-    callers = Callers(secrets=[HeaderSecret("X-New", "new"), HeaderSecret("X-Old", "old"), UrlSecret("older")])
-    assert callers.admit(request(x_new="new"))
-    assert callers.admit(request(x_old="old"))
+    callers = Callers(secrets=[HeaderSecret("X-New", "newest"), HeaderSecret("X-Old", "newer"), UrlSecret("older")])
+    assert callers.admit(request(x_new="newest"))
+    assert callers.admit(request(x_old="newer"))
     assert callers.admit(request("/older"))
-    assert not callers.admit(request(x_new="old"))
+    assert not callers.admit(request(x_new="newer"))
 
 
 def test_every_secret_is_compared_whichever_matches() -> None:
@@ -76,8 +80,8 @@ def test_every_secret_is_compared_whichever_matches() -> None:
             compared.append(self.secret)
             return UrlSecret.matches(self, request)
 
-    assert Callers(secrets=[Watched("a"), Watched("b"), Watched("c")]).admit(request("/a"))
-    assert compared == ["a", "b", "c"]
+    assert Callers(secrets=[Watched("aaaa"), Watched("bbbb"), Watched("cccc")]).admit(request("/aaaa"))
+    assert compared == ["aaaa", "bbbb", "cccc"]
 
 
 PROXY = "10.0.0.2"
@@ -99,6 +103,12 @@ PROXY = "10.0.0.2"
         (PROXY, "", False),
         (PROXY, " , ,", False),
         (PROXY, "203.0.113.9:4711", True),
+        (PROXY, "198.51.100.1,203.0.113.9", False),  # two headers, of which the caller may have sent one
+        (PROXY, "203.0.113.9,198.51.100.1", False),
+        (PROXY, "203.0.113.9,", False),
+        (PROXY, ",203.0.113.9", False),
+        (PROXY, "198.51.100.1, 203.0.113.9,203.0.113.9, 10.0.0.3", False),
+        ("203.0.113.9", "198.51.100.1,198.51.100.1", True),  # no proxy of ours: what it says does not matter
         ("::ffff:10.0.0.2", "[2001:db8::7]:4711", True),
         ("::ffff:203.0.113.9", "", True),
         ("2001:db8::7%eth0", "", True),
@@ -140,20 +150,48 @@ def test_no_repr_shows_a_secret() -> None:
 
 
 def test_settings_that_cannot_be_meant_are_refused() -> None:
-    for secret in ("", "with/slash", "with blank", "ü"):
-        with pytest.raises(ConfigurationError, match="UrlSecret"):
-            UrlSecret(secret)
-    with pytest.raises(ConfigurationError, match="empty"):
-        HeaderSecret("X-S", "")
     with pytest.raises(ConfigurationError, match="name"):
-        HeaderSecret("X S", "s")
-    with pytest.raises(ConfigurationError, match="empty"):
-        BasicCredentials("squadiq", "")
+        HeaderSecret("X S", SECRET)
+    with pytest.raises(ConfigurationError, match="name"):
+        HeaderSecret(5, SECRET)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="colon"):
-        BasicCredentials("squad:iq", "s")
+        BasicCredentials("squad:iq", SECRET)
+    with pytest.raises(ConfigurationError, match="control"):
+        BasicCredentials("squad\niq", SECRET)
     with pytest.raises(ConfigurationError, match=r"networks.*203\.0\.113\.0/24"):
         Callers(networks=["example.com"])
     with pytest.raises(ConfigurationError, match="trusted_proxies"):
         Callers(trusted_proxies=["10.0.0.1/8"])
     with pytest.raises(ConfigurationError, match="list"):
         Callers(networks="203.0.113.0/24")
+    wrong: Any
+    for wrong in (["example.com"], [5], 5, None, "203.0.113.0/24", b"203.0.113.0/24", ["203.0.113.1/24"]):
+        with pytest.raises(ConfigurationError, match="networks"):
+            Callers(networks=wrong)
+        with pytest.raises(ConfigurationError, match="trusted_proxies"):
+            Callers(trusted_proxies=wrong)
+    for wrong in (SECRET, [SECRET], [5], 5, None, [HeaderSecret], {"X-S": SECRET}):
+        with pytest.raises(ConfigurationError, match="secrets") as caught:
+            Callers(secrets=wrong)
+        assert SECRET not in str(caught.value)
+
+
+NO_SECRETS: list[Any] = ["", "    ", "\t\t\t\t", "abc", "\n", None, 5, b"s3cret-of-the-two", [SECRET]]
+_ENDS = ("\n", "\r\nX-Other: 1", " ", "\0")
+NO_HEADERS = [*(f"{SECRET}{end}" for end in _ENDS), f"\n{SECRET}", f" {SECRET}", "पासवर्ड"]
+NO_PATHS = ["with/slash", "with blank", "übung", f"{SECRET}\n"]
+NO_PASSWORDS = [f"{SECRET}\n", f"{SECRET}\0", "\u00a0" * 8]
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "secret"),
+    [("HeaderSecret", partial(HeaderSecret, "X-S"), secret) for secret in NO_SECRETS + NO_HEADERS]
+    + [("UrlSecret", UrlSecret, secret) for secret in NO_SECRETS + NO_PATHS]
+    + [("BasicCredentials", partial(BasicCredentials, "squadiq"), secret) for secret in NO_SECRETS + NO_PASSWORDS],
+)
+def test_a_secret_that_is_none_or_cannot_be_sent_is_refused_by_the_name_of_its_setting(
+    kind: str, make: Callable[[Any], Secret], secret: Any
+) -> None:
+    with pytest.raises(ConfigurationError, match=kind) as caught:
+        make(secret)
+    assert SECRET not in str(caught.value)

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Generator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
+from squadiq.errors import ConfigurationError
 from squadiq.webhooks import MAX_BODY_BYTES, AsgiWebhook, Callers, DeliveredLead, HeaderSecret, UrlSecret, WsgiWebhook
 from tests.webhooks.payloads import DOCUMENT, PERSONAL, PHONE_NUMBER, delivery
 from tests.webhooks.serving import KINDS, send, send_raw, serving
@@ -239,9 +241,28 @@ def test_a_body_without_an_end_is_not_read_beyond_the_limit() -> None:
     assert sum(read) == 1100
 
 
-def test_headers_of_one_name_are_joined_and_a_unix_socket_has_no_address() -> None:
-    forwarded = [(b"X-Forwarded-For", b"192.0.2.9"), (b"x-forwarded-for", b"10.0.0.1")]
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": forwarded, "client": None}
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("X-Forwarded-For", "192.0.2.9")], 405),
+        ([("X-Forwarded-For", "192.0.2.9, 10.0.0.1")], 405),
+        ([("X-Forwarded-For", "192.0.2.9,10.0.0.1")], 405),  # one header, written without blanks
+        ([("X-Forwarded-For", "198.51.100.1"), ("x-forwarded-for", "192.0.2.9")], 403),
+        ([("X-Forwarded-For", "192.0.2.9"), ("X-Forwarded-For", "198.51.100.1")], 403),
+        ([("X-Forwarded-For", "198.51.100.1"), ("X_Forwarded_For", "192.0.2.9")], 403),
+        ([("X_Forwarded_For", "192.0.2.9")], 403),
+    ],
+)
+def test_of_several_headers_none_is_believed_and_a_unix_socket_has_no_address(
+    headers: list[tuple[str, str]], status: int
+) -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+        "client": None,
+    }
     callers = Callers(networks=["192.0.2.9"], trusted_proxies=["unix", "10.0.0.1"])
     sent: list[MutableMapping[str, Any]] = []
 
@@ -252,7 +273,77 @@ def test_headers_of_one_name_are_joined_and_a_unix_socket_has_no_address() -> No
         sent.append(message)
 
     asyncio.run(AsgiWebhook(Memory(), callers)(scope, receive, keep))
-    assert sent[0]["status"] == 405
+    assert sent[0]["status"] == status
+
+
+@contextmanager
+def served_by_the_standard_library(app: Any) -> Generator[int]:
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def raw(*headers: str, body: bytes = delivery()) -> bytes:
+    lines = ["POST / HTTP/1.1", "Host: here", "Content-Type: application/json", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+SERVERS: dict[str, Callable[[Any], AbstractContextManager[int]]] = {
+    "wsgiref": served_by_the_standard_library,
+    "werkzeug": lambda app: serving("wsgi", app),
+    "uvicorn": lambda app: serving("asgi", app),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_header_with_underscores_beside_the_real_one_spoofs_neither_a_network_nor_a_secret(
+    server: str, memory: Memory
+) -> None:
+    real, invented, ours = "X-Forwarded-For: 198.51.100.1", "X_Forwarded_For: 192.0.2.9", "X-Forwarded-For: 192.0.2.9"
+    length = f"Content-Length: {len(delivery())}"
+    right, wrong = "X-Webhook-Secret: right", "X_Webhook_Secret: wrong"
+    kind = AsgiWebhook if server == "uvicorn" else WsgiWebhook
+    callers = Callers(networks=["192.0.2.9"], trusted_proxies=["127.0.0.1"])
+    with SERVERS[server](kind(memory, callers)) as port:
+        assert b" 201 " in send_raw(port, raw(ours, length)).partition(b"\r\n")[0]
+        for headers in ((real, invented), (invented, real), (real, ours), (ours, real), (real, ours, invented)):
+            assert b" 403 " in send_raw(port, raw(*headers, length)).partition(b"\r\n")[0], headers
+    with SERVERS[server](kind(memory, CALLERS)) as port:
+        assert b" 201 " in send_raw(port, raw(right, length)).partition(b"\r\n")[0]
+        for headers in ((right, right), (right, "X-Webhook-Secret: wrong"), ("X-Webhook-Secret: wrong", right)):
+            assert b" 403 " in send_raw(port, raw(*headers, length)).partition(b"\r\n")[0], headers
+        assert b" 403 " in send_raw(port, raw(wrong, length)).partition(b"\r\n")[0]
+    assert len(memory.leads) == 2
+
+
+def test_a_length_and_a_type_with_underscores_are_none(memory: Memory) -> None:
+    with served_by_the_standard_library(WsgiWebhook(memory, CALLERS)) as port:
+        length = f"Content_Length: {len(delivery())}"
+        answer = send_raw(port, raw("X-Webhook-Secret: right", length, "Content_Type: text/plain"))
+    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert not memory.leads
+
+
+@pytest.mark.parametrize("kind", [AsgiWebhook, WsgiWebhook])
+def test_settings_that_cannot_be_meant_are_refused_by_name(kind: Any) -> None:
+    for receiver in (None, 5, print, Memory):
+        with pytest.raises(ConfigurationError, match="receiver"):
+            kind(receiver, CALLERS)
+    for callers in ("secret", [HeaderSecret("X-S", "right")], HeaderSecret("X-S", "right"), 0, False):
+        with pytest.raises(ConfigurationError, match="callers"):
+            kind(Memory(), callers)
+    for most in (0, -1, "5", None, 1.5, True):
+        with pytest.raises(ConfigurationError, match="max_body_bytes"):
+            kind(Memory(), CALLERS, max_body_bytes=most)
 
 
 def test_a_wsgi_server_whose_input_fails_is_answered_with_400() -> None:
