@@ -108,7 +108,13 @@ class _Client:
             raise ConfigurationError("Which campaign? Pass its campaign_id or set SQUADIQ_CAMPAIGN_ID.")
         if not campaign_id.strip() or campaign_id in (".", "..") or not campaign_id.isprintable():
             raise ConfigurationError("The campaign_id is blank or cannot stand in an address.")
-        return Scope(campaign_id, lead_type, self._settings.normalise_phone_numbers, self._differences)
+        return Scope(
+            campaign_id,
+            lead_type,
+            self._settings.normalise_phone_numbers,
+            self._settings.duplicate_phone_numbers,
+            self._differences,
+        )
 
     def _call(self, operation: str, success: int) -> Call:
         settings = self._settings
@@ -193,7 +199,7 @@ class SquadIQ(_Client):
             lead_type: a subclass of `Lead` that types and checks the campaign's custom fields.
 
         Raises:
-            ConfigurationError: there is no campaign_id.
+            ConfigurationError: there is no campaign_id, or `lead_type` is no subclass of `Lead`.
         """
         return Campaign(self._scope(campaign_id, lead_type), self._send)
 
@@ -249,7 +255,7 @@ class AsyncSquadIQ(_Client):
             lead_type: a subclass of `Lead` that types and checks the campaign's custom fields.
 
         Raises:
-            ConfigurationError: there is no campaign_id.
+            ConfigurationError: there is no campaign_id, or `lead_type` is no subclass of `Lead`.
         """
         return AsyncCampaign(self._scope(campaign_id, lead_type), self._send)
 

@@ -14,6 +14,7 @@ import httpx
 
 from squadiq.auth import AccessToken
 from squadiq.errors import Attempt, ConfigurationError
+from squadiq.leads import DuplicatePhoneNumbers
 from squadiq.quota import Store, open_store, quota_name
 from squadiq.retry import RetryPolicy, RetryRules
 
@@ -41,6 +42,7 @@ class Settings:
     after_attempt: AfterAttempt | None
     max_wait_seconds: float | None
     normalise_phone_numbers: bool
+    duplicate_phone_numbers: DuplicatePhoneNumbers
     headers: Mapping[str, str] = field(repr=False)
 
 
@@ -64,6 +66,8 @@ class CallOptions(TypedDict, total=False):
         repeat_creates: whether leads are sent again when it is unknown if they were created; True.
         retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
         max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
+        duplicate_phone_numbers: "allow" sends one phone number under several lead_ids of a call, and its
+            owner is called as often; "refuse", the default, does not.
         headers: to add to each request.
     """
 
@@ -73,6 +77,7 @@ class CallOptions(TypedDict, total=False):
     repeat_creates: bool
     retry_policy: RetryPolicy | None
     max_wait_seconds: float | None
+    duplicate_phone_numbers: DuplicatePhoneNumbers
     headers: Mapping[str, str]
 
 
@@ -134,6 +139,7 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
         after_attempt=options.get("after_attempt"),
         max_wait_seconds=None,
         normalise_phone_numbers=options.get("normalise_phone_numbers", True),
+        duplicate_phone_numbers="refuse",
         headers={},
     )
     return with_call_options(settings, options)
@@ -153,8 +159,12 @@ def with_call_options(settings: Settings, options: CallOptions) -> Settings:
     longest = options.get("max_wait_seconds", settings.max_wait_seconds)
     if longest is not None and not longest >= 0:
         raise ConfigurationError("max_wait_seconds must not be below zero.")
+    duplicates = options.get("duplicate_phone_numbers", settings.duplicate_phone_numbers)
+    if duplicates not in ("refuse", "allow"):
+        raise ConfigurationError('duplicate_phone_numbers must be "refuse" or "allow".')
     return replace(
         settings,
+        duplicate_phone_numbers=duplicates,
         timeout_seconds=_positive("timeout_seconds", options.get("timeout_seconds", settings.timeout_seconds)),
         deadline_seconds=_positive("deadline_seconds", options.get("deadline_seconds", settings.deadline_seconds)),
         retries=replace(retries, max_attempts=int(_positive("max_attempts", retries.max_attempts))),
