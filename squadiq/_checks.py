@@ -79,6 +79,18 @@ def function(name: str, value: FunctionT | None) -> FunctionT | None:
     return value
 
 
+def one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
+    """Return a setting that is one of a few texts.
+
+    Raises:
+        ConfigurationError: it is another.
+    """
+    if not isinstance(value, str) or value not in choices:
+        allowed = " or ".join(f'"{choice}"' for choice in choices)
+        raise ConfigurationError(f"{name} must be {allowed}.")
+    return value
+
+
 def campaign_id(value: object) -> str:
     """Return an identifier of a campaign that can stand in an address.
 

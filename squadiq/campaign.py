@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq import operations
+from squadiq.leads import DuplicatePhoneNumbers
 from squadiq.operations import LeadT, Operation, Scope
 from squadiq.pages import AsyncLeads, Leads
 
@@ -55,12 +56,20 @@ class Campaign(Generic[LeadT]):
         """Unique identifier of the campaign."""
         return self._scope.campaign_id
 
-    def create_leads(self, leads: Iterable[Lead | Mapping[str, Any]]) -> list[LeadT]:
+    def create_leads(
+        self,
+        leads: Iterable[Lead | Mapping[str, Any]],
+        *,
+        duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
+    ) -> list[LeadT]:
         """Create leads, all of them or none, in one hit.
 
         Args:
             leads: each with `lead_id`, `phone_number` and `contact_name`, and the campaign's custom
-                fields beside them. Without any, nothing is sent.
+                fields beside them. Without any, nothing is sent. A custom field whose value is missing
+                (NaN, pandas' NA or NaT) is left out; None is sent as null.
+            duplicate_phone_numbers: "refuse" or "allow" one phone number under several lead_ids, each of
+                which is called; by default as the client has it.
 
         Returns:
             The leads as they were sent, phone numbers in E.164 form.
@@ -72,7 +81,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Create Leads.
         """
-        return self._send(operations.create_leads(self._scope, leads))
+        return self._send(operations.create_leads(self._scope, leads, duplicate_phone_numbers))
 
     def get_leads(
         self,
@@ -115,7 +124,8 @@ class Campaign(Generic[LeadT]):
         Args:
             lead_id: of a lead created before; it cannot be changed.
             changes: fields whose names cannot be written as keywords.
-            fields: `phone_number`, `contact_name` and custom fields.
+            fields: `phone_number`, `contact_name` and custom fields. A value that is missing, as NaN is, is
+                refused; None clears a custom field.
 
         Returns:
             The update as it was sent.
@@ -127,7 +137,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Update a lead.
         """
-        return self._send(operations.update_lead(self._scope, lead_id, {**(changes or {}), **fields}))
+        return self._send(operations.update_lead(self._scope, lead_id, changes, fields))
 
     def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
         """Mark a lead as converted: it reached the desired outcome.
@@ -203,8 +213,13 @@ class AsyncCampaign(Generic[LeadT]):
         """Unique identifier of the campaign."""
         return self._scope.campaign_id
 
-    async def create_leads(self, leads: Iterable[Lead | Mapping[str, Any]]) -> list[LeadT]:
-        return await self._send(operations.create_leads(self._scope, leads))
+    async def create_leads(
+        self,
+        leads: Iterable[Lead | Mapping[str, Any]],
+        *,
+        duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
+    ) -> list[LeadT]:
+        return await self._send(operations.create_leads(self._scope, leads, duplicate_phone_numbers))
 
     def get_leads(
         self,
@@ -226,7 +241,7 @@ class AsyncCampaign(Generic[LeadT]):
     async def update_lead(
         self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any
     ) -> LeadUpdate:
-        return await self._send(operations.update_lead(self._scope, lead_id, {**(changes or {}), **fields}))
+        return await self._send(operations.update_lead(self._scope, lead_id, changes, fields))
 
     async def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
         return await self._send(operations.convert_lead(self._scope, lead_id, detail))

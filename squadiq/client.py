@@ -115,8 +115,13 @@ class _Client:
             raise ConfigurationError("Which campaign? Pass its campaign_id or set SQUADIQ_CAMPAIGN_ID.")
         if not (isinstance(lead_type, type) and issubclass(lead_type, Lead)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("lead_type must be squadiq.Lead or a subclass of it.")
-        normalise = self._settings.normalise_phone_numbers
-        return Scope(_checks.campaign_id(campaign_id), lead_type, normalise, self._differences)
+        return Scope(
+            _checks.campaign_id(campaign_id),
+            lead_type,
+            self._settings.normalise_phone_numbers,
+            self._settings.duplicate_phone_numbers,
+            self._differences,
+        )
 
     def _call(self, operation: str, success: int) -> Call:
         settings = self._settings
@@ -201,7 +206,7 @@ class SquadIQ(_Client):
             lead_type: a subclass of `Lead` that types and checks the campaign's custom fields.
 
         Raises:
-            ConfigurationError: there is no campaign_id.
+            ConfigurationError: there is no campaign_id, or `lead_type` is no subclass of `Lead`.
         """
         return Campaign(self._scope(campaign_id, lead_type), self._send)
 
@@ -257,7 +262,7 @@ class AsyncSquadIQ(_Client):
             lead_type: a subclass of `Lead` that types and checks the campaign's custom fields.
 
         Raises:
-            ConfigurationError: there is no campaign_id.
+            ConfigurationError: there is no campaign_id, or `lead_type` is no subclass of `Lead`.
         """
         return AsyncCampaign(self._scope(campaign_id, lead_type), self._send)
 

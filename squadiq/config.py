@@ -14,6 +14,7 @@ from squadiq import _checks
 from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken
 from squadiq.errors import Attempt, ConfigurationError
+from squadiq.leads import DuplicatePhoneNumbers
 from squadiq.quota import Store, open_store, quota_name
 from squadiq.retry import RetryPolicy, RetryRules
 
@@ -32,6 +33,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "retry_policy": _checks.function,
     "max_wait_seconds": lambda name, value: None if value is None else _checks.seconds(name, value, or_zero=True),
     "max_response_bytes": lambda name, value: _checks.whole_number(name, value, "byte"),
+    "duplicate_phone_numbers": lambda name, value: _checks.one_of(name, value, ("refuse", "allow")),
     "headers": lambda _, value: _checks.headers(value),
 }
 """Of the settings that may differ from call to call."""
@@ -58,6 +60,7 @@ class Settings:
     max_wait_seconds: float | None
     max_response_bytes: int
     normalise_phone_numbers: bool
+    duplicate_phone_numbers: DuplicatePhoneNumbers
     headers: Mapping[str, str] = field(repr=False)
 
 
@@ -82,6 +85,8 @@ class CallOptions(TypedDict, total=False):
         retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
         max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
         max_response_bytes: of an answer, decompressed; 64 MiB. A larger one is an error.
+        duplicate_phone_numbers: "allow" sends one phone number under several lead_ids of a call, and its
+            owner is called as often; "refuse", the default, does not.
         headers: to add to each request.
     """
 
@@ -92,6 +97,7 @@ class CallOptions(TypedDict, total=False):
     retry_policy: RetryPolicy | None
     max_wait_seconds: float | None
     max_response_bytes: int
+    duplicate_phone_numbers: DuplicatePhoneNumbers
     headers: Mapping[str, str]
 
 
@@ -156,6 +162,7 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
         max_wait_seconds=None,
         max_response_bytes=MAX_RESPONSE_BYTES,
         normalise_phone_numbers=_checks.flag("normalise_phone_numbers", options.get("normalise_phone_numbers", True)),
+        duplicate_phone_numbers="refuse",
         headers={},
     )
     return with_call_options(settings, options)

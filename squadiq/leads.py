@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from decimal import Decimal
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import to_jsonable_python
 from squadiq_generated._base import Model, masked
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq import phone
 from squadiq._fields import field_type
+from squadiq._redaction import Redactor
+from squadiq._values import is_blank, is_missing, plain, why_no_value, why_nobody, why_unsendable
 from squadiq._words import without_personal_data
-from squadiq.errors import InvalidInputError, Problem
+from squadiq.errors import InvalidInputError, Problem, SquadIQError
 
 LeadT = TypeVar("LeadT", bound=Lead)
 ModelT = TypeVar("ModelT", bound=Model)
+DuplicatePhoneNumbers = Literal["refuse", "allow"]
 
 _FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 """The schema FieldName of the document."""
 
-LARGEST_NUMBER = 2**53 - 1
+_REQUIRED = ("lead_id", "phone_number", "contact_name")
+_SHOWN = 64
+"""Characters of a lead_id or a field's name that a message shows."""
+
 LAST_SECOND = 253402300799
+LARGEST_ID = 10**255
 
 _PATTERN_REASONS = {
     "lead_id": "is blank, has blanks at its ends or holds control characters",
@@ -37,24 +45,35 @@ _PATTERN_REASONS = {
 
 
 def prepare_leads(
-    leads: Iterable[Lead | Mapping[str, Any]], lead_type: type[LeadT], *, normalise_phone_numbers: bool
+    leads: Iterable[Lead | Mapping[str, Any]],
+    lead_type: type[LeadT],
+    *,
+    normalise_phone_numbers: bool,
+    duplicate_phone_numbers: DuplicatePhoneNumbers = "refuse",
 ) -> list[LeadT]:
     """Return the leads as they are sent: checked, and with phone numbers in E.164 form.
 
     Raises:
         InvalidInputError: with every problem of every lead.
     """
+    if duplicate_phone_numbers not in ("refuse", "allow"):
+        raise InvalidInputError([Problem(None, None, "duplicate_phone_numbers", 'is neither "refuse" nor "allow"')])
     prepared: list[LeadT] = []
     problems: list[Problem] = []
     first_places: dict[str, int] = {}
+    first_called: dict[str, tuple[int, str]] = {}
     for index, given in enumerate(_each(leads, "leads")):
         values, wrong = _values_of(given, index, normalise_phone_numbers=normalise_phone_numbers)
         lead = None if wrong else _validated(lead_type, values, index, wrong)
         if lead is not None:
             earlier = first_places.setdefault(lead.lead_id, index)
+            place, called = first_called.setdefault(_national(lead.phone_number), (index, lead.lead_id))
             if earlier != index:
                 reason = f"is the same as that of lead number {earlier + 1}"
-                wrong.append(Problem(index, masked(lead.lead_id), "lead_id", reason))
+                wrong.append(Problem(index, _shown(lead.lead_id), "lead_id", reason))
+            elif called != lead.lead_id and duplicate_phone_numbers != "allow":
+                reason = f"is the same as that of lead {_shown(called)!r} (number {place + 1}); {_TWICE}"
+                wrong.append(Problem(index, _shown(lead.lead_id), "phone_number", reason))
             lead.model_fields_set.update(name for name, value in lead if value is not None)
             prepared.append(lead)
         problems += wrong
@@ -63,22 +82,41 @@ def prepare_leads(
     return prepared
 
 
+_TWICE = 'both would be called. Leave one out, or give duplicate_phone_numbers="allow"'
+
+
 def prepare_update(
-    lead_id: str | int, fields: Mapping[str, Any], lead_type: type[Lead], *, normalise_phone_numbers: bool
+    lead_id: str | int,
+    changes: Mapping[str, Any] | None,
+    fields: Mapping[str, Any],
+    lead_type: type[Lead],
+    *,
+    normalise_phone_numbers: bool,
 ) -> LeadUpdate:
     """Return an update as it is sent: checked, custom fields by their types in `lead_type`.
 
     Raises:
         InvalidInputError: with every problem.
     """
+    if isinstance(changes, Model) or not isinstance(cast(object, {} if changes is None else changes), Mapping):
+        raise InvalidInputError([Problem(None, _shown(lead_id), "changes", "are not a mapping of names to values")])
+    fields = {**({} if changes is None else _read(changes, None)), **fields}
     if "lead_id" in fields:
         raise InvalidInputError([Problem(None, _shown(lead_id), "lead_id", "cannot be changed")])
     if not fields:
         raise InvalidInputError([Problem(None, _shown(lead_id), "fields", "are missing: there is nothing to change")])
-    values, problems = _values_of({"lead_id": lead_id, **fields}, None, normalise_phone_numbers=normalise_phone_numbers)
-    for name in ("phone_number", "contact_name"):
-        if name in values and values[name] is None:
-            problems.append(Problem(None, _shown(lead_id), name, "is null"))
+    problems = [
+        Problem(None, _shown(lead_id), _field(name), "is missing, as NaN is: leave it out, or give None to clear it")
+        for name, value in fields.items()
+        if value is not None and is_missing(value)
+    ]
+    values, wrong = _values_of({"lead_id": lead_id, **fields}, None, normalise_phone_numbers=normalise_phone_numbers)
+    problems += wrong
+    problems += [
+        Problem(None, _shown(lead_id), name, "is null")
+        for name in ("phone_number", "contact_name")
+        if name in fields and fields[name] is None
+    ]
     if not problems:
         _validated(lead_type, values, None, problems, partial=True)
     update = None if problems else _validated(LeadUpdate, _converted(lead_type, values), None, problems)
@@ -117,7 +155,11 @@ def prepare_conversion(lead_id: str | int, detail: str) -> LeadConversion:
     Raises:
         InvalidInputError: with every problem.
     """
-    return _prepared(LeadConversion, {"lead_id": lead_id, "detail": detail}, None)
+    conversion = _prepared(LeadConversion, {"lead_id": lead_id, "detail": detail}, None)
+    reason = "is blank" if is_blank(conversion.detail) else why_no_value(conversion.detail)
+    if reason is not None:
+        raise InvalidInputError([Problem(None, _shown(conversion.lead_id), "detail", reason)])
+    return conversion
 
 
 def epoch_seconds(moment: datetime | float | None, argument: str, *, round_up: bool = False) -> int | None:
@@ -128,25 +170,45 @@ def epoch_seconds(moment: datetime | float | None, argument: str, *, round_up: b
     """
     if moment is None:
         return None
-    if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            raise InvalidInputError([Problem(None, None, argument, "has no time zone: give an aware datetime")])
-        moment = moment.timestamp()
-    if isinstance(moment, bool) or not isinstance(cast(object, moment), int | float) or not math.isfinite(moment):
+    number: Any = plain(moment)
+    if isinstance(number, datetime) and not is_missing(number):
+        number = _timestamp(number, argument)
+    if isinstance(number, bool) or not isinstance(number, int | float) or is_missing(number):
         raise InvalidInputError([Problem(None, None, argument, "is neither a datetime nor an epoch number")])
-    seconds = math.ceil(moment) if round_up else math.floor(moment)
-    if not 0 <= seconds <= LAST_SECOND:
+    if not 0 <= number <= LAST_SECOND:
         raise InvalidInputError([Problem(None, None, argument, "is not between the years 1970 and 9999, in seconds")])
-    return seconds
+    return math.ceil(number) if round_up else math.floor(number)
 
 
-def _each(items: Iterable[Any], argument: str) -> Iterable[Any]:
+def _timestamp(moment: datetime, argument: str) -> float:
+    try:
+        if moment.utcoffset() is not None:
+            return moment.timestamp()
+    except Exception as error:  # a time zone of the user's own
+        reason = f"has a time zone that cannot be read ({type(error).__name__})"
+        raise InvalidInputError([Problem(None, None, argument, reason)]) from error
+    raise InvalidInputError([Problem(None, None, argument, "has no time zone: give an aware datetime")])
+
+
+def _each(items: Iterable[Any], argument: str) -> Iterator[Any]:
     if isinstance(items, Mapping | Model | str | bytes | int):
         raise InvalidInputError([Problem(None, None, argument, "is one, not a list: put it in a list")])
-    return items
+    if not isinstance(cast(object, items), Iterable):
+        raise InvalidInputError([Problem(None, None, argument, "is not a list")])
+    given = 0
+    try:
+        for item in items:
+            yield item
+            given += 1
+    except SquadIQError:
+        raise
+    except Exception as error:
+        reason = f"cannot be read after {given} of them ({type(error).__name__})"
+        raise InvalidInputError([Problem(None, None, argument, reason)]) from error
 
 
-def _prepared(model: type[ModelT], values: dict[str, Any], index: int | None) -> ModelT:
+def _prepared(model: type[ModelT], given: dict[str, Any], index: int | None) -> ModelT:
+    values = {name: plain(value) for name, value in given.items() if not is_missing(value)}
     problems: list[Problem] = []
     _check_lead_id(values, index, problems)
     made = None if problems else _validated(model, values, index, problems)
@@ -155,32 +217,78 @@ def _prepared(model: type[ModelT], values: dict[str, Any], index: int | None) ->
     return made
 
 
+def _read(given: object, index: int | None) -> dict[str, Any]:
+    """The fields of a lead that was given, by their names in JSON.
+
+    Raises:
+        InvalidInputError: it is no lead, or cannot be read.
+    """
+    try:
+        if isinstance(given, Model):
+            unset = {name for name, value in given if value is None} - given.model_fields_set
+            return given.model_dump(by_alias=True, exclude=unset, warnings=False)
+        if isinstance(given, Mapping):
+            return dict(cast(Mapping[str, Any], given))
+    except Exception as error:
+        reason = f"cannot be read ({type(error).__name__})"
+        raise InvalidInputError([Problem(index, None, "lead", reason)]) from error
+    raise InvalidInputError([Problem(index, None, "lead", "is neither a Lead nor a mapping")])
+
+
 def _values_of(
-    given: Model | Mapping[str, Any], index: int | None, *, normalise_phone_numbers: bool
+    given: object, index: int | None, *, normalise_phone_numbers: bool
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """A copy of what was given, with its phone number normalised, and what is wrong so far."""
+    """A copy of what was given, with its phone number normalised, and what is wrong so far.
+
+    What is missing is left out, but for a custom field that is None: that is sent as null.
+    """
     problems: list[Problem] = []
-    if isinstance(given, Model):
-        unset = {name for name, value in given if value is None} - given.model_fields_set
-        values = given.model_dump(by_alias=True, exclude=unset)
-    elif isinstance(cast(object, given), Mapping):
-        values = dict(given)
-    else:
-        return {}, [Problem(index, None, "lead", "is neither a Lead nor a mapping")]
+    try:
+        fields = _read(given, index)
+    except InvalidInputError as refused:
+        return {}, list(refused.problems)
+    values = {
+        name: plain(value)
+        for name, value in fields.items()
+        if not is_missing(value) or (value is None and name not in _REQUIRED)
+    }
     _check_lead_id(values, index, problems)
+    lead_id = _shown(values.get("lead_id"))
+    for name, value in values.items():
+        reason = _why_wrong(name, value)
+        if reason is not None:
+            problems.append(Problem(index, lead_id, _field(name), reason))
     number = values.get("phone_number")
-    if normalise_phone_numbers and isinstance(number, str | int | float) and not isinstance(number, bool):
+    is_wrong = any(problem.field == "phone_number" for problem in problems)
+    if normalise_phone_numbers and isinstance(number, str | int | float | Decimal) and not is_wrong:
         try:
             values["phone_number"] = phone.normalise(str(number))
         except ValueError as refused:
-            problems.append(Problem(index, _shown(values.get("lead_id")), "phone_number", str(refused)))
+            problems.append(Problem(index, lead_id, "phone_number", str(refused)))
     return values, problems
+
+
+def _why_wrong(name: object, value: object) -> str | None:
+    if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
+        return "has a name that is empty, too long or not plain text"
+    if name not in _REQUIRED:
+        return why_unsendable(value)
+    if isinstance(value, bytes | bytearray | bool):
+        return "is not a text"
+    if isinstance(value, int | float | Decimal) and name != "lead_id":
+        return why_unsendable(value)
+    if name == "phone_number" or not isinstance(value, str) or value == "":
+        return why_no_value(value) if isinstance(value, str) else None
+    return _PATTERN_REASONS[name] if is_blank(value) else why_nobody(value)
 
 
 def _check_lead_id(values: Mapping[str, Any], index: int | None, problems: list[Problem]) -> None:
     """A decimal number would become another lead's text: 1.0 is not "1"."""
-    if isinstance(values.get("lead_id"), float):
+    lead_id = values.get("lead_id")
+    if isinstance(lead_id, float | Decimal):
         problems.append(Problem(index, None, "lead_id", "is a decimal number: give text or a whole number"))
+    if isinstance(lead_id, int) and not -LARGEST_ID < lead_id < LARGEST_ID:
+        problems.append(Problem(index, None, "lead_id", "has more than 255 digits"))
 
 
 def _validated(
@@ -191,17 +299,26 @@ def _validated(
     *,
     partial: bool = False,
 ) -> ModelT | None:
-    """The model made of the values, or None and its problems added; `partial` lets fields be missing."""
+    """The model made of the values, or None and its problems added; `partial` lets fields be missing.
+
+    Raises:
+        InvalidInputError: the campaign's own type raises something that is no ValidationError.
+    """
     lead_id = _shown(values.get("lead_id"))
     try:
         made = model.model_validate(dict(values))
+        wrong = [Problem(index, lead_id, _field(field), reason) for field, reason in _unsendable(made)]
     except ValidationError as invalid:
+        personal = {str(value) for value in values.values() if isinstance(value, str | int | float) and value != ""}
         for error in invalid.errors(include_url=False, include_input=False, include_context=False):
             if not (partial and error["type"] == "missing"):
                 field = ".".join(str(part) for part in error["loc"]) or "lead"
-                problems.append(Problem(index, lead_id, field, _reason(field, error["type"], error["msg"])))
+                reason = _reason(field, error["type"], error["msg"], personal)
+                problems.append(Problem(index, lead_id, _field(field), reason))
         return None
-    wrong = [Problem(index, lead_id, field, reason) for field, reason in _unsendable(made)]
+    except Exception as error:
+        reason = f"cannot be checked: {model.__name__} raises {type(error).__name__}"
+        raise InvalidInputError([Problem(index, lead_id, "lead", reason)]) from error
     problems += wrong
     return None if wrong else made
 
@@ -211,61 +328,54 @@ def _converted(lead_type: type[Lead], values: Mapping[str, Any]) -> dict[str, An
     names = {field.alias or name: name for name, field in lead_type.model_fields.items()}
     converted = dict(values)
     for key in converted.keys() & names.keys():
-        with suppress(ValidationError):  # an own validator let it pass: it is sent as it is
+        with suppress(Exception):  # an own validator let it pass: it is sent as it is
             converted[key] = field_type(lead_type, names[key]).validate_python(values[key])
     return converted
 
 
-def _reason(field: str, kind: str, message: str) -> str:
+def _reason(field: str, kind: str, message: str, personal: set[str]) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "string_pattern_mismatch" and field in _PATTERN_REASONS:
         return _PATTERN_REASONS[field]
     plain = message.removeprefix("Value error, ").removeprefix("Input should ").removeprefix("String should ")
-    return f"is not valid: it should {plain}" if plain.startswith(("be ", "have ")) else without_personal_data(plain)
+    (said,) = Redactor(personal, names=personal).redacted([plain])
+    return f"is not valid: it should {said}" if said.startswith(("be ", "have ")) else said
+
+
+def _national(phone_number: str) -> str:
+    """The ten digits that two ways to write a number have in common."""
+    return "".join(character for character in phone_number if character.isdecimal())[-10:]
 
 
 def _shown(lead_id: object) -> str | None:
-    return masked(str(lead_id)) if isinstance(lead_id, str | int) and lead_id != "" else None
+    if isinstance(lead_id, int) and not -LARGEST_ID < lead_id < LARGEST_ID:
+        return None
+    return _cut(masked(str(lead_id))) if isinstance(lead_id, str | int) and lead_id != "" else None
+
+
+def _field(name: object) -> str:
+    """A field's name as a message shows it."""
+    shown = _cut(without_personal_data(name)) if isinstance(name, str) else ""
+    return shown.encode("unicode_escape").decode() if not shown.isprintable() else shown or "a field"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _unsendable(model: Model) -> Iterator[tuple[str, str]]:
-    try:
-        values = model.model_dump(mode="json", by_alias=True)
-    except (PydanticSerializationError, UnicodeError):
-        yield "custom fields", "hold something that JSON cannot say"
-        return
-    for name, value in values.items():
-        reason = _why_not_json(value)
+    """What of a checked model JSON cannot say, or SquadIQ would misread."""
+    for name, value in dict(model).items():
+        field = type(model).model_fields.get(name)
+        shown = field.alias if field is not None and field.alias else name
+        reason = None if name in _REQUIRED else why_unsendable(value)
+        try:
+            said = to_jsonable_python(value, by_alias=True)
+            reason = reason if reason is not None or name in _REQUIRED else why_unsendable(said)
+        except ValueError:
+            reason = "holds something that JSON cannot say"
         if reason is not None:
-            yield without_personal_data(name), reason
-        if not _FIELD_NAME.fullmatch(name):
-            yield without_personal_data(name) or "a field", "has a name that is empty, too long or not plain text"
-
-
-def _why_not_json(value: object) -> str | None:
-    """Why a custom value cannot be sent (the schemas CustomText and CustomNumber), or None."""
-    if isinstance(value, str):
-        if "\0" in value:
-            return "holds the character U+0000"
-        return None if value.isascii() or _is_unicode(value) else "holds half of a character (a lone surrogate)"
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return "is not a number"
-    if isinstance(value, int | float):
-        return None if abs(value) <= LARGEST_NUMBER else "is a number too large to be sent exactly: send it as text"
-    inner: Sequence[object] = (
-        [part for pair in cast(dict[str, object], value).items() for part in pair]
-        if isinstance(value, dict)
-        else cast(list[object], value)
-    )
-    return next((reason for item in inner if (reason := _why_not_json(item)) is not None), None)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+            yield shown, reason
+        if not _FIELD_NAME.fullmatch(shown):
+            yield shown, "has a name that is empty, too long or not plain text"

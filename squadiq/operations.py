@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from squadiq_generated.client import convert_lead as convert
 from squadiq_generated.client import create_leads as create
@@ -16,9 +16,11 @@ from squadiq_generated.client import update_lead as update
 from squadiq_generated.client.types import UNSET
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
+from squadiq._values import plain
 from squadiq.answers import Differences, PageRead, read_whole_page
-from squadiq.errors import InvalidInputError, Problem
+from squadiq.errors import ConfigurationError, InvalidInputError, Problem
 from squadiq.leads import (
+    DuplicatePhoneNumbers,
     epoch_seconds,
     prepare_conversion,
     prepare_leads,
@@ -38,7 +40,13 @@ class Scope(Generic[LeadT]):
     campaign_id: str
     lead_type: type[LeadT]
     normalise_phone_numbers: bool
+    duplicate_phone_numbers: DuplicatePhoneNumbers
     differences: Differences
+
+    def __post_init__(self) -> None:
+        kind = cast(object, self.lead_type)
+        if not (isinstance(kind, type) and issubclass(kind, Lead)):
+            raise ConfigurationError("lead_type= must be squadiq.Lead or a subclass of it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +59,19 @@ class Operation(Generic[ResultT]):
     read: Callable[[bytes], ResultT] = field(repr=False)
 
 
-def create_leads(scope: Scope[LeadT], leads: Iterable[Lead | Mapping[str, Any]]) -> Operation[list[LeadT]]:
+def create_leads(
+    scope: Scope[LeadT],
+    leads: Iterable[Lead | Mapping[str, Any]],
+    duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
+) -> Operation[list[LeadT]]:
     """Create leads; what is returned are the leads as they were sent."""
-    prepared: list[LeadT] = prepare_leads(leads, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers)
+    duplicates = scope.duplicate_phone_numbers if duplicate_phone_numbers is None else duplicate_phone_numbers
+    prepared: list[LeadT] = prepare_leads(
+        leads,
+        scope.lead_type,
+        normalise_phone_numbers=scope.normalise_phone_numbers,
+        duplicate_phone_numbers=duplicates,
+    )
     request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
     return Operation(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
 
@@ -67,8 +85,9 @@ def get_leads(
     page_size: int | None,
 ) -> Callable[[int], Operation[PageRead]]:
     """Return a function that makes the operation for a page number."""
-    if page_size is not None and not 1 <= page_size <= 1000:
-        raise InvalidInputError([Problem(None, None, "page_size", "is not between 1 and 1000")])
+    page_size = plain(page_size)
+    if page_size is not None and not (type(page_size) is int and 1 <= page_size <= 1000):
+        raise InvalidInputError([Problem(None, None, "page_size", "is not a whole number between 1 and 1000")])
     query: dict[str, Any] = {
         "lead_id": prepare_reference(lead_id).lead_id if lead_id is not None else UNSET,
         "processed_after": _or_unset(epoch_seconds(processed_after, "processed_after")),
@@ -88,9 +107,13 @@ def get_leads(
     return page
 
 
-def update_lead(scope: Scope[Any], lead_id: str | int, fields: Mapping[str, Any]) -> Operation[LeadUpdate]:
+def update_lead(
+    scope: Scope[Any], lead_id: str | int, changes: Mapping[str, Any] | None, fields: Mapping[str, Any]
+) -> Operation[LeadUpdate]:
     """Update a lead; what is returned is the update as it was sent."""
-    prepared = prepare_update(lead_id, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers)
+    prepared = prepare_update(
+        lead_id, changes, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
+    )
     request = update.get_kwargs(scope.campaign_id, body=prepared)
     return Operation(update.OPERATION, request, update.SUCCESS, lambda _: prepared)
 

@@ -61,7 +61,10 @@ class Hidden:
 
 
 def to_json(body: Model | Sequence[Model]) -> bytes:
-    """Write a model, or a list of them, as JSON with only the fields that were set."""
+    """Write a model, or a list of them, as JSON with only the fields that were set.
+
+    Without warnings of pydantic's: they would show values.
+    """
     if isinstance(body, Model):
-        return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        return body.model_dump_json(by_alias=True, exclude_unset=True, warnings=False).encode()
     return b"[" + b",".join(to_json(item) for item in body) + b"]"
