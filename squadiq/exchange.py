@@ -124,8 +124,8 @@ class Exchange:
 
     call: Call
     host: str
-    sent: bytes
-    store: Store
+    sent: bytes = field(repr=False)
+    store: Store = field(repr=False)
     now: Callable[[], float] = time.monotonic
     today: Callable[[], datetime] = _today
     chance: Callable[[], float] = random
