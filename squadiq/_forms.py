@@ -15,6 +15,7 @@ BREAK, TAKEN_OUT = "\ue000", "\ue001"
 
 _NO_WORD = {code: None for code in range(128) if not chr(code).isalnum()}
 _ESCAPES = frozenset("&%\\")
+_APART = 99
 _BREAKS = frozenset((BREAK, TAKEN_OUT))
 _BETWEEN_BREAKS = re.compile(f"([{BREAK}{TAKEN_OUT}])")
 _LONG_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{8,});?")
@@ -27,14 +28,15 @@ _READ_AS_LATIN_1 = re.compile(r"[\x80-\xff]{2,}")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Folded:
     """The letters and digits of a text, without case, accents and scripts of digits.
 
     Attributes:
         text: the letters and digits; a break of the text is one character in it.
         at: for each of them, where in the text it came from.
-        gaps: for each, how many other characters stand before it; marks and format characters do not count.
+        gaps: for each, how many other characters stand before it; marks and format characters do not count,
+            and what separates clauses or hours counts for many.
         runs: where a run of letters, or of digits, begins, and the end.
     """
 
@@ -72,7 +74,7 @@ def folded(text: str) -> Folded:
     for place, character in enumerate(text):
         plain = BREAK if character in _BREAKS else _plain(character)
         if not plain:
-            gap += not is_silent(character)
+            gap += 0 if is_silent(character) else _APART if character in ":;," else 1
         for each in plain:
             kind = "" if each == BREAK else "digit" if each.isdecimal() else "letter"
             if gap or kind != last or not kind:

@@ -54,7 +54,6 @@ STOCK: frozenset[str] = (
 _CHUNK = re.compile(rf"[^\s<>()\"',;:{BREAK}]+")
 _MASKS = re.compile(rf"\+?{TAKEN_OUT}(?:(?:[^\w{BREAK}{TAKEN_OUT}]|_){{0,3}}{TAKEN_OUT})*")
 _PLAIN_WORDS = re.compile("[a-z]+|[0-9]+")
-_NOT_IN_NUMBERS = frozenset(":;,")
 _BARE_HEADERS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"}
 )
@@ -127,10 +126,10 @@ class Redactor:
             text = text.replace(sign, TAKEN_OUT)
         form = folded(text)
         hits = bytearray(len(form.text))
-        found = (self._whole(form), self._words(form), self._secrets(form), phone_numbers(text, form, _PHONE_DIGITS))
+        found = (self._whole(form), self._words(form), self._secrets(form), phone_numbers(form, _PHONE_DIGITS))
         for start, end in chain.from_iterable(found):
             hits[start:end] = b"\1" * (end - start)
-        return _without(text, sorted((*_spans(form, hits), *self._encoded(text), *_email_addresses(text))))
+        return _without(text, sorted((*_spans(form, hits), *self._encoded(text), *email_addresses(text))))
 
     def _whole(self, form: Folded) -> Iterator[Span]:
         """Where whole values stand, short ones only as words of their own."""
@@ -186,12 +185,11 @@ class Redactor:
             yield parts[bisect_right(breaks, start)][:2]
 
 
-def phone_numbers(text: str, form: Folded, least: int) -> Iterator[Span]:
+def phone_numbers(form: Folded, least: int) -> Iterator[Span]:
     """Yield where in a folded text as many digits stand as a phone number has, separated or not."""
     first, last = 0, 0
     for start, end in pairwise(form.runs):
-        between = text[form.at[start - 1] + 1 : form.at[start]] if start else ""
-        if form.gaps[start] > _LARGEST_GAP or _NOT_IN_NUMBERS.intersection(between) or start != last:
+        if form.gaps[start] > _LARGEST_GAP or start != last:
             if last - first >= least:
                 yield first, last
             first = last = start
@@ -205,7 +203,8 @@ def phone_numbers(text: str, form: Folded, least: int) -> Iterator[Span]:
         yield first, last
 
 
-def _email_addresses(text: str) -> Iterator[Span]:
+def email_addresses(text: str) -> Iterator[Span]:
+    """Yield where in a text e-mail addresses stand."""
     for found in _CHUNK.finditer(text):
         if "@" in found[0][1:-1]:
             yield found.span()

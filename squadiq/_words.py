@@ -42,7 +42,7 @@ class ServerWords:
     lead_ids: dict[int, str] = field(default_factory=dict[int, str])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Shown:
     """How the texts of a server are shown, and its names of fields; what is not in here is not."""
 
@@ -102,13 +102,17 @@ def _up_to(size: int, texts: Iterable[str]) -> Iterator[str]:
             yield text
 
 
+def tells_name(text: str, contact_name: object) -> bool:
+    """Tell whether a text holds a part of a name."""
+    parts = words_of(contact_name) if isinstance(contact_name, str) else ()
+    plain = condensed(text)
+    return any(part in plain for part in parts if len(part) > 2)
+
+
 def _shown_lead_id(lead: Mapping[str, Any]) -> str:
     """The lead_id, unless it tells who the lead is."""
     lead_id = str(lead["lead_id"])
-    plain = condensed(lead_id)
-    name = lead.get("contact_name")
-    parts = [word for word in words_of(name) if len(word) > 2] if isinstance(name, str) else []
-    return f"{MASK}{lead_id[-2:]}" if any(part in plain for part in parts) else masked(lead_id)
+    return f"{MASK}{lead_id[-2:]}" if tells_name(lead_id, lead.get("contact_name")) else masked(lead_id)
 
 
 def _leaves(value: object) -> Iterator[str]:

@@ -40,8 +40,8 @@ def error(
     body: Any, sent: Any = LEAD, operation: str = "updateLead", status: int = 400, **envelope: Any
 ) -> StatusError:
     raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    outside = Envelope(**{"headers": {"authorization": f"Bearer {TOKEN}"}, **envelope})
-    return error_of(operation, status, read_words(raw, "application/json", json.dumps(sent).encode(), outside))
+    given: dict[str, Any] = {"headers": {"authorization": f"Bearer {TOKEN}"}, **envelope}
+    return error_of(operation, 400, read_words(raw, "application/json", json.dumps(sent).encode(), Envelope(**given)))
 
 
 def seen(raised: StatusError) -> str:
