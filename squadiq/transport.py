@@ -19,11 +19,11 @@ from squadiq._redaction import Envelope
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
 from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
-from squadiq.quota import Store
+from squadiq.quota import Store, ends_in_time
 from squadiq.retry import Outcome
 
 STORE_MARGIN_SECONDS = 0.25
-"""How much longer than it was given a store may take before it is left behind, by a client that does not block."""
+"""How much longer than it was given a store may take before it is left behind; its slot then ends with its lease."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _CLOSING_SECONDS = 1.0
 """Given to an own transport to close what it had opened, after the deadline."""
@@ -76,7 +76,9 @@ class Transport(httpx.BaseTransport):
 
     def _do(self, step: Ask | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
         if isinstance(step, Ask):
-            return step.call()
+            if ends_in_time(self._store):
+                return step.call()
+            return in_time(step.call, step.within_seconds + STORE_MARGIN_SECONDS, lambda _: None)
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
         incoming = Incoming(step.within_seconds, max_bytes)

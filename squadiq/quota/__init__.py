@@ -5,7 +5,7 @@ from __future__ import annotations
 from squadiq.errors import QuotaStoreError, QuotaWaitError
 from squadiq.quota.file import SQLiteStore
 from squadiq.quota.memory import MemoryStore
-from squadiq.quota.opening import open_store, quota_name
+from squadiq.quota.opening import ends_in_time, open_store, quota_name
 from squadiq.quota.server import RedisStore
 from squadiq.quota.store import Reservation, Snapshot, Store
 
@@ -18,6 +18,7 @@ __all__ = [
     "SQLiteStore",
     "Snapshot",
     "Store",
+    "ends_in_time",
     "open_store",
     "quota_name",
 ]

@@ -16,6 +16,8 @@ from typing import Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
+from squadiq._deadline import LateError, in_time
+
 MOST_BYTES = 1_000_000
 """An answer of the quota's script has a few hundred."""
 
@@ -135,19 +137,12 @@ def addresses(host: str, port: int, within_seconds: float) -> list[tuple[socket.
         OSError: it is not known, or not in time.
         UnicodeError: it cannot be a name.
     """
-    found: list[Any] = []
+    try:
+        found = in_time(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), within_seconds, _ignore)
+    except LateError:
+        raise TimeoutError("the lookup of the name takes too long") from None
+    return [(family, address) for family, _, _, _, address in found]
 
-    def look_up() -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.append(error)
 
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(within_seconds)
-    if not found:
-        raise TimeoutError("the lookup of the name takes too long")
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return [(family, address) for family, _, _, _, address in found[0]]
+def _ignore(found: object) -> None:
+    """What is found too late is of no use, and holds nothing."""

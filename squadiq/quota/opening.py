@@ -75,6 +75,11 @@ def open_store(
     raise ConfigurationError(f"{setting} must be one of: {_KINDS}.")
 
 
+def ends_in_time(store: Store) -> bool:
+    """Tell whether a store surely keeps `within_seconds`; one of the user's own that reads or writes may not."""
+    return not store.does_io or type(store) in (SQLiteStore, RedisStore)
+
+
 def quota_name(base_url: str, access_token: str) -> str:
     """Return a name for the quota of a token at an address that tells neither."""
     return hashlib.sha256(f"{base_url.rstrip('/')}\n{access_token}".encode()).hexdigest()[:32]

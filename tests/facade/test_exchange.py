@@ -322,7 +322,6 @@ def test_a_429_makes_everybody_wait() -> None:
         ("inf", None),
         ("nan", None),
         ("1e400", None),
-        ("9" * 5000, None),
         ("-5", 0.0),
     ],
 )

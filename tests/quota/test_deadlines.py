@@ -155,7 +155,7 @@ def test_a_store_is_told_of_what_was_answered_after_a_moment_although_the_deadli
     assert told[2] == 2.0
 
 
-def test_a_store_of_ones_own_that_hangs_does_not_hang_the_event_loop() -> None:
+def test_a_store_of_ones_own_that_hangs_does_not_make_a_call_late(call: Callable[..., Any]) -> None:
     over = threading.Event()
 
     class Hanging(MemoryStore):
@@ -165,16 +165,25 @@ def test_a_store_of_ones_own_that_hangs_does_not_hang_the_event_loop() -> None:
             over.wait(60)
             raise AssertionError
 
-    async def delete(url: str) -> None:
-        async with AsyncSquadIQ("token", base_url=url, quota=Hanging(), deadline_seconds=DEADLINE) as client:
-            try:
-                with soon(), pytest.raises(QuotaStoreError, match=r"\(quota=\) cannot be used: TimeoutError"):
-                    await client.campaign("c").delete_lead("u1")
-            finally:
-                over.set()
+        def close(self) -> None:
+            over.set()  # so that the thread that was left behind ends before its event loop does
 
+    with (
+        acting_server(Reply(202)) as server,
+        soon(),
+        pytest.raises(QuotaStoreError, match=r"\(quota=\) cannot be used"),
+    ):
+        call(server.url, quota=Hanging(), deadline_seconds=DEADLINE)
+
+
+def test_a_store_of_ones_own_that_reads_or_writes_is_used_like_any_other(call: Callable[..., Any]) -> None:
+    class Own(MemoryStore):
+        does_io = True
+
+    store = Own()
     with acting_server(Reply(202)) as server:
-        anyio.run(delete, server.url)
+        call(server.url, quota=store)
+    assert store.snapshot().free_now == 99
 
 
 def test_one_who_waits_for_another_thread_keeps_a_deadline_of_its_own(tmp_path: Path) -> None:
