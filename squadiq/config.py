@@ -70,7 +70,7 @@ class Network:
 
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = field(repr=False)
     proxy: httpx.URL | None = field(repr=False)
-    proxy_setting: str
+    proxy_setting: str = field(repr=False)
     tls: ssl.SSLContext | None
 
 

@@ -56,7 +56,7 @@ class Running:
     handler: str = ""
     until: float = math.inf
     left: bool = False
-    connection: Any = None
+    connection: Any = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def enter(self, connection: Connection) -> None:

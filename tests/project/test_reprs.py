@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ import squadiq
 from squadiq import AsyncSquadIQ, Lead, RawResponse, SquadIQ
 from squadiq.auth import AccessToken
 from squadiq.exchange import Exchange
+from squadiq.inbox import Inbox
 from squadiq.quota import MemoryStore
 from squadiq.webhooks import AsgiWebhook, BasicCredentials, Callers, HeaderSecret, UrlSecret, WsgiWebhook
 from squadiq.webhooks.callers import Secret
@@ -28,7 +30,7 @@ OUTSIDE = ("squadiq.mock", "squadiq.contract", "squadiq.cli")
 """Tools for developers; their tests look at what they show."""
 
 PUBLIC = frozenset(
-    "campaign_id client error failure field host method name operation reason state user".split()  # noqa: SIM905
+    "campaign_id client error failure field handler host method name operation reason state user".split()  # noqa: SIM905
 )
 """Names of fields that hold words of our own, or what is no secret."""
 
@@ -65,7 +67,8 @@ def test_a_dataclass_shows_only_what_somebody_thought_about(cls: Any) -> None:
     assert SECRET not in repr(made)
 
 
-def test_what_users_hold_in_their_hands_shows_no_secret() -> None:
+def test_what_users_hold_in_their_hands_shows_no_secret(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path / "inbox.sqlite3")
     lead = Lead(lead_id="9876543210", phone_number="9876543210", contact_name="Asha", note=SECRET)
     headers = {"X-Key": SECRET}
     with SquadIQ(SECRET, quota="memory", headers=headers, base_url="https://api.example") as client:
@@ -77,7 +80,7 @@ def test_what_users_hold_in_their_hands_shows_no_secret() -> None:
     callers = Callers(secrets=secrets)
     exchange = Exchange(None, "host", SECRET.encode(), MemoryStore(1, 1.0))  # type: ignore[arg-type] # pyright: ignore
     held += [AccessToken(SECRET), callers, secrets, exchange, RawResponse("getLeads", 200, headers, SECRET.encode())]
-    held += [AsgiWebhook(None, callers), WsgiWebhook(None, callers)]  # type: ignore[arg-type] # pyright: ignore
+    held += [AsgiWebhook(inbox, callers), WsgiWebhook(inbox, callers)]
     for each in held:
         shown = repr(each) + str(each)
         assert not [secret for secret in SECRETS if secret in shown]
