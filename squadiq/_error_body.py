@@ -72,7 +72,7 @@ def _text(content: bytes, content_type: str) -> str:
     errors = "strict" if charset.startswith(("utf-8", "us-ascii")) else "replace"
     try:
         return codecs.getincrementaldecoder(charset)(errors).decode(content)
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, ValueError):
         return content.decode("latin-1")
 
 

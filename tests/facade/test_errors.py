@@ -120,7 +120,7 @@ def test_words_are_read_in_any_encoding_of_json(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "charset", ["", "iso-8859-1", '"Windows-1252"', "utf-8", "iso-8859-99", "zip", "idna", "\0", "x" * 99]
+    "charset", ["", "utf-16", "iso-8859-1", '"Windows-1252"', "utf-8", "iso-8859-99", "zip", "idna", "\0", "x" * 99]
 )
 def test_words_that_are_no_utf_8_are_read_as_latin_1(charset: str) -> None:
     assert read_words("Größe.".encode("latin-1"), f"text/plain; charset={charset}; x=y", b"").detail == "Größe."
