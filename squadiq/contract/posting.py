@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,9 +10,10 @@ from types import TracebackType
 
 import httpx
 
+from squadiq._deadline import deadline
 from squadiq._decoding import ACCEPT_ENCODING, BodyDecoder, BodyError
 from squadiq.config import network_from
-from squadiq.transport import open_async_transport
+from squadiq.transport import open_transport
 
 ANSWER_BYTES = 64 * 1024
 Headers = Sequence[tuple[str, str]]
@@ -43,9 +43,8 @@ class Poster:
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self._url = url
         self._timeout_seconds = timeout_seconds
-        self._runner = asyncio.Runner()
-        self._client = httpx.AsyncClient(
-            transport=open_async_transport(network_from(httpx.URL(url), {})),
+        self._client = httpx.Client(
+            transport=open_transport(network_from(httpx.URL(url), {})),
             headers={"Accept-Encoding": ACCEPT_ENCODING},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=timeout_seconds,
@@ -58,8 +57,7 @@ class Poster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._runner:
-            self._runner.run(self._client.aclose())
+        self._client.close()
 
     def post(self, body: bytes, headers: Headers) -> Posted:
         """Post one delivery.
@@ -67,24 +65,18 @@ class Poster:
         Raises:
             httpx.HTTPError: there is no answer.
         """
-        return self._runner.run(self._post(body, headers))
-
-    async def _post(self, body: bytes, headers: Headers) -> Posted:
-        try:
-            async with (
-                asyncio.timeout(self._timeout_seconds),
-                self._client.stream("POST", self._url, content=body, headers=list(headers)) as response,
-            ):
-                return Posted(response.status_code, await _start_of(response))
-        except TimeoutError:
-            raise httpx.ReadTimeout("the answer did not end in time") from None
+        with (
+            deadline(self._timeout_seconds),
+            self._client.stream("POST", self._url, content=body, headers=list(headers)) as response,
+        ):
+            return Posted(response.status_code, _start_of(response))
 
 
-async def _start_of(response: httpx.Response) -> bytes:
+def _start_of(response: httpx.Response) -> bytes:
     start = bytearray()
     with suppress(BodyError):  # then what could be read of it is its start
         decoder = BodyDecoder(response.headers.get("content-encoding"), ANSWER_BYTES)
-        async for chunk in response.aiter_raw():
+        for chunk in response.iter_raw():
             for piece in decoder.feed(chunk):
                 start += piece
     return bytes(start)

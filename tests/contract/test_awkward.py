@@ -105,4 +105,4 @@ def set_up(text: str) -> None:
 def test_a_megabyte_of_it_takes_a_moment(look: Callable[[str], None], character: str) -> None:
     began = time.process_time()
     look(character * (MEGABYTE // len(character)))
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 60, "what is quadratic takes hours"
