@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
@@ -51,9 +51,10 @@ def handler_of(function: Callable[..., Any], *, in_transaction: bool, others: li
 
 def _name_of(function: Any) -> str:
     """What a function is called, or what is under a partial one, or the class of an object that can be called."""
-    while isinstance(function, partial):
-        function = function.func
-    named: Any = function if hasattr(function, "__qualname__") else type(function)
+    named: Any = function
+    while isinstance(named, partial):
+        named = cast(Any, named).func
+    named = named if hasattr(named, "__qualname__") else cast(Any, type)(named)
     return f"{named.__module__}.{named.__qualname__}".replace(" ", "")
 
 

@@ -206,7 +206,7 @@ def test_what_a_real_server_echoes_is_not_shown(call: str) -> None:
 
     with (
         acting_server(echo) as server,
-        SquadIQ(TOKEN, **{**OPTIONS, "base_url": server.url}) as client,
+        SquadIQ(TOKEN, **dict[str, Any](OPTIONS, base_url=server.url)) as client,
         pytest.raises(SquadIQError) as raised,
     ):
         list(CALLS[call][0](client.campaign("campaign-1")))

@@ -8,7 +8,7 @@ import math
 import os
 import ssl
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -127,23 +127,27 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
+def wrong(names: Iterable[str]) -> list[Any]:
+    """Each wrong value of some settings, under names that are the same in each process."""
+    return [
+        pytest.param(name, value, id=f"{name}-{number}")
+        for name in WRONG
+        if name in names
+        for number, value in enumerate(WRONG[name])
+    ]
+
+
 def test_every_setting_is_tried() -> None:
     assert WRONG.keys() == {*SETTINGS, "access_token"}
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=str
-)
+@pytest.mark.parametrize(("name", "value"), wrong(WRONG))
 def test_a_setting_that_is_wrong_is_named(kind: str, name: str, value: Any) -> None:
     said = refusal(kind, **{name: value})
     assert name in said or name.replace("_", " ") in said
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [(name, value) for name, values in WRONG.items() if name in CALL_SETTINGS for value in values],
-    ids=str,
-)
+@pytest.mark.parametrize(("name", "value"), wrong(CALL_SETTINGS))
 def test_so_it_is_when_it_is_given_for_some_calls(kind: str, name: str, value: Any) -> None:
     with (
         open_both(kind, "https://api.squadiq.in", quota="memory") as both,
