@@ -73,7 +73,7 @@ def is_blank(text: str) -> bool:
 
 
 def why_nobody(text: str) -> str | None:
-    """Why a text cannot be meant as a name or an identifier, or None; see decision 0022."""
+    """Why a text cannot be meant as a name or an identifier, or None; see decision 0023."""
     return _MISSING_AS_TEXT if text.strip() in _NOBODY else why_no_value(text)
 
 

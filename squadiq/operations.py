@@ -86,8 +86,10 @@ def get_leads(
 ) -> Callable[[int], Operation[PageRead]]:
     """Return a function that makes the operation for a page number."""
     page_size = plain(page_size)
-    if page_size is not None and not (type(page_size) is int and 1 <= page_size <= 1000):
-        raise InvalidInputError([Problem(None, None, "page_size", "is not a whole number between 1 and 1000")])
+    if page_size is not None and type(page_size) is not int:
+        raise InvalidInputError([Problem(None, None, "page_size", "is not a whole number")])
+    if page_size is not None and not 1 <= page_size <= 1000:
+        raise InvalidInputError([Problem(None, None, "page_size", "is not between 1 and 1000")])
     query: dict[str, Any] = {
         "lead_id": prepare_reference(lead_id).lead_id if lead_id is not None else UNSET,
         "processed_after": _or_unset(epoch_seconds(processed_after, "processed_after")),
