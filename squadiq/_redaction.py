@@ -115,6 +115,8 @@ class Redactor:
             if plainer == text:
                 break
             text = plainer
+        else:
+            text = self._masked(text)
         pieces = text.split(BREAK)
         return [
             given if given in STOCK else _tidy(piece) if decoded(piece) == piece else MASK

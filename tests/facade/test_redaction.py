@@ -182,6 +182,12 @@ def test_escapes_within_escapes_are_undone_or_not_shown(layers: int) -> None:
     assert "sha" not in error({"detail": said}).detail
 
 
+@pytest.mark.parametrize(("layers", "shown"), [(0, "… < 3"), (4, "… < 3"), (5, "… < 3"), (6, "…"), (60, "…")])
+def test_what_is_escaped_too_often_is_not_shown(layers: int, shown: str) -> None:
+    last = "".join(f"&{'amp;' * layers}#{ord(each)};" for each in "Asha")
+    assert error({"detail": f"{last} &{'amp;' * layers}lt; 3"}).detail == shown
+
+
 def test_nothing_of_a_person_stays_in_words_of_our_own() -> None:
     assert without_personal_data("asha@example.com or ९८७६५४३२१० or 12345") == "… or … or 12345"
 
