@@ -93,7 +93,7 @@ def check(call: str, result: Any) -> None:
     if isinstance(result, SquadIQError):
         result.attempts = ()
         shown = [str(result), repr(result), repr(vars(result)), *told_with(result)]
-        shown += [pickle.dumps(result, protocol).decode("latin-1") for protocol in (0, 5)]
+        shown += [pickle.dumps(result, protocol).decode("utf-8", "replace") for protocol in (0, 5)]
         shown += [str(pickle.loads(pickle.dumps(result)))]
         secrets = ("tok_ab12", *CALLS[call][1])
         assert not [text for text in shown for secret in secrets if secret in text.lower()]

@@ -53,8 +53,8 @@ def seen(raised: StatusError) -> str:
             repr(kept),
             str(kept),
             repr(raised.args[2:]),
-            pickle.dumps(raised).decode("latin-1").replace("squadiq", ""),
-            pickle.dumps(raised, protocol=0).decode("latin-1").replace("squadiq", ""),
+            pickle.dumps(raised).decode("utf-8", "replace").replace("squadiq", ""),
+            pickle.dumps(raised, protocol=0).decode("raw_unicode_escape").replace("squadiq", ""),
             repr(copy.deepcopy(raised).args[2:]),
         ]
     )
