@@ -35,7 +35,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     "convertLead": (lambda campaign: campaign.convert_lead("u1", detail="Asha Raghunathan"), ("asha", "raghunathan")),
     "disableLeads": (
         lambda campaign: campaign.disable_leads(["9876543210", "raghunathan"]),
-        IN_LEAD[:2] + IN_LEAD[3:4],
+        IN_LEAD[:2],
     ),
     "deleteLead": (lambda campaign: campaign.delete_lead("asha@rao.example"), IN_LEAD[2:3] + IN_LEAD[4:]),
 }
