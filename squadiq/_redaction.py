@@ -73,7 +73,7 @@ class Envelope:
     def secrets(self) -> list[str]:
         """Return the access token and the values of headers that are not the client's own."""
         return [
-            value.rpartition(" ")[2] if name.lower().endswith("authorization") else value
+            value.partition(" ")[2] or value if name.lower().endswith("authorization") else value
             for name, value in self.headers.items()
             if name.lower() not in _BARE_HEADERS
         ]
@@ -115,6 +115,8 @@ class Redactor:
             if plainer == text:
                 break
             text = plainer
+        else:
+            text = self._masked(text)
         pieces = text.split(BREAK)
         return [
             given if given in STOCK else _tidy(piece) if decoded(piece) == piece else MASK

@@ -253,7 +253,7 @@ class StatusError(SquadIQError):
     is_api_error = False
 
     def __init__(
-        self, operation: str, status: int, words: ServerWords | str = "", *, retry_after_seconds: float | None = None
+        self, operation: str, status: int, words: ServerWords | str = "", retry_after_seconds: float | None = None
     ) -> None:
         self.operation = operation
         self.status = status
@@ -269,7 +269,7 @@ class StatusError(SquadIQError):
                 LeadError(index, words.lead_ids.get(index), errors) for index, errors in words.leads.items() if errors
             )
         # What makes the like of it again: Celery keeps this and the class of an error as JSON.
-        super().__init__(operation, status, self._said())
+        super().__init__(operation, status, self._said(), retry_after_seconds)
 
     def __str__(self) -> str:
         said = self._said()

@@ -147,6 +147,12 @@ def test_of_a_large_batch_every_lead_has_its_errors() -> None:
     assert [each.index for each in raised.lead_errors] == list(range(5000))
 
 
+def test_texts_beyond_what_is_read_are_not_shown() -> None:
+    body = {"one": ["x" * 40_000], "two": ["y" * 40_000], "three": ["Odd."]}
+    raised = error(body, sent=[{"lead_id": f"u{n}"} for n in range(100)])
+    assert raised.field_errors == {"one": ("x" * 300,), "two": ("…",), "…": ("…",)}
+
+
 def test_what_an_error_holds_has_a_bound() -> None:
     body = {f"f{n}": [f"Odd {n} {k}." for k in range(99)] for n in range(99)}
     raised = error(body, sent={})

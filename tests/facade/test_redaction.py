@@ -53,8 +53,8 @@ def seen(raised: StatusError) -> str:
             repr(kept),
             str(kept),
             repr(raised.args[2:]),
-            pickle.dumps(raised).decode("latin-1").replace("squadiq", ""),
-            pickle.dumps(raised, protocol=0).decode("latin-1").replace("squadiq", ""),
+            pickle.dumps(raised).decode("utf-8", "replace").replace("squadiq", ""),
+            pickle.dumps(raised, protocol=0).decode("raw_unicode_escape").replace("squadiq", ""),
             repr(copy.deepcopy(raised).args[2:]),
         ]
     )
@@ -180,6 +180,12 @@ def test_escapes_within_escapes_are_undone_or_not_shown(layers: int) -> None:
     for _ in range(layers):
         said = urllib.parse.quote(html.escape("".join(f"&#{ord(each)};" for each in said) if len(said) < 99 else said))
     assert "sha" not in error({"detail": said}).detail
+
+
+@pytest.mark.parametrize(("layers", "shown"), [(0, "… < 3"), (4, "… < 3"), (5, "… < 3"), (6, "…"), (60, "…")])
+def test_what_is_escaped_too_often_is_not_shown(layers: int, shown: str) -> None:
+    last = "".join(f"&{'amp;' * layers}#{ord(each)};" for each in "Asha")
+    assert error({"detail": f"{last} &{'amp;' * layers}lt; 3"}).detail == shown
 
 
 def test_nothing_of_a_person_stays_in_words_of_our_own() -> None:
