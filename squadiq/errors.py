@@ -145,7 +145,7 @@ class InvalidInputError(SquadIQError, ValueError):
     """
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
-        self.problems = () if isinstance(problems, str) else tuple(problems)
+        self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
         told = problems if isinstance(problems, str) else "; ".join(_first(self.problems)) + ". Nothing was sent."
         super().__init__(told)
 
