@@ -15,7 +15,7 @@ BREAK, TAKEN_OUT = "\ue000", "\ue001"
 
 _NO_WORD = {code: None for code in range(128) if not chr(code).isalnum()}
 _ESCAPES = frozenset("&%\\")
-_APART = 99
+_APART, _SEPARATES = 99, frozenset(':;,?!="')
 _BREAKS = frozenset((BREAK, TAKEN_OUT))
 _BETWEEN_BREAKS = re.compile(f"([{BREAK}{TAKEN_OUT}])")
 _LONG_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{8,});?")
@@ -74,7 +74,7 @@ def folded(text: str) -> Folded:
     for place, character in enumerate(text):
         plain = BREAK if character in _BREAKS else _plain(character)
         if not plain:
-            gap += 0 if is_silent(character) else _APART if character in ":;," else 1
+            gap += 0 if is_silent(character) else _APART if character in _SEPARATES else 1
         for each in plain:
             kind = "" if each == BREAK else "digit" if each.isdecimal() else "letter"
             if gap or kind != last or not kind:

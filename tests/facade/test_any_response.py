@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     "deleteLead": (lambda campaign: campaign.delete_lead("asha@rao.example"), IN_LEAD[2:3] + IN_LEAD[4:]),
 }
 """Each operation, and what of it nobody may see again."""
-OPTIONS: dict[str, Any] = {
+OPTIONS: Any = {
     "quota": "memory",
     "base_url": "http://127.0.0.1",
     "max_attempts": 1,
@@ -206,7 +206,7 @@ def test_what_a_real_server_echoes_is_not_shown(call: str) -> None:
 
     with (
         acting_server(echo) as server,
-        SquadIQ(TOKEN, **dict[str, Any](OPTIONS, base_url=server.url)) as client,
+        SquadIQ(TOKEN, **(OPTIONS | {"base_url": server.url})) as client,
         pytest.raises(SquadIQError) as raised,
     ):
         list(CALLS[call][0](client.campaign("campaign-1")))

@@ -148,6 +148,13 @@ def test_an_empty_value_takes_nothing_out() -> None:
     assert error({"detail": "Some words."}, sent=sent, headers={}).detail == "Some words."
 
 
+def test_a_number_is_taken_out_however_it_is_written() -> None:
+    sent = {"rate": 12.0, "share": 0.5, "own": True}
+    assert (
+        error({"detail": "12 and 12.0 and 0.50 or true, not 13"}, sent=sent).detail == "… and … and 0.50 or …, not 13"
+    )
+
+
 def test_values_of_nothing_but_signs_are_taken_out_if_they_tell_anything() -> None:
     sent = {"mood": "\N{GRINNING FACE}", "code": "#!#", "dash": "-"}
     assert error({"detail": "Not - \N{GRINNING FACE} or #!#."}, sent=sent).detail == "Not - … or …."
