@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate, ProcessedLead
 
-    from squadiq._extras import MissingExtraError
     from squadiq.campaign import AsyncCampaign, Campaign
     from squadiq.client import AsyncSquadIQ, RawResponse, SquadIQ
     from squadiq.errors import (
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         InvalidInputError,
         LeadError,
         MethodNotAllowedError,
+        MissingExtraError,
         NoAnswerError,
         NotFoundError,
         OutcomeUnknownError,
@@ -94,7 +94,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "squadiq._extras": ("MissingExtraError",),
     "squadiq.campaign": ("AsyncCampaign", "Campaign"),
     "squadiq.client": ("AsyncSquadIQ", "RawResponse", "SquadIQ"),
     "squadiq.errors": (
@@ -110,6 +109,7 @@ _HOMES = {
         "InvalidInputError",
         "LeadError",
         "MethodNotAllowedError",
+        "MissingExtraError",
         "NoAnswerError",
         "NotFoundError",
         "OutcomeUnknownError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from squadiq._extras import MissingExtraError
+from squadiq.errors import MissingExtraError
 
 
 def main() -> None:

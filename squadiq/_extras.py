@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-
-class MissingExtraError(ImportError):
-    """An optional part of squadiq is not installed; the message has the command that installs it."""
+from squadiq.errors import MissingExtraError
 
 
 @contextmanager

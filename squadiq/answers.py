@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from squadiq_generated._base import Model
 from squadiq_generated.models import LeadsPage, ProcessedLead
 
 from squadiq._fields import field_type
-from squadiq._words import without_personal_data
+from squadiq._words import tells_name, without_personal_data
 from squadiq.errors import UnexpectedAnswerError
 
 log = logging.getLogger("squadiq")
@@ -23,8 +24,14 @@ log = logging.getLogger("squadiq")
 ModelT = TypeVar("ModelT", bound=Model)
 
 
+_MOST_DIFFERENCES = 100
+_MOST_NAMES = 5
+_LONGEST_NAME = 60
+_LONGEST_ERROR = 65_536
+
+
 class Differences:
-    """Tells each difference between the document and the answers once."""
+    """Tells each difference between the document and the answers once, and only so many."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str, str]] = set()
@@ -33,9 +40,12 @@ class Differences:
     def tell(self, operation: str, where: str, what: str) -> None:
         """Log a difference, unless it was logged before; neither part may hold a value that came."""
         with self._lock:
-            if (operation, where, what) in self._told:
+            if (operation, where, what) in self._told or len(self._told) > _MOST_DIFFERENCES:
                 return
             self._told.add((operation, where, what))
+            enough = len(self._told) > _MOST_DIFFERENCES
+        if enough:
+            where, what = "it does so in further ways,", "which are not told"
         log.warning("%s: the answer differs from the document: %s %s", operation, where, what)
 
 
@@ -73,7 +83,7 @@ def read_whole_page(content: bytes, operation: str, differences: Differences) ->
 def is_api_error(content: bytes, content_type: str) -> bool:
     """Tell whether the body of an error is JSON with a `detail`, as SquadIQ's own are (decision 0008)."""
     kind = content_type.partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
+    if len(content) > _LONGEST_ERROR or (kind != "application/json" and not kind.endswith("+json")):
         return False
     try:
         said = from_json(content)
@@ -136,8 +146,16 @@ def _read_odd(
 
 
 def _tell_unknown_fields(model: Model, where: str, operation: str, differences: Differences) -> None:
-    for name in model.model_extra or ():
-        differences.tell(operation, where + without_personal_data(name), "is not in the document; it is kept")
+    names = model.model_extra or {}
+    for name in islice(names, _MOST_NAMES):
+        shown = without_personal_data(name)
+        if tells_name(name, model.__dict__.get("contact_name")):
+            shown = "…"
+        if len(shown) > _LONGEST_NAME:
+            shown = f"{shown[:_LONGEST_NAME]}…"
+        differences.tell(operation, where + shown, "is not in the document; it is kept")
+    if len(names) > _MOST_NAMES:
+        differences.tell(operation, f"{where}…", f"has {len(names)} fields that are not in the document; they are kept")
 
 
 def _not_a_page(operation: str, what: str) -> UnexpectedAnswerError:

@@ -2,6 +2,7 @@
 
     SquadIQError
     ├── ConfigurationError              a setting is missing or wrong
+    ├── MissingExtraError               a part of squadiq needs a package that is not installed; an ImportError
     ├── InvalidInputError               leads or arguments refused before anything was sent
     ├── QuotaError                      no hit may be spent
     │   ├── QuotaWaitError              not within the time that the caller gives
@@ -26,16 +27,18 @@
         ├── ServiceUnavailableError     503
         └── UnexpectedStatusError       a code that the API documentation does not have
 
-No message holds the access token, a phone number or a name.
+No message holds the access token, a phone number or a name, nor anything else that was sent. Every error can be
+pickled and copied: it keeps its words, attributes and notes, and a cause that is one of these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from squadiq._words import ServerWords
+if TYPE_CHECKING:
+    from squadiq._words import ServerWords
 
 LeadState = Literal["refused", "unknown"]
 
@@ -84,9 +87,32 @@ class SquadIQError(Exception):
         """Whether the request may have been carried out although this error came."""
         return any(attempt.unknown for attempt in self.attempts)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled without a call of `__init__`, whose arguments are not what was kept."""
+        reduced: Any = super().__reduce__()  # of ImportError and OSError too, which keep more than `__dict__`
+        args = reduced[1]
+        kept: dict[str, Any] = {**(reduced[2] or {})} if len(reduced) > 2 else {}
+        if isinstance(self.__cause__, SquadIQError):
+            kept["__cause__"] = self.__cause__
+        return _bare, (type(self), args), kept
+
+
+def _bare(kind: type[SquadIQError], args: tuple[object, ...]) -> SquadIQError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
+
 
 class ConfigurationError(SquadIQError, ValueError):
     """A setting is missing or wrong."""
+
+
+class MissingExtraError(SquadIQError, ImportError):
+    """An optional part of squadiq is not installed; the message has the command that installs it.
+
+    Attributes:
+        name: the package that is missing.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +145,10 @@ class InvalidInputError(SquadIQError, ValueError):
         problems: everything that is wrong, for each lead and field.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(_first(self.problems)) + ". Nothing was sent.")
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        self.problems = () if isinstance(problems, str) else tuple(problems)
+        told = problems if isinstance(problems, str) else "; ".join(_first(self.problems)) + ". Nothing was sent."
+        super().__init__(told)
 
 
 class QuotaError(SquadIQError):
@@ -137,7 +164,10 @@ class QuotaWaitError(QuotaError):
 
     def __init__(self, wait_seconds: float) -> None:
         self.wait_seconds = wait_seconds
-        super().__init__(f"the quota is spent: the next hit is free in {wait_seconds:.1f} s")
+        super().__init__(wait_seconds)
+
+    def __str__(self) -> str:
+        return f"the quota is spent: the next hit is free in {self.wait_seconds:.1f} s"
 
 
 class QuotaStoreError(QuotaError):
@@ -172,11 +202,16 @@ class IncompleteLeadsError(UnexpectedAnswerError):
         count: how many there are by the last page that was read; None if none said it.
     """
 
-    def __init__(self, what: str, *, read: int, count: int | None) -> None:
-        self.operation = "getLeads"
+    operation = "getLeads"
+
+    def __init__(self, what: str, read: int = 0, count: int | None = None) -> None:
         self.read = read
         self.count = count
-        super().__init__(f"getLeads: {what}: {read} leads were read, and `count` says {count}. Read them again later")
+        super().__init__(what, read, count)
+
+    def __str__(self) -> str:
+        said = f"{self.read} leads were read, and `count` says {self.count}"
+        return f"getLeads: {self.args[0]}: {said}. Read them again later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +241,7 @@ class StatusError(SquadIQError):
 
     Attributes:
         status: the HTTP status.
-        detail: SquadIQ's own words, without phone numbers and names.
+        detail: SquadIQ's own words, without anything that was sent.
         field_errors: the same by field, for a request about one lead.
         lead_errors: the same for each lead that something is said against, for a batch.
         retry_after_seconds: how long SquadIQ asks to wait; None if it does not.
@@ -217,25 +252,33 @@ class StatusError(SquadIQError):
     is_api_error = False
 
     def __init__(
-        self, operation: str, status: int, words: ServerWords, *, retry_after_seconds: float | None = None
+        self, operation: str, status: int, words: ServerWords | str = "", *, retry_after_seconds: float | None = None
     ) -> None:
         self.operation = operation
         self.status = status
-        self.detail = words.detail
-        self.field_errors = words.fields
-        self.lead_errors = tuple(
-            LeadError(index, words.lead_ids.get(index), errors) for index, errors in words.leads.items() if errors
-        )
-        self._sent_leads = len(words.lead_ids)
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(status)
+        self.detail = words if isinstance(words, str) else words.detail
+        self.field_errors: Mapping[str, Sequence[str]] = {}
+        self.lead_errors: tuple[LeadError, ...] = ()
+        self._sent_leads = 0
+        if not isinstance(words, str):
+            self.field_errors = words.fields
+            self._sent_leads = len(words.lead_ids)
+            self.lead_errors = tuple(
+                LeadError(index, words.lead_ids.get(index), errors) for index, errors in words.leads.items() if errors
+            )
+        # What makes the like of it again: Celery keeps this and the class of an error as JSON.
+        super().__init__(operation, status, self._said())
 
     def __str__(self) -> str:
-        said = "; ".join(_first(self.lead_errors)) or self.detail
+        said = self._said()
         parts = [f"{self.operation} was answered with {self.status}", f": {said}" if said else "", self.hint]
         if self.previous_attempt_unknown:
             parts.append(". An earlier attempt of this call may have been carried out")
         return "".join(parts)
+
+    def _said(self) -> str:
+        return "; ".join(_first(self.lead_errors)) or self.detail
 
     def resolve_repeated_create(self) -> None:
         """Say of each lead what can be known when a repeated create is refused.

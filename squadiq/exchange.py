@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from random import random
 from typing import Any, NoReturn, Protocol
 
+from squadiq._redaction import Envelope
 from squadiq._words import ServerWords, read_words
 from squadiq.answers import is_api_error
 from squadiq.errors import (
@@ -124,12 +125,13 @@ class Exchange:
 
     call: Call
     host: str
-    sent: bytes
-    store: Store
+    sent: bytes = field(repr=False)
+    store: Store = field(repr=False)
     now: Callable[[], float] = time.monotonic
     today: Callable[[], datetime] = _today
     chance: Callable[[], float] = random
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    envelope: Envelope = field(default_factory=Envelope, repr=False)
     started: float = 0.0
     deadline: float = 0.0
 
@@ -250,7 +252,7 @@ class Exchange:
         if answer.status_code < 400:
             words = ServerWords(f"it redirects, which is not followed: check the base URL ({self.host})")
         else:
-            words = read_words(answer.content, answer.headers.get("Content-Type", ""), self.sent)
+            words = read_words(answer.content, answer.headers.get("Content-Type", ""), self.sent, self.envelope)
         error = error_of(self.call.operation, answer.status_code, words, retry_after_seconds=retry_after)
         error.is_api_error = is_api_error(answer.content, answer.headers.get("Content-Type", ""))
         return error

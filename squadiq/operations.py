@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -54,9 +54,9 @@ class Operation(Generic[ResultT]):
     """A request as arguments for httpx, or None if there is nothing to send; and how its answer is read."""
 
     name: str
-    request: dict[str, Any] | None
+    request: dict[str, Any] | None = field(repr=False)
     success: int
-    read: Callable[[bytes], ResultT]
+    read: Callable[[bytes], ResultT] = field(repr=False)
 
 
 def create_leads(

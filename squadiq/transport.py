@@ -12,6 +12,7 @@ import anyio.to_thread
 import httpx
 
 from squadiq._deadline import DeadlineBackend, deadline
+from squadiq._redaction import Envelope
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
 from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
@@ -167,7 +168,8 @@ def _exchange(request: httpx.Request, store: Store) -> Exchange:
     call = request.extensions.get("squadiq.call")
     if call is None:
         call = Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
-    return Exchange(call, request.url.host, request.read(), store)
+    envelope = Envelope(request.url.query.decode("ascii"), request.headers)
+    return Exchange(call, request.url.host, request.read(), store, envelope=envelope)
 
 
 def _limit(request: httpx.Request, within_seconds: float) -> None:

@@ -26,8 +26,8 @@ def looks_like_a_phone_number(text: str) -> bool:
 
 
 def masked(text: str) -> str:
-    """Return the text unless it may be a phone number; of that, only the last two characters."""
-    return f"…{text[-2:]}" if looks_like_a_phone_number(text) else text
+    """Return the text unless it may be a phone number or an e-mail address; of those, only the last two characters."""
+    return f"…{text[-2:]}" if "@" in text or looks_like_a_phone_number(text) else text
 
 
 class Model(BaseModel):
@@ -47,10 +47,17 @@ class Model(BaseModel):
             if name == "lead_id":
                 yield name, masked(str(value))
             else:
-                yield name, value if name in SHOWN else Hidden()
+                yield name, value if name in SHOWN and _is_as_documented(name, value) else Hidden()
 
     def __str__(self) -> str:
         return repr(self)
+
+
+def _is_as_documented(name: str, value: object) -> bool:
+    """Whether a field holds what it should; what an odd answer put there may be anything."""
+    if name == "campaign_id":
+        return isinstance(value, str) and not looks_like_a_phone_number(value)
+    return value is None or isinstance(value, list if name == "results" else datetime | int)
 
 
 class Hidden:

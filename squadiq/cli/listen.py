@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from squadiq.webhooks import DeliveredLead, DeliveryError
 
 TIMEOUT_SECONDS = 30.0
+MOST_SHOWN_BYTES = 4096
 _NOT_PASSED_ON = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
 Respond = Callable[[str, list[tuple[str, str]]], object]
@@ -107,8 +108,10 @@ class Listener:
         length = environ.get("CONTENT_LENGTH", "")
         body = environ["wsgi.input"].read(int(length) if length.isdecimal() else 0)
         headers = _headers(environ)
+        lead = None
         try:
-            self._say(described(parse(body, headers)))
+            lead = parse(body, headers)
+            self._say(described(lead))
         except DeliveryError as wrong:
             self._say(_odd(wrong))
         try:
@@ -123,7 +126,8 @@ class Listener:
             respond("502 Bad Gateway", [("Content-Length", "0")])
             return []
         milliseconds = answer.elapsed.total_seconds() * 1000
-        self._say(f"          → {answer.status_code} in {milliseconds:.0f} ms: {shown(answer.text)}\n")
+        [said] = _without(lead, [shown(answer.content[:MOST_SHOWN_BYTES].decode("utf-8", "replace"))])
+        self._say(f"          → {answer.status_code} in {milliseconds:.0f} ms: {said}\n")
         media_type = answer.headers.get("content-type", "text/plain")
         told = [("Content-Type", media_type), ("Content-Length", str(len(answer.content)))]
         respond(f"{answer.status_code} {_phrase(answer.status_code)}", told)
@@ -142,8 +146,15 @@ def described(lead: DeliveredLead) -> str:
         f"recording  {recording}",
     ]
     fields = [*lead.lead_responses.items(), *(lead.model_extra or {}).items()]
-    lines += [f"{shown(name)}: {shown(str(value))}" for name, value in fields]
+    lines += _without(lead, [f"{shown(name)}: {shown(str(value))}" for name, value in fields])
     return "\n          ".join(lines)
+
+
+def _without(lead: DeliveredLead | None, lines: list[str]) -> list[str]:
+    """The lines without what they repeat of a lead's name and phone number."""
+    from squadiq._redaction import Redactor
+
+    return lines if lead is None else Redactor([lead.phone_number], names=[lead.contact_name]).redacted(lines)
 
 
 def _odd(wrong: DeliveryError) -> str:

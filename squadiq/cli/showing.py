@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+
+from squadiq._forms import Folded, folded
+from squadiq._redaction import email_addresses, phone_numbers
 
 LONGEST = 300
 
-# Not in the middle of an identifier: a recording's name, or a hash, may hold as many digits.
-_PHONE_NUMBER = re.compile(r"(?<![0-9A-Za-z])\+?[0-9](?:[ ().-]?[0-9x]){8,14}(?![0-9A-Za-z])")
+_FEWEST_DIGITS = 9
+"""Fewer are a date."""
+
+_LENGTHS_OF_A_PHONE_NUMBER = range(10, 14)
 
 
 def shown(text: str) -> str:
-    """Return a text on one line, shortened, without control characters and with phone numbers masked."""
-    hidden = _PHONE_NUMBER.sub(_masked, text[: LONGEST * 2])
+    """Return a text on one line, shortened, without control characters, phone numbers and e-mail addresses."""
+    hidden = _masked(text[: LONGEST * 2])
     visible = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in hidden)
     return visible if len(visible) <= LONGEST and len(text) <= LONGEST * 2 else f"{visible[: LONGEST - 1]}…"
 
@@ -62,5 +67,24 @@ def header_of(text: str) -> tuple[str, str]:
     return name, value.strip()
 
 
-def _masked(found: re.Match[str]) -> str:
-    return f"…{found[0][-2:]}"
+def _masked(text: str) -> str:
+    """The text with the last two digits in place of a phone number."""
+    form = folded(text)
+    numbers = ((form.at[first], form.at[last - 1] + 1, form.text[last - 2 : last]) for first, last in _numbers(form))
+    addresses = ((*span, "") for span in email_addresses(text))
+    kept: list[str] = []
+    place = 0
+    for start, end, last_digits in sorted((*numbers, *addresses)):
+        if start >= place:
+            kept += (text[place:start].removesuffix("+"), f"…{last_digits}")
+        place = max(place, end)
+    return "".join((*kept, text[place:]))
+
+
+def _numbers(form: Folded) -> Iterator[tuple[int, int]]:
+    for first, last in phone_numbers(form, _FEWEST_DIGITS):
+        # In the middle of an identifier, a recording's name or a hash, as many digits may stand.
+        before = first > 0 and not form.gaps[first] and form.text[first - 1].isalpha()
+        after = last < len(form.text) and not form.gaps[last] and form.text[last].isalpha()
+        if not (before or after) or last - first in _LENGTHS_OF_A_PHONE_NUMBER:
+            yield first, last

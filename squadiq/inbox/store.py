@@ -59,7 +59,7 @@ class Arrival:
     """A processed lead on its way into the inbox."""
 
     campaign_id: str
-    lead_id: str
+    lead_id: str = field(repr=False)
     processed_at: datetime
     payload: bytes = field(repr=False)
 

@@ -127,6 +127,15 @@ def test_nothing_that_is_shown_can_move_the_cursor_or_fill_the_screen(text: str)
     [
         ("call +91 98765 43210 now", "call …10 now"),
         ("(098765-43210)", "(…10)"),
+        ("(98765)  43210 or 98765 / 43210", "(…10 or …10"),
+        ("[98765] [43210] or {98765}--{43210}", "[…10] or {…10}"),
+        ("९८७६५ ४३२१० or ９８७６５４３２１０", "…10 or …10"),
+        ("98765\u200b43210 or 98765\u00a0\u00a043210", "…10 or …10"),
+        ("tel9876543210", "tel…10"),
+        ("rec-20181203143638x.mp3", "rec-20181203143638x.mp3"),
+        ("asha.rao@example.com", "…"),
+        ("9876543210@example.com", "…10"),
+        ("at 2018-12-03T14:36:38+05:30", "at 2018-12-03T14:36:38+05:30"),
         ("2018-12-03 is no number", "2018-12-03 is no number"),
         ("id 4711", "id 4711"),
         ("a" * 301, "a" * 299 + "…"),
@@ -135,6 +144,32 @@ def test_nothing_that_is_shown_can_move_the_cursor_or_fill_the_screen(text: str)
 )
 def test_phone_numbers_are_masked_and_other_words_stay(text: str, visible: str) -> None:
     assert shown(text) == visible
+
+
+@given(
+    st.integers(6 * 10**9, 10**10 - 1),
+    st.sampled_from(["", "+91", "91", "0", "0091", "+91 (0)"]),
+    st.lists(st.text(" -()[]{}/._*|\u00a0\u200b\u2013", max_size=4), min_size=9, max_size=9),
+    st.sampled_from("0०౦０"),
+)
+def test_no_phone_number_is_shown_however_it_is_written(number: int, code: str, gaps: list[str], zero: str) -> None:
+    digits = [chr(ord(zero) + int(digit)) for digit in str(number)]
+    written = code + "".join(digit + gap for digit, gap in zip(digits, [*gaps, ""], strict=True))
+    visible = shown(f"Call {written} now")
+    assert sum(character.isdecimal() for character in visible) == 2
+
+
+def test_what_repeats_the_leads_name_or_number_is_not_printed() -> None:
+    said = {"spoke to": "ASHA  raghunathan", "and": "98765/01234", "plan": "Lite"}
+    refusal = Reply(
+        403, {"detail": "No call to Asha Raghunathan (98765 01234)."}, {"Content-Type": "text/plain; charset=zip"}
+    )
+    with acting_server(refusal) as server, listening(server.url) as listener:
+        assert post(listener, delivery(lead_responses=said)).status_code == 403
+    assert "spoke to: …" in listener.text
+    assert "plan: Lite" in listener.text
+    assert "No call to …" in listener.text
+    assert not [secret for secret in ("asha", "raghunathan", "98765") if secret in listener.text.lower()]
 
 
 def test_the_command_says_where_it_listens_and_ends_with_ctrl_c() -> None:

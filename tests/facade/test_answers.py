@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,6 +84,60 @@ def test_an_unknown_field_is_kept_and_told_once(caplog: pytest.LogCaptureFixture
         "getLeads: the answer differs from the document: results[].score is not in the document; it is kept",
     ]
     assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_of_many_unknown_fields_only_the_first_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    differences = Differences()
+    for _ in range(3):
+        content = page({**LEAD, **{f"field {letter * 9}": 1 for letter in "abcdefghijklm"}}, total=1)
+        [lead] = read_page(content, "getLeads", differences).results
+        assert len(lead.model_extra or ()) == 13
+    told = [record.getMessage().partition("document: ")[2] for record in caplog.records]
+    assert told[0] == "total is not in the document; it is kept"
+    assert told[-1] == "results[].… has 13 fields that are not in the document; they are kept"
+    assert len(told) == 7
+
+
+def test_however_many_leads_differ_the_log_and_the_memory_have_a_bound(caplog: pytest.LogCaptureFixture) -> None:
+    differences = Differences()
+    for number in range(1000):
+        read_page(
+            page({**LEAD, f"x{number}" * 50: 1, **{f"y{number}-{n}": 1 for n in range(30)}}), "getLeads", differences
+        )
+    assert len(caplog.records) == 101
+    assert caplog.messages[-1].endswith("it does so in further ways, which are not told")
+    assert len(pickle.dumps(vars(differences)["_told"])) < 50_000
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("9876543210", "…"),
+        ("call ९८७६५ ४३२१०", "call …"),
+        ("asha@example.com", "…"),
+        ("spoke to JOHN", "…"),
+        ("\x1b[31m\nred", "[31m red"),
+        ("long " * 100, "long " * 12 + "…"),
+    ],
+)
+def test_names_of_unknown_fields_tell_nothing_about_a_person(
+    name: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(page({**LEAD, name: 1}))
+    assert caplog.messages[0].partition("document: results[].")[2] == f"{told} is not in the document; it is kept"
+
+
+def test_an_odd_lead_shows_nothing_that_is_not_what_it_should_be() -> None:
+    odd = {
+        "created_at": "Asha",
+        "processed_at": ["Asha"],
+        "campaign_id": "9876543210",
+        "latest_called_at": {"a": "Asha"},
+    }
+    shown = repr(read(page({**LEAD, **odd}, count="Asha")))
+    assert "Asha" not in shown
+    assert "98765" not in shown
+    assert "asha@" not in repr(read(page({**LEAD, "lead_id": "asha@example.com"})).results[0])
 
 
 def test_an_odd_lead_costs_neither_its_page_nor_its_other_fields(caplog: pytest.LogCaptureFixture) -> None:

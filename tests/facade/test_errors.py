@@ -87,10 +87,79 @@ def family(kind: type[Exception]) -> set[type[Exception]]:
         ("7", "application/json", "7"),
         ("\xff\xfe", "application/octet-stream", "ÿþ"),
         ("x" * 1000, "text/plain", "x" * 300),
+        (" <html><title>Offline</title>", "text/plain", "Offline"),
+        ("<h1>Offline</h1>", "", "Offline"),
+        ("Just <b>text</b>", "text/plain", "Just <b>text</b>"),
+        ("Just <b>text</b>", "Text/HTML; charset=utf-8", "Just text"),
+        ("<!-- <title>No</title> --><style>b {}</style>One <b>two", "text/html", "One two"),
+        ("<title> </title><p>One", "text/html", "One"),
+        ("<title>One", "text/html", "One"),
+        ("One <b", "text/html", "One"),
+        ("<3", "text/html", "<3"),
+        ("One <!-- two", "text/html", "One"),
+        ("<p>One</p><script>two", "text/html", "One"),
+        ('{"detail": 1.50}', "application/json", "1.50"),
+        ('{"detail": NaN}', "application/json", "NaN"),
+        ('{"detail": true}', "application/json", "True"),
+        ('{"detail": "One.", "detail": "Two."}', "application/json", "Two."),
+        ('{"detail": "Half \\ud83d"}', "application/json", "Half"),
+        ('{"detail": ' + "7" * 5000 + "}", "application/json", "…"),
+        ('"One."', "application/json", "One."),
+        ('""', "application/json", ""),
+        ('["One.", {"a": 1}', "application/json", '["One.", {"a": 1}'),
     ],
 )
 def test_the_servers_own_words_are_kept(body: Any, content_type: str, detail: str) -> None:
     assert error(body, content_type=content_type).detail == detail
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_words_are_read_in_any_encoding_of_json(encoding: str) -> None:
+    raw = '{"detail": "Größe."}'.encode(encoding)
+    assert read_words(raw, "application/json", b"").detail == "Größe."
+
+
+@pytest.mark.parametrize(
+    "charset", ["", "utf-16", "iso-8859-1", '"Windows-1252"', "utf-8", "iso-8859-99", "zip", "idna", "\0", "x" * 99]
+)
+def test_words_that_are_no_utf_8_are_read_as_latin_1(charset: str) -> None:
+    assert read_words("Größe.".encode("latin-1"), f"text/plain; charset={charset}; x=y", b"").detail == "Größe."
+
+
+@pytest.mark.parametrize("size", [64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1])
+@pytest.mark.parametrize("character", ["é", "आ", "\N{GRINNING FACE}"])
+def test_a_character_that_is_cut_costs_only_itself(size: int, character: str) -> None:
+    said = "Offline. " + " " * (size - 10) + character * 3
+    assert read_words(said.encode(), "text/plain", b"").detail.strip(f" {character}") == "Offline."
+
+
+def test_json_that_is_cut_says_what_came_before() -> None:
+    said = json.dumps({"plan": ["Odd."], "note": ["Odd, too."], "rest": ["x" * 100_000]})
+    assert {**error(said, sent={}).field_errors, "rest": ()} == {"plan": ("Odd.",), "note": ("Odd, too.",), "rest": ()}
+    raised = error([{"plan": ["Odd."]}] * 100_000)
+    assert (raised.lead_errors[1].lead_id, raised.lead_errors[1].errors) == ("u2", {"plan": ("Odd.",)})
+    assert error('"' + "x" * 100_000 + '"').detail == '"' + "x" * 299
+
+
+def test_of_a_large_batch_every_lead_has_its_errors() -> None:
+    leads = [{"lead_id": f"u{n}"} for n in range(5000)]
+    raised = error([{"phone_number": ["Enter a valid phone number, please, and not this."]}] * 5000, sent=leads)
+    assert [each.index for each in raised.lead_errors] == list(range(5000))
+
+
+def test_texts_beyond_what_is_read_are_not_shown() -> None:
+    body = {"one": ["x" * 40_000], "two": ["y" * 40_000], "three": ["Odd."]}
+    raised = error(body, sent=[{"lead_id": f"u{n}"} for n in range(100)])
+    assert raised.field_errors == {"one": ("x" * 300,), "two": ("…",), "…": ("…",)}
+
+
+def test_what_an_error_holds_has_a_bound() -> None:
+    body = {f"f{n}": [f"Odd {n} {k}." for k in range(99)] for n in range(99)}
+    raised = error(body, sent={})
+    assert len(raised.field_errors) == 20
+    assert all(len(words) == 21 and words[-1] == "…" for words in raised.field_errors.values())
+    assert len(str(raised)) < 2100
+    assert len(error({"x" * 9000: ["y" * 9000]}, sent={}).detail) < 700
 
 
 def test_errors_by_field_are_given_by_field() -> None:
@@ -129,6 +198,29 @@ def test_a_field_whose_name_is_a_number_is_a_field_if_the_batch_has_no_such_lead
     assert error({"7": ["Unknown."]}).field_errors == {"7": ("Unknown.",)}
 
 
+def test_a_key_as_large_as_the_batch_names_no_lead() -> None:
+    raised = error({"2": ["Odd."]})
+    assert (raised.field_errors, raised.lead_errors) == ({"2": ("Odd.",)}, ())
+
+
+@pytest.mark.parametrize("key", ["9" * 5000, "२", "01", "+1", "-1", " 1", "1.0", "1_0", "①", ""])
+def test_a_key_that_is_no_index_as_json_writes_it_is_a_field(key: str) -> None:
+    raised = error({key: {"phone_number": ["Not valid."]}})
+    assert raised.lead_errors == ()
+    assert list(raised.field_errors.values()) == [("phone_number: Not valid.",)]
+
+
+def test_indexes_mixed_with_names_of_fields_are_fields() -> None:
+    raised = error({"0": {"phone_number": ["Not valid."]}, "non_field_errors": ["Too many."]})
+    assert raised.lead_errors == ()
+    assert raised.field_errors == {"0": ("phone_number: Not valid.",), "non_field_errors": ("Too many.",)}
+
+
+@pytest.mark.parametrize("said", [["Odd."], {"detail": "Odd."}, {"0": {"a": ["Odd."]}, "1": {}}])
+def test_errors_are_of_the_one_lead_only_if_a_list_was_sent(said: Any) -> None:
+    assert error(said, sent=LEADS[0]).lead_errors == ()
+
+
 def test_errors_within_a_custom_field_say_where() -> None:
     raised = error({"visits": {"page": ["Not a page."]}}, sent={"lead_id": "u1"})
     assert raised.field_errors == {"visits": ("page: Not a page.",)}
@@ -164,8 +256,16 @@ def test_any_body_becomes_an_error(body: Any) -> None:
     assert str(error(body))
 
 
-def test_a_body_too_deep_to_read_is_taken_as_text() -> None:
-    assert error("[" * 100_000).detail == "[" * 300
+@pytest.mark.parametrize("depth", [5000, 100_000])
+def test_a_body_too_deep_to_read_is_taken_as_text(depth: int) -> None:
+    assert error("[" * depth).detail == "[" * 300
+
+
+@pytest.mark.parametrize("depth", [7, 9, 600])
+def test_messages_deep_within_lists_or_objects_do_not_break_anything(depth: int) -> None:
+    for opening, closing in (("[", "]"), ('{"a": ', "}")):
+        said = error(f'{{"plan": {opening * depth}"Odd."{closing * depth}}}').field_errors["plan"][0]
+        assert said.endswith("Odd." if depth == 7 else "…")
 
 
 def test_an_error_says_if_an_earlier_attempt_may_have_been_carried_out() -> None:

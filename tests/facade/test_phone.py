@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq import phone
-from squadiq._extras import MissingExtraError
+from squadiq.errors import MissingExtraError
 
 
 @pytest.mark.parametrize(

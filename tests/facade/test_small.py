@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from squadiq._extras import MissingExtraError, needs_extra
+from squadiq._extras import needs_extra
+from squadiq.errors import MissingExtraError
 
 
 def test_a_missing_package_is_told_with_the_command_that_installs_it() -> None:

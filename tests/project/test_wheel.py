@@ -121,7 +121,7 @@ squadiq.SquadIQ("token", quota="memory").campaign("c1").create_leads([lead])
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(bare: Path, extra: str, statement: str) -> None:
     done = run(bare, "-c", statement)
     assert done.returncode == 1
-    assert "squadiq._extras.MissingExtraError" in done.stderr
+    assert "squadiq.errors.MissingExtraError" in done.stderr
     assert f"Install it with: pip install 'squadiq[{extra}]'" in done.stderr.splitlines()[-1]
 
 

