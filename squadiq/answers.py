@@ -27,6 +27,7 @@ ModelT = TypeVar("ModelT", bound=Model)
 _MOST_DIFFERENCES = 100
 _MOST_NAMES = 5
 _LONGEST_NAME = 60
+_LONGEST_ERROR = 65_536
 
 
 class Differences:
@@ -82,7 +83,7 @@ def read_whole_page(content: bytes, operation: str, differences: Differences) ->
 def is_api_error(content: bytes, content_type: str) -> bool:
     """Tell whether the body of an error is JSON with a `detail`, as SquadIQ's own are (decision 0008)."""
     kind = content_type.partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
+    if len(content) > _LONGEST_ERROR or (kind != "application/json" and not kind.endswith("+json")):
         return False
     try:
         said = from_json(content)

@@ -208,11 +208,16 @@ class IncompleteLeadsError(UnexpectedAnswerError):
         count: how many there are by the last page that was read; None if none said it.
     """
 
-    def __init__(self, what: str, *, read: int, count: int | None) -> None:
-        self.operation = "getLeads"
+    operation = "getLeads"
+
+    def __init__(self, what: str, read: int = 0, count: int | None = None) -> None:
         self.read = read
         self.count = count
-        super().__init__(f"getLeads: {what}: {read} leads were read, and `count` says {count}. Read them again later")
+        super().__init__(what, read, count)
+
+    def __str__(self) -> str:
+        said = f"{self.read} leads were read, and `count` says {self.count}"
+        return f"getLeads: {self.args[0]}: {said}. Read them again later"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ def _timestamp(moment: datetime, argument: str) -> float:
             return moment.timestamp()
     except Exception as error:  # a time zone of the user's own
         reason = f"has a time zone that cannot be read ({type(error).__name__})"
-        raise InvalidInputError([Problem(None, None, argument, reason)]) from error
+        raise InvalidInputError([Problem(None, None, argument, reason)]) from None  # its words may hold what was given
     raise InvalidInputError([Problem(None, None, argument, "has no time zone: give an aware datetime")])
 
 
@@ -204,7 +204,7 @@ def _each(items: Iterable[Any], argument: str) -> Iterator[Any]:
         raise
     except Exception as error:
         reason = f"cannot be read after {given} of them ({type(error).__name__})"
-        raise InvalidInputError([Problem(None, None, argument, reason)]) from error
+        raise InvalidInputError([Problem(None, None, argument, reason)]) from None
 
 
 def _prepared(model: type[ModelT], given: dict[str, Any], index: int | None) -> ModelT:
@@ -231,7 +231,7 @@ def _read(given: object, index: int | None) -> dict[str, Any]:
             return dict(cast(Mapping[str, Any], given))
     except Exception as error:
         reason = f"cannot be read ({type(error).__name__})"
-        raise InvalidInputError([Problem(index, None, "lead", reason)]) from error
+        raise InvalidInputError([Problem(index, None, "lead", reason)]) from None
     raise InvalidInputError([Problem(index, None, "lead", "is neither a Lead nor a mapping")])
 
 
@@ -309,7 +309,9 @@ def _validated(
         made = model.model_validate(dict(values))
         wrong = [Problem(index, lead_id, _field(field), reason) for field, reason in _unsendable(made)]
     except ValidationError as invalid:
-        personal = {str(value) for value in values.values() if isinstance(value, str | int | float) and value != ""}
+        given = {name: str(value) for name, value in values.items() if isinstance(value, str | int | float)}
+        people = [given[name] for name in given if "name" in name.lower()]
+        personal = Redactor((given[name] for name in given if name != "lead_id"), names=people)
         for error in invalid.errors(include_url=False, include_input=False, include_context=False):
             if not (partial and error["type"] == "missing"):
                 field = ".".join(str(part) for part in error["loc"]) or "lead"
@@ -318,7 +320,7 @@ def _validated(
         return None
     except Exception as error:
         reason = f"cannot be checked: {model.__name__} raises {type(error).__name__}"
-        raise InvalidInputError([Problem(index, lead_id, "lead", reason)]) from error
+        raise InvalidInputError([Problem(index, lead_id, "lead", reason)]) from None
     problems += wrong
     return None if wrong else made
 
@@ -333,14 +335,14 @@ def _converted(lead_type: type[Lead], values: Mapping[str, Any]) -> dict[str, An
     return converted
 
 
-def _reason(field: str, kind: str, message: str, personal: set[str]) -> str:
+def _reason(field: str, kind: str, message: str, personal: Redactor) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "string_pattern_mismatch" and field in _PATTERN_REASONS:
         return _PATTERN_REASONS[field]
-    plain = message.removeprefix("Value error, ").removeprefix("Input should ").removeprefix("String should ")
-    (said,) = Redactor(personal, names=personal).redacted([plain])
-    return f"is not valid: it should {said}" if said.startswith(("be ", "have ")) else said
+    said = message.removeprefix("Value error, ").removeprefix("Input should ").removeprefix("String should ")
+    shown = personal.redacted([said])[0]
+    return f"is not valid: it should {shown}" if shown.startswith(("be ", "have ")) else shown
 
 
 def _national(phone_number: str) -> str:
@@ -356,8 +358,7 @@ def _shown(lead_id: object) -> str | None:
 
 def _field(name: object) -> str:
     """A field's name as a message shows it."""
-    shown = _cut(without_personal_data(name)) if isinstance(name, str) else ""
-    return shown.encode("unicode_escape").decode() if not shown.isprintable() else shown or "a field"
+    return (_cut(without_personal_data(name)) if isinstance(name, str) else "") or "a field"
 
 
 def _cut(text: str) -> str:

@@ -219,7 +219,7 @@ class Paginator:
             self._from_the_top_again, self.number = True, 1
 
     def _incomplete(self, what: str) -> IncompleteLeadsError:
-        return IncompleteLeadsError(what, read=len(self._seen), count=self._count)
+        return IncompleteLeadsError(what, len(self._seen), self._count)
 
 
 def next_page(page: LeadsPage, number: int) -> int | None:

@@ -180,7 +180,7 @@ def test_a_field_of_the_campaigns_own_type_is_written_as_json() -> None:
 
 def test_the_campaigns_own_fields_are_checked_and_values_are_not_repeated() -> None:
     assert problems_of({**GOOD, "product_plan": "Gold", "visits": "many", "loan amount": -1}, lead_type=MyLead) == [
-        "lead 'u1': product_plan is unknown, was it …? 4 characters",
+        "lead 'u1': product_plan is unknown, was it … characters",
         "lead 'u1': visits is not valid: it should be a valid integer, unable to parse string as an integer",
         "lead 'u1': loan amount is not valid: it should be greater than or equal to 0",
     ]
@@ -229,7 +229,7 @@ def test_a_field_name_of_the_campaigns_own_type_that_cannot_be_sent_is_refused()
         plan: str = Field(default="Lite", alias="a\nb")
 
     [problem] = problems_of(GOOD, lead_type=Odd)
-    assert problem == "lead 'u1': a\\nb has a name that is empty, too long or not plain text"
+    assert problem == "lead 'u1': a b has a name that is empty, too long or not plain text"
 
 
 def test_a_default_of_the_campaigns_own_type_that_cannot_be_sent_is_refused() -> None:

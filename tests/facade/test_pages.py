@@ -149,6 +149,7 @@ def test_the_page_of_a_proxy_does_not_end_a_walk(walk: Walk) -> None:
         Reply(404, {"message": "no Route matched with those values"}),
         Reply(404, ["detail"]),
         Reply(404, {"detail": 404}),
+        Reply(404, {"detail": "x" * 100_000}),
         Reply(404, b"", {}),
     ],
 )
