@@ -180,7 +180,7 @@ def test_a_field_of_the_campaigns_own_type_is_written_as_json() -> None:
 
 def test_the_campaigns_own_fields_are_checked_and_values_are_not_repeated() -> None:
     assert problems_of({**GOOD, "product_plan": "Gold", "visits": "many", "loan amount": -1}, lead_type=MyLead) == [
-        "lead 'u1': product_plan is unknown, was it … characters",
+        "lead 'u1': product_plan is unknown, was it …? 4 characters",
         "lead 'u1': visits is not valid: it should be a valid integer, unable to parse string as an integer",
         "lead 'u1': loan amount is not valid: it should be greater than or equal to 0",
     ]
