@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from squadiq.auth import AccessToken
 from squadiq.cli import app
-from squadiq.contract.examples import run_example
+from squadiq.contract.examples import number_of, run_example
 from squadiq.contract.guard import ANSWER_BYTES, GuardedTransport, Permission, Writes
 from squadiq.contract.ledger import Ledger, Where
 from squadiq.contract.report import Facts, as_html, as_junit
+from squadiq.contract.rules import BrokenError
 from squadiq.contract.suite import fitting
 from squadiq.contract.target import Need, Target
 from squadiq.quota import MemoryStore
@@ -70,33 +71,21 @@ odd = st.one_of(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=20),
     st.dictionaries(st.sampled_from([*SECRETS, "\ud800", "detail", "lead_id"]), st.none() | st.text(max_size=5)),
 )
+leads = st.dictionaries(st.sampled_from([*LEAD, "more"]), odd, max_size=2).map(lambda changes: {**LEAD, **changes})
 
 
-def as_lead(changes: dict[str, Any]) -> dict[str, Any]:
-    return {**LEAD, **changes}
-
-
-def as_page(results: list[dict[str, Any]], changes: dict[str, Any]) -> dict[str, Any]:
+def changed_page(results: list[dict[str, Any]], changes: dict[str, Any]) -> dict[str, Any]:
     return {"count": len(results), "next": None, "previous": None, "results": results, **changes}
 
 
-def as_json(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-def as_utf_16(value: object) -> bytes:
-    return json.dumps(value).encode("utf-16")
-
-
-leads = st.dictionaries(st.sampled_from([*LEAD, "more"]), odd, max_size=2).map(as_lead)
 pages = st.builds(
-    as_page,
+    changed_page,
     st.lists(leads, max_size=3),
     st.dictionaries(st.sampled_from(["count", "next", "previous", "results"]), odd, max_size=2),
 )
 bodies = st.one_of(
-    (pages | odd).map(as_json),
-    pages.map(as_utf_16),
+    (pages | odd).map(lambda value: json.dumps(value).encode()),
+    pages.map(lambda value: json.dumps(value).encode("utf-16")),
     st.sampled_from([b"", b"\xff\xfe", b"{", b"[" * 100_000, b"NaN", b'{"detail": NaN}', b"<html>", b"9" * 5000]),
     st.binary(max_size=20),
 )
@@ -138,11 +127,7 @@ class Once(httpx.SyncByteStream):
         yield self.body
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(drawn=st.lists(answers, min_size=1, max_size=6), writes=st.booleans())
 @example(drawn=[(302, {"Location": "http://[x"}, b"{}")], writes=False)
 @example(drawn=[(200, {"Content-Encoding": "gzip"}, b"no gzip")], writes=True)
@@ -194,6 +179,7 @@ def test_every_example_ends_in_an_outcome_that_tells_nothing_of_anybody(
         (Reply(200, page_with(contact_name="\ud800")), "half of a surrogate pair"),
         (Reply(200, b'{"count": 1, "x": "\xff"}'), "not JSON"),
         (Reply(200, b"[" * 100_000), "not JSON"),
+        (Reply(200, b'{"count": NaN}'), "not JSON"),
         (Reply(200, b"<html>", {"Content-Type": "text/html"}), "text/html with status 200"),
         (Reply(200, b"nothing", {"Content-Encoding": "gzip"}), "not in the encoding that it says"),
         (Reply(200, b"nothing", {"Content-Encoding": "zstd"}), "which was not asked for"),
@@ -217,6 +203,15 @@ def test_an_answer_that_nobody_expects_is_a_finding_in_a_report(
     assert words in done.output
     assert words in (tmp_path / "contract.xml").read_text()
     assert not re.search("|".join(SECRETS), done.output + (tmp_path / "contract.html").read_text())
+
+
+@pytest.mark.parametrize("url", [*PAGES[:-2], "http://[x", "http://api.test/?page=-1", "http://api.test/?page=1.0"])
+def test_an_address_that_leads_to_no_page_is_a_finding(url: str) -> None:
+    if url.endswith((SECRETS[0], "/?page=2")):
+        assert number_of(url) in (int(SECRETS[0]), 2)
+        return
+    with pytest.raises(BrokenError, match="an address without the number of a page"):
+        number_of(url)
 
 
 def test_a_cookie_of_a_load_balancer_is_never_sent_back_and_stops_nothing(

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from contract_tests.faults import FAULTS
 from squadiq.cli import app
+from squadiq.cli.interrupting import interruptions
 from squadiq.config import BASE_URL, base_url_from
 from squadiq.contract.ledger import ledger_directory
 from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN, Recording, recording
@@ -289,6 +290,49 @@ def test_a_damaged_ledger_is_named_and_keeps_no_other_from_being_finished(line: 
         code, said = command("clean-up", *at(server))
         assert (code, "damaged.jsonl" in said, damaged.exists(), whole.exists()) == (2, True, True, False)
         assert [seen.json for seen in server.seen] == [{"lead_id": f"{prefix}3"}]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program hears")
+def test_clean_up_that_is_interrupted_finishes_what_it_is_at_and_says_what_is_left() -> None:
+    prefix = "squadiq-contract-x-"
+    interrupted: list[str] = []
+
+    def interrupt(seen: Seen) -> Action | None:
+        if interrupted:
+            return None
+        interrupted.append(seen.target)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Stall()
+
+    with recording(interfere=interrupt) as server:
+        where = {"base_url": server.url, "campaign_id": CAMPAIGN, "prefix": prefix}
+        first = ledger_file("1", where, {"created": [f"{prefix}1", f"{prefix}2"]})
+        second = ledger_file("2", where, {"created": [f"{prefix}3"]})
+        code, said = command("clean-up", *at(server))
+        assert (code, first.exists(), second.exists()) == (1, False, True)
+        assert "2 ledgers, 1 leads left behind\nTo delete them: squadiq contract clean-up --target" in said
+        assert command("clean-up", *at(server)) == (0, "1 ledgers, 0 leads left behind\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program hears")
+def test_a_signal_interrupts_until_what_must_be_told_is_told_and_only_where_it_can_be_heard() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with interruptions() as heard:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        heard.deaf = True
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    signals: list[object] = []
+
+    def elsewhere() -> None:
+        with interruptions():
+            signals.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert signals == [before]
 
 
 def test_clean_up_looks_at_its_options_though_there_is_no_ledger() -> None:

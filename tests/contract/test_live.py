@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +19,7 @@ from squadiq.contract.ledger import Ledger, Where
 from squadiq.contract.live import InterruptedRun, LiveSettings, clean_up, live_settings_url, plan, run_live
 from squadiq.contract.rules import Rule
 from squadiq.errors import ConfigurationError
+from squadiq.mock.server import bound_socket
 from squadiq.quota import MemoryStore
 from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN, recording
 from tests.servers import Action, Reply, Reset, Seen
@@ -220,6 +222,45 @@ def test_a_ledger_that_cannot_be_written_any_more_keeps_leads_from_being_created
         done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300), lose)
     assert "the ledger cannot be written" in done.stopped
     assert not [seen for seen in server.seen if "/create/" in seen.target]
+
+
+def test_a_quota_that_cannot_be_reached_ends_the_run_and_is_told(tmp_path: Path) -> None:
+    with bound_socket("127.0.0.1", 0) as closed, recording() as server:
+        port = closed.getsockname()[1]
+        closed.close()
+        done = run_live(server.settings(tmp_path, quota=f"redis://127.0.0.1:{port}/0"))
+    assert server.seen == []
+    assert "The quota's server" in done.stopped
+
+
+def test_without_the_package_for_phone_numbers_the_document_alone_judges_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    with recording() as server:
+        assert server.settings(tmp_path, phone_numbers=[PHONE_NUMBER]).phone_numbers == [PHONE_NUMBER]
+        with pytest.raises(ConfigurationError, match=r"the 1\. one is not a phone number") as refused:
+            server.settings(tmp_path, phone_numbers=["12"])
+    assert "12" not in str(refused.value)
+
+
+def test_a_line_that_the_disk_takes_in_part_is_taken_back(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "run.jsonl"
+    ledger = Ledger(path, Where("https://api.test", "c1", PREFIX))
+    ledger.creating([f"{PREFIX}1"])
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 5, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space"):
+            ledger.creating([f"{PREFIX}2"])
+        assert path.read_bytes() == before
+        ledger.deleted(f"{PREFIX}1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert not ledger.pending
 
 
 def test_a_ledger_that_cannot_be_made_is_an_error_before_the_first_hit(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from squadiq.contract.webhook import trials, try_endpoint
 from squadiq.mock.deliveries import deliverer
 from squadiq.mock.server import running_mock
 from tests.deliveries.endpoint import FAST, create
+from tests.servers import Reply, acting_server
 
 OK = b"HTTP/1.1 201 Created\r\n"
 BOMB = gzip.compress(bytes(200 * 1024 * 1024))
@@ -170,3 +171,26 @@ def test_a_cookie_of_an_endpoint_is_not_sent_back() -> None:
         thread.join()
     assert seen
     assert not [line for line in seen if line.lower().startswith(b"cookie")]
+
+
+COMMANDS = [["trigger", "lead-processed", "--to"], ["contract", "webhook", "--yes"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "nonsense://proxy.test:3128")
+    done = CliRunner().invoke(app, [*command, "https://endpoint.test/"])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert (done.exit_code, "HTTPS_PROXY" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_endpoint_on_this_machine_is_reached_past_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(webhook, "RANDOM_VALID", 1)
+    monkeypatch.setattr(webhook, "RANDOM_INVALID", 1)
+    with acting_server(Reply(201)) as server:
+        CliRunner().invoke(app, [*command, server.url])
+        assert server.seen
