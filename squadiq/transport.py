@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
@@ -27,6 +27,9 @@ STORE_MARGIN_SECONDS = 0.25
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _CLOSING_SECONDS = 1.0
 """Given to an own transport to close what it had opened, after the deadline."""
+
+_MOST_BUFFERED = 1 << 16
+"""Chunks that httpcore may have read and not given out: it reads so many bytes at once."""
 
 _NEVER_WILL_BE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
@@ -147,7 +150,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             return await anyio.sleep(step.seconds)
         incoming = Incoming(step.within_seconds, max_bytes)
         _prepare(request, step.within_seconds)
-        request.extensions = {"trace": incoming.trace, **request.extensions}
+        _trace(request, incoming)
         with _failures():
             with anyio.move_on_after(step.within_seconds):
                 return await self._received(request, incoming)
@@ -161,7 +164,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             with incoming.body(response) as stream:
                 chunks: AsyncIterator[bytes] = aiter(stream)
                 if isinstance(chunks, AsyncGenerator):
-                    opened.push_async_callback(_close, chunks.aclose)
+                    opened.push_async_callback(_break_off, cast("AsyncGenerator[bytes]", chunks))
                 async for chunk in chunks:
                     for _ in incoming.steps(chunk):
                         await anyio.lowlevel.checkpoint()
@@ -239,6 +242,26 @@ async def _close(close: Callable[[], Awaitable[None]]) -> None:
     """Close what was opened even if the call is cancelled, but not for ever."""
     with anyio.move_on_after(_CLOSING_SECONDS, shield=True), suppress(Exception):
         await close()
+
+
+async def _break_off(chunks: AsyncGenerator[bytes]) -> None:
+    """End an iteration that may not have come to its end.
+
+    To close it would leave the generators within it to the garbage collector. To cancel it, where it
+    waits, ends them all from the innermost outwards; what it has in a buffer comes before that.
+    """
+    with anyio.CancelScope(shield=True) as scope, suppress(Exception):
+        scope.cancel()
+        for _ in range(_MOST_BUFFERED):
+            await anext(chunks)
+    await _close(chunks.aclose)
+
+
+def _trace(request: httpx.Request, incoming: Incoming) -> None:
+    """Let what comes in see what an async transport is about, unless another client of httpx has its own trace."""
+    theirs: object = request.extensions.get("trace")
+    if theirs is None or isinstance(getattr(theirs, "__self__", None), Incoming):
+        request.extensions["trace"] = incoming.trace
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import traceback
@@ -13,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from squadiq import errors
+from squadiq import AsyncSquadIQ, errors
 from squadiq.retry import SendAgain, Situation, Stop
 from tests.facade.test_client import LEAD, TOKEN, Both, failing, open_both
 from tests.servers import Endless, Reply, acting_server, scripted
@@ -95,6 +96,17 @@ def test_a_plain_answer_has_the_same_bound(kind: str) -> None:
         assert "max_response_bytes" in str(failing(both, "get_leads"))
         roomier = both.client.with_options(max_response_bytes=2 * MEBIBYTE)
         assert "max_response_bytes=2097152" in str(failing(both, "get_leads", client=roomier))
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_is_broken_off_leaves_nothing_open(anyio_backend: str) -> None:
+    endless = Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\n{}\r\n" * 10_000)
+    with acting_server(endless) as server:
+        async with AsyncSquadIQ(TOKEN, base_url=server.url, max_response_bytes=100, quota="memory") as client:
+            for _ in range(3):
+                with pytest.raises(errors.UnexpectedAnswerError):
+                    await client.campaign("c").delete_lead("u1")
+            gc.collect()
 
 
 def test_an_answer_of_exactly_the_bound_is_read(kind: str) -> None:

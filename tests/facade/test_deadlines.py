@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,11 +25,19 @@ import pytest
 from squadiq import AsyncSquadIQ, errors
 from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
 from squadiq.config import network_from
-from squadiq.transport import open_transport
-from tests.facade.test_client import TOKEN, Both, failing, open_both
+from squadiq.quota import MemoryStore
+from squadiq.retry import SendAgain, Situation, Stop
+from squadiq.transport import AsyncTransport, open_transport
+from tests.facade.test_client import LEAD, TOKEN, Both, failing, open_both
 from tests.servers import Action, Endless, Reply, Stall, acting_server
 
+
+def send_again_twice(situation: Situation) -> SendAgain | Stop:
+    return SendAgain(0) if situation.attempt < 2 else Stop("twice is enough")
+
+
 HURRY: dict[str, Any] = {"timeout_seconds": 0.3, "deadline_seconds": 0.5, "quota": "memory"}
+TWICE: dict[str, Any] = {**HURRY, "deadline_seconds": 10, "max_attempts": 2, "retry_policy": send_again_twice}
 LONG_AFTER_SECONDS = 10.0
 """Not a deadline: how long a loaded machine may take to notice one, far below what an endless answer takes."""
 
@@ -122,15 +131,22 @@ def drip(connection: socket.socket, piece: bytes) -> None:
 
 
 def test_a_handshake_that_does_not_end_is_given_up_in_time(kind: str) -> None:
-    hello = iter(b"\x16\x03\x03\x3f\xff" + bytes(1 << 14))  # of a record that is as long as one may be
+    record = b"\x16\x03\x03\x3f\xff" + bytes(1 << 14)  # as long as one may be
+    sent: Counter[socket.socket] = Counter()
+
+    def answer(connection: socket.socket) -> None:
+        drip(connection, record[sent[connection] :][:1])
+        sent[connection] += 1
+
     with (
-        listening(lambda connection: drip(connection, bytes([next(hello)]))) as port,
-        open_both(kind, f"https://127.0.0.1:{port}", **HURRY) as both,
+        listening(answer) as port,
+        open_both(kind, f"https://127.0.0.1:{port}", **TWICE) as both,
         soon(),
     ):
         error = failing(both, "delete_lead", "u1")
         gc.collect()  # nothing is left open
     assert isinstance(error, errors.DeadlineExceededError)
+    assert len(error.attempts) == 2
     assert not error.outcome_unknown
 
 
@@ -152,16 +168,14 @@ def test_a_proxy_with_tls_that_drips_is_given_up_in_time(kind: str) -> None:
 
 
 def test_a_server_that_does_not_read_is_given_up_in_time(kind: str) -> None:
-    lead = {"lead_id": "u1", "phone_number": "9876543210", "contact_name": "A"}
-    leads = [{**lead, "lead_id": f"u{number}", "phone_number": str(9_000_000_000 + number)} for number in range(1000)]
-    stuffed = [{**one, **{f"field{n}": "x" * 250 for n in range(40)}} for one in leads]
+    stuffed = {**LEAD, **{f"field{number}": "x" * 1_000_000 for number in range(16)}}
 
     def read_slowly(connection: socket.socket) -> None:
         connection.recv(1)
         time.sleep(0.02)
 
     with listening(read_slowly) as port, open_both(kind, f"http://127.0.0.1:{port}", **HURRY) as both, soon():
-        error = failing(both, "create_leads", stuffed)
+        error = failing(both, "create_leads", [stuffed])
     assert isinstance(error, errors.DeadlineExceededError)
 
 
@@ -331,6 +345,20 @@ def test_a_hook_that_takes_all_the_time_leaves_none_for_sending(kind: str) -> No
         assert server.seen == []
     assert isinstance(error, errors.DeadlineExceededError)
     assert not error.outcome_unknown
+
+
+@pytest.mark.anyio
+async def test_the_trace_of_another_client_of_httpx_is_its_own(anyio_backend: str) -> None:
+    seen: list[str] = []
+
+    async def trace(event: str, _: object) -> None:
+        seen.append(event)
+
+    transport = AsyncTransport(httpx.AsyncHTTPTransport(), MemoryStore(100, 60.0))
+    with acting_server(Reply(200)) as server:
+        async with httpx.AsyncClient(transport=transport) as http:
+            await http.get(server.url, extensions={"trace": trace})
+    assert "connection.connect_tcp.complete" in seen
 
 
 # The pieces on their own.
