@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidatePoolErro
 from squadiq._extras import needs_extra
 from squadiq._sqlite import use_wal
 from squadiq.errors import ConfigurationError
-from squadiq.inbox.errors import InboxError, database_errors
+from squadiq.inbox.errors import database_errors
 from squadiq.inbox.files import OpenFile, files_of, log, make_private, tell_if_others_can_read
 from squadiq.inbox.tables import metadata, results, statements
 
@@ -34,7 +34,8 @@ CONNECT_SECONDS = 5
 _SCHEMA_LOCK = 0x5D1B0C
 """Any number: who makes the tables on PostgreSQL holds the advisory lock of this number."""
 
-_OPENING_TRIES = 5
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+
 _SQLITE_TRANSACTION = 22
 """The code of statements that begin or end a transaction, for an authorizer; not named in Python 3.11."""
 
@@ -165,20 +166,17 @@ def _nothing_but_rollback(action: int, what: str | None, *_more: object) -> int:
 
 def _connect_sqlite(dialect: Dialect, _record: object, arguments: Any, keywords: dict[str, Any]) -> OpenFile:
     path: str = arguments[0]
-    for _ in range(_OPENING_TRIES):
-        make_private(path)
-        named = files_of(path)[0]
-        opened: OpenFile = dialect.connect(*arguments, **keywords, factory=OpenFile)  # type: ignore[assignment]
-        try:
-            _prepare_sqlite(opened, dialect)
-            opened.path, opened.files = path, files_of(path)
-            if named is not None and opened.files[0] == named:
-                return opened
-        except BaseException:
-            opened.close()
-            raise
-        opened.close()  # another file has taken its name meanwhile
-    raise InboxError(f"The inbox's file {path} is replaced again and again.")
+    make_private(path)
+    named = files_of(path)[0]
+    opened: OpenFile = dialect.connect(*arguments, **keywords, factory=OpenFile)  # type: ignore[assignment]
+    try:
+        _prepare_sqlite(opened, dialect)
+        opened.path, opened.files = path, (named, *files_of(path)[1:])
+        opened.assure_there()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, dialect: Dialect) -> None:
@@ -217,12 +215,12 @@ def _begin_sqlite(connection: Connection) -> None:
 def _prepare_postgresql(connection: Any, record: Any) -> None:
     """Make commits durable even where the server's own setting says otherwise."""
     _watch(connection, record)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
-    connection.commit()
-    _end_watch(connection, record)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_DURABLE)
+        connection.commit()
+    finally:
+        _end_watch(connection, record)
 
 
 class _Ping:

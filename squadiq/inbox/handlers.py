@@ -51,11 +51,11 @@ def handler_of(function: Callable[..., Any], *, in_transaction: bool, others: li
 
 def _name_of(function: Any) -> str:
     """What a function is called, or what is under a partial one, or the class of an object that can be called."""
-    named: Any = function
-    while isinstance(named, partial):
-        named = cast(Any, named).func
-    named = named if hasattr(named, "__qualname__") else cast(Any, type)(named)
-    return f"{named.__module__}.{named.__qualname__}".replace(" ", "")
+    while isinstance(function, partial):
+        function = function.func
+    if not hasattr(function, "__qualname__"):
+        function = cast(Any, type(function))
+    return f"{function.__module__}.{function.__qualname__}".replace(" ", "")
 
 
 def retry_after_seconds(attempts: int, chance: float) -> float:

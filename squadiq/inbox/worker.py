@@ -136,18 +136,23 @@ class Worker:
         return 0 if alone else self._concurrency - len(self._running)
 
     async def _claim(self, free: int) -> list[Claim]:
-        claim = partial(
-            self._leases.claim,
-            free,
-            lease_seconds=self._lease_seconds,
-            max_attempts=self._max_attempts,
-            held={running.claim.id for running in self._running},
-        )
+        claims: list[Claim] = []
+        held = {running.claim.id for running in self._running}
+
+        def claim() -> None:
+            claims.extend(
+                self._leases.claim(free, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts, held=held)
+            )
+
         try:
-            return await self._in_thread(claim)
+            await self._in_thread(claim)
         except InboxError as error:
             log.warning("cannot look for results, and will try again: %s", error)
-            return []
+        except asyncio.CancelledError:
+            for taken in claims:
+                await self._noted(partial(self._leases.release, taken))
+            raise
+        return claims
 
     async def _wait(self, tasks: set[asyncio.Task[None]]) -> None:
         """Wait until something is received, something is done, or it is time to look again."""

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from squadiq.inbox import Inbox, InboxError
-from squadiq.inbox.files import make_private
+from squadiq._sqlite import use_wal
+from squadiq.inbox import Inbox, InboxError, database
+from squadiq.inbox.files import make_private, tell_if_others_can_read
 from squadiq.webhooks import AsgiWebhook, DeliveredLead, WsgiWebhook, parse
 from tests.inbox.test_handling import DEADLINE_SECONDS, until
 from tests.webhooks.payloads import delivery
@@ -109,6 +110,27 @@ def test_a_file_that_vanishes_within_a_commit_is_not_acknowledged(path: Path) ->
         event.remove(engine, "commit", vanish)
         inbox.receive(lead("after"))
         assert in_file(path) == ["after"]
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_not_taken_for_the_other(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def use_wal_and_be_replaced(connection: sqlite3.Connection, within_seconds: float) -> None:
+        use_wal(connection, within_seconds)
+        replace_by_a_copy(path)
+
+    with Inbox(path) as inbox:
+        monkeypatch.setattr(database, "use_wal", use_wal_and_be_replaced)
+        with pytest.raises(InboxError, match="deleted or replaced"):
+            inbox.receive(lead("a"))
+        monkeypatch.undo()
+        inbox.receive(lead("b"))
+        assert in_file(path) == ["b"]
+
+
+def test_files_that_are_not_there_are_not_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tell_if_others_can_read(str(path))
+    assert not caplog.records
 
 
 def test_while_the_folder_is_gone_nothing_is_acknowledged_and_then_it_goes_on(path: Path) -> None:

@@ -23,8 +23,10 @@ from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, place_of, retry_after_seconds
 from squadiq.inbox.leases import Claim
 from squadiq.inbox.store import EPOCH, Arrival, Store
+from squadiq.inbox.tables import results
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox, effects, look_at_the_clock
+from tests.inbox.test_receiving import writing_held
 from tests.webhooks.payloads import PERSONAL, PHONE_NUMBER, delivery
 
 DEADLINE_SECONDS = 20
@@ -456,6 +458,52 @@ def test_a_cancelled_worker_gives_async_results_back_and_waits_for_the_others(op
     assert finished == ["sync"]
     states = [inbox.results("campaign-1", name)[0] for name in ("async", "sync")]
     assert [(state.state, state.attempts) for state in states] == [("waiting", 0), ("handled", 1)]
+
+
+def test_a_worker_that_is_cancelled_while_it_claims_gives_back_what_it_gets(
+    open_inbox: OpenInbox, database: str
+) -> None:
+    inbox = open_inbox()
+    receive(inbox)
+    inbox.on_processed(take)
+
+    async def main() -> None:
+        claiming = threading.Event()
+
+        def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+            if "squadiq_inbox_results" in statement:
+                claiming.set()
+
+        engine = inbox._open().engine  # pyright: ignore[reportPrivateUsage]
+        with writing_held(database):
+            event.listen(engine, "before_cursor_execute", note)
+            running = asyncio.create_task(inbox.run_async())
+            assert await asyncio.to_thread(claiming.wait, DEADLINE_SECONDS)
+            running.cancel()
+            done, _ = await asyncio.wait({running}, timeout=0.05)
+            assert not done
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        event.remove(engine, "before_cursor_execute", note)
+
+    asyncio.run(main())
+    assert inbox.results("campaign-1", "test_lead_id")[0].attempts == 0
+    assert inbox.run(once=True) == 1
+
+
+def test_a_payload_that_cannot_be_read_is_set_aside_and_the_worker_goes_on(
+    open_inbox: OpenInbox, database: str
+) -> None:
+    inbox = open_inbox(max_attempts=1)
+    inbox.on_processed(take)
+    receive(inbox, lead_id="broken")
+    engine = create_engine(database_url(database))
+    with engine.begin() as connection:
+        connection.execute(results.update().values(payload=b"[]"))
+    engine.dispose()
+    receive(inbox, lead_id="good")
+    assert inbox.run(once=True) == 1
+    assert inbox.counts() == {"waiting": 0, "handled": 1, "set_aside": 1}
 
 
 def take_away(database: str, *, back: bool = False) -> None:

@@ -19,6 +19,7 @@ from squadiq.inbox import Inbox, worker
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock, OpenInbox, effects
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
+from tests.inbox.test_pace import Looks
 from tests.webhooks.payloads import PERSONAL
 from tests.webhooks.processes import ROOT
 
@@ -303,6 +304,7 @@ def test_only_so_many_calls_are_left_to_themselves_and_then_it_is_said_what_hang
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(worker, "HANGING_AT_MOST", 3)
+    turns = Looks(monkeypatch)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     inbox = open_inbox(handler_timeout_seconds=0.05)
     calls: list[str] = []
@@ -319,6 +321,8 @@ def test_only_so_many_calls_are_left_to_themselves_and_then_it_is_said_what_hang
     running = threading.Thread(target=partial(inbox.run, concurrency=1))
     running.start()
     until(lambda: "NOTHING IS HANDLED" in caplog.text)
+    before = len(turns)
+    until(lambda: len(turns) >= before + 3)
     assert len(calls) == 3
     assert "hang (3)" in caplog.text
     assert caplog.text.count("NOTHING IS HANDLED") == 1

@@ -42,10 +42,13 @@ def stopped(url: str) -> Generator[None]:
         backend = connection.execute(text("SELECT pg_backend_pid()")).scalar()
         server = _processes("-o", "ppid=", "-p", str(backend))
     engine.dispose()
-    processes = [*server, *_processes("-o", "pid=", "--ppid", str(server[0]))]
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGSTOP)
+    processes: list[int] = []
+    for group in (server, None):  # first the one that starts the others
+        found = group or _processes("-o", "pid=", "--ppid", str(server[0]))
+        processes += found
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
     try:
         yield
     finally:
