@@ -52,7 +52,7 @@ def is_missing(value: object) -> bool:
     if value is None:
         return True
     kind = type(value)
-    if kind is str or kind is int:
+    if kind in _PLAIN and kind is not float:
         return False
     if (kind.__module__.partition(".")[0], kind.__name__) in _MISSING_TYPES:
         return True
@@ -66,7 +66,7 @@ def is_missing(value: object) -> bool:
 
 def is_blank(text: str) -> bool:
     """Tell whether nothing of a text can be seen."""
-    return all(
+    return not text[:1].isalnum() and all(
         character.isspace() or character in _INVISIBLE or unicodedata.category(character) in ("Cc", "Cf")
         for character in text
     )
@@ -89,7 +89,7 @@ def why_unsendable(value: object, depth: int = 0) -> str | None:
 
     What is neither text, number, list nor object is let through: whether JSON can say it shows later.
     """
-    if value is None or isinstance(value, bool):
+    if value is None or value is True or value is False:
         return None
     if isinstance(value, str):
         return _why_no_text(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import ValidationError
@@ -29,7 +30,9 @@ DuplicatePhoneNumbers = Literal["refuse", "allow"]
 _FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 """The schema FieldName of the document."""
 
+_NO_DIGIT = re.compile(r"\D")
 _REQUIRED = ("lead_id", "phone_number", "contact_name")
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 64
 """Characters of a lead_id or a field's name that a message shows."""
 
@@ -253,23 +256,27 @@ def _values_of(
         if not is_missing(value) or (value is None and name not in _REQUIRED)
     }
     _check_lead_id(values, index, problems)
-    lead_id = _shown(values.get("lead_id"))
     for name, value in values.items():
         reason = _why_wrong(name, value)
         if reason is not None:
-            problems.append(Problem(index, lead_id, _field(name), reason))
+            problems.append(Problem(index, _shown(values.get("lead_id")), _field(name), reason))
     number = values.get("phone_number")
     is_wrong = any(problem.field == "phone_number" for problem in problems)
     if normalise_phone_numbers and isinstance(number, str | int | float | Decimal) and not is_wrong:
         try:
             values["phone_number"] = phone.normalise(str(number))
         except ValueError as refused:
-            problems.append(Problem(index, lead_id, "phone_number", str(refused)))
+            problems.append(Problem(index, _shown(values.get("lead_id")), "phone_number", str(refused)))
     return values, problems
 
 
+@lru_cache(maxsize=1024)
+def _is_field_name(name: str) -> bool:
+    return _FIELD_NAME.fullmatch(name) is not None
+
+
 def _why_wrong(name: object, value: object) -> str | None:
-    if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
+    if not isinstance(name, str) or not _is_field_name(name):
         return "has a name that is empty, too long or not plain text"
     if name not in _REQUIRED:
         return why_unsendable(value)
@@ -304,11 +311,13 @@ def _validated(
     Raises:
         InvalidInputError: the campaign's own type raises something that is no ValidationError.
     """
-    lead_id = _shown(values.get("lead_id"))
     try:
         made = model.model_validate(dict(values))
-        wrong = [Problem(index, lead_id, _field(field), reason) for field, reason in _unsendable(made)]
+        wrong = [
+            Problem(index, _shown(values.get("lead_id")), _field(field), reason) for field, reason in _unsendable(made)
+        ]
     except ValidationError as invalid:
+        lead_id = _shown(values.get("lead_id"))
         given = {name: str(value) for name, value in values.items() if isinstance(value, str | int | float)}
         people = [given[name] for name in given if "name" in name.lower()]
         personal = Redactor((given[name] for name in given if name != "lead_id"), names=people)
@@ -320,7 +329,7 @@ def _validated(
         return None
     except Exception as error:
         reason = f"cannot be checked: {model.__name__} raises {type(error).__name__}"
-        raise InvalidInputError([Problem(index, lead_id, "lead", reason)]) from None
+        raise InvalidInputError([Problem(index, _shown(values.get("lead_id")), "lead", reason)]) from None
     problems += wrong
     return None if wrong else made
 
@@ -347,7 +356,7 @@ def _reason(field: str, kind: str, message: str, personal: Redactor) -> str:
 
 def _national(phone_number: str) -> str:
     """The ten digits that two ways to write a number have in common."""
-    return "".join(character for character in phone_number if character.isdecimal())[-10:]
+    return _NO_DIGIT.sub("", phone_number)[-10:]
 
 
 def _shown(lead_id: object) -> str | None:
@@ -367,16 +376,18 @@ def _cut(text: str) -> str:
 
 def _unsendable(model: Model) -> Iterator[tuple[str, str]]:
     """What of a checked model JSON cannot say, or SquadIQ would misread."""
+    fields = type(model).model_fields
     for name, value in dict(model).items():
-        field = type(model).model_fields.get(name)
-        shown = field.alias if field is not None and field.alias else name
-        reason = None if name in _REQUIRED else why_unsendable(value)
-        try:
-            said = to_jsonable_python(value, by_alias=True)
-            reason = reason if reason is not None or name in _REQUIRED else why_unsendable(said)
-        except ValueError:
-            reason = "holds something that JSON cannot say"
+        if name in _REQUIRED:
+            continue
+        shown = fields[name].alias or name if name in fields else name
+        reason = why_unsendable(value)
+        if reason is None and type(value) not in _SCALARS:
+            try:
+                reason = why_unsendable(to_jsonable_python(value, by_alias=True))
+            except ValueError:
+                reason = "holds something that JSON cannot say"
         if reason is not None:
             yield shown, reason
-        if not _FIELD_NAME.fullmatch(shown):
+        if not _is_field_name(shown):
             yield shown, "has a name that is empty, too long or not plain text"
