@@ -66,7 +66,7 @@ def is_missing(value: object) -> bool:
 
 def is_blank(text: str) -> bool:
     """Tell whether nothing of a text can be seen."""
-    return not text[:1].isalnum() and all(
+    return not (text[:1].isascii() and text[:1].isalnum()) and all(
         character.isspace() or character in _INVISIBLE or unicodedata.category(character) in ("Cc", "Cf")
         for character in text
     )

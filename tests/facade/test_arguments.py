@@ -316,10 +316,18 @@ def test_changes_that_are_no_mapping_are_told(changes: Any, kind: str) -> None:
         called(kind, "update_lead", "u1", changes, plan="Pro")
 
 
+@pytest.mark.parametrize("lead_id", [10**5000, -(10**5000)], ids=["great", "small"])
+def test_a_lead_id_too_long_to_be_written_is_told_beside_other_problems(lead_id: int, kind: str) -> None:
+    with pytest.raises(InvalidInputError, match="fields are missing"):
+        called(kind, "update_lead", lead_id)
+    with pytest.raises(InvalidInputError, match="lead number 1: lead_id has more than 255 digits"):
+        called(kind, "create_leads", [{**LEAD, "lead_id": lead_id, "contact_name": ""}])
+
+
 @pytest.mark.parametrize("lead_type", [None, 5, int, dict, "Lead", Lead(**LEAD), list[Lead]])
 def test_a_lead_type_that_is_none_is_told(lead_type: Any) -> None:
     for make in (SquadIQ, AsyncSquadIQ):
-        with pytest.raises(ConfigurationError, match=r"lead_type= must be squadiq\.Lead or a subclass"):
+        with pytest.raises(ConfigurationError, match=r"lead_type=? must be squadiq\.Lead or a subclass"):
             make("token", quota="memory").campaign("campaign-1", lead_type=lead_type)
 
 
