@@ -20,8 +20,8 @@ def get_kwargs(
     lead_id: str | Unset = UNSET,
     processed_after: int | Unset = UNSET,
     processed_before: int | Unset = UNSET,
-    page: int | Unset = 1,
-    page_size: int | Unset = 100,
+    page: int | Unset = UNSET,
+    page_size: int | Unset = UNSET,
 ) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
 
@@ -41,9 +41,7 @@ def get_kwargs(
 
     _kwargs: dict[str, Any] = {
         "method": "GET",
-        "url": "/api/v4/leads/responses/{campaign_id}/".format(
-            campaign_id=quote(str(campaign_id), safe=""),
-        ),
+        "url": "/api/v4/leads/responses/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
         "params": params,
         "extensions": {"squadiq.operation": OPERATION},
     }
@@ -69,8 +67,8 @@ def sync_detailed(
     lead_id: str | Unset = UNSET,
     processed_after: int | Unset = UNSET,
     processed_before: int | Unset = UNSET,
-    page: int | Unset = 1,
-    page_size: int | Unset = 100,
+    page: int | Unset = UNSET,
+    page_size: int | Unset = UNSET,
 ) -> Response[LeadsPage]:
     """Get processed leads."""
     response = client.request(
@@ -93,8 +91,8 @@ async def asyncio_detailed(
     lead_id: str | Unset = UNSET,
     processed_after: int | Unset = UNSET,
     processed_before: int | Unset = UNSET,
-    page: int | Unset = 1,
-    page_size: int | Unset = 100,
+    page: int | Unset = UNSET,
+    page_size: int | Unset = UNSET,
 ) -> Response[LeadsPage]:
     """Get processed leads."""
     response = await client.request(
