@@ -20,12 +20,14 @@ OPERATIONS: dict[str, Node] = {
 }
 
 
-def nodes(node: Any) -> Iterator[Node]:
+def nodes(node: object) -> Iterator[Node]:
     if isinstance(node, dict):
         yield cast(Node, node)
-        node = list(cast(Node, node).values())
-    for child in cast(list[Any], node) if isinstance(node, list) else []:
-        yield from nodes(child)
+        for child in cast(Node, node).values():
+            yield from nodes(child)
+    elif isinstance(node, list):
+        for child in cast(list[object], node):
+            yield from nodes(child)
 
 
 SCHEMAS = [*nodes(COMPONENTS["schemas"])]
