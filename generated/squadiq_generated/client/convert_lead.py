@@ -17,17 +17,14 @@ SUCCESS = 200
 
 def get_kwargs(campaign_id: str, *, body: LeadConversion) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
-    headers: dict[str, Any] = {}
 
-    _kwargs: dict[str, Any] = {
+    return {
         "method": "POST",
         "url": "/api/v4/leads/convert/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
+        "content": to_json(body),
+        "headers": {"Content-Type": "application/json"},
         "extensions": {"squadiq.operation": OPERATION},
     }
-    _kwargs["content"] = to_json(body)
-    headers["Content-Type"] = "application/json"
-    _kwargs["headers"] = headers
-    return _kwargs
 
 
 def parse_response(response: httpx.Response) -> None:

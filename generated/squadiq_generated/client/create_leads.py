@@ -18,17 +18,14 @@ SUCCESS = 201
 
 def get_kwargs(campaign_id: str, *, body: Lead | Sequence[Lead]) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
-    headers: dict[str, Any] = {}
 
-    _kwargs: dict[str, Any] = {
+    return {
         "method": "POST",
         "url": "/api/v4/leads/create/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
+        "content": to_json(body),
+        "headers": {"Content-Type": "application/json"},
         "extensions": {"squadiq.operation": OPERATION},
     }
-    _kwargs["content"] = to_json(body)
-    headers["Content-Type"] = "application/json"
-    _kwargs["headers"] = headers
-    return _kwargs
 
 
 def parse_response(response: httpx.Response) -> None:

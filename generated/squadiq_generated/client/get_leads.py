@@ -24,7 +24,6 @@ def get_kwargs(
     page_size: int | Unset = UNSET,
 ) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
-
     params: dict[str, Any] = {}
 
     params["lead_id"] = lead_id
@@ -39,13 +38,12 @@ def get_kwargs(
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
-    _kwargs: dict[str, Any] = {
+    return {
         "method": "GET",
         "url": "/api/v4/leads/responses/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
         "params": params,
         "extensions": {"squadiq.operation": OPERATION},
     }
-    return _kwargs
 
 
 def parse_response(response: httpx.Response) -> LeadsPage:
