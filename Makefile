@@ -46,7 +46,7 @@ contract-faults: $(READY) ## plant each fault in the mock, and print what catche
 contract-webhook: $(READY) ## test your webhook: ENDPOINT=http://… [HEADER='Name: value']
 	@$(RUN) -m squadiq contract webhook '$(ENDPOINT)' $(if $(HEADER),--header '$(HEADER)')
 
-lint-openapi: $(READY) ## check the document with Spectral, Redocly, openapi-typescript and openapi-generator
+lint-openapi: $(READY) ## have linters read the document, and clients of stock generators call the mock
 	@$(RUN) scripts/lint_openapi.py
 
 bench: $(READY) ## measure, as ratios in one run, and print a table

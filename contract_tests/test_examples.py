@@ -56,6 +56,20 @@ def test_a_service_may_ignore_unknown_leads_in_a_disable() -> None:
         assert run_example(example, target).finding is None
 
 
+def test_a_service_may_answer_404_for_a_page_that_cannot_be() -> None:
+    (example,) = [each for each in SUITE if each.name == "values_that_the_document_excludes_are_refused"]
+
+    def no_such_page(mock: Mock) -> Respond:
+        def respond(request: Request) -> Answer:
+            answer = Mock.answer(mock, request)
+            return json_answer(404, {"detail": "Invalid page."}) if b'"page":' in answer.body else answer
+
+        return respond
+
+    with mock_target(no_such_page) as target:
+        assert run_example(example, target).finding is None
+
+
 @pytest.mark.parametrize("moment", [1704067200, "2024-01-01T00:00:00", "2024-01-01T05:30:00+05:30"])
 def test_every_form_of_a_time_is_read(moment: str | float) -> None:
     assert seconds(moment) == 1704067200

@@ -13,10 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
-from python_view import TIME, python_view
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "squadiq_generated"
@@ -36,14 +37,35 @@ MODEL_OPTIONS = [
     "--use-union-operator",
     "--use-double-quotes",
     "--disable-timestamp",
-    "--extra-fields=allow",
+    "--use-type-alias",
     f"--base-class={PACKAGE}._base.Model",
-    f'--type-overrides={{"{TIME}": "{PACKAGE}._base.Timestamp"}}',
+    f'--type-overrides={{"OffsetDateTime": "{PACKAGE}._base.Timestamp"}}',
     "--type-mappings=uri=string",
     "--formatters=builtin",
     "--additional-imports=typing.TYPE_CHECKING,typing.Any",
     f"--custom-template-dir={TEMPLATES / 'models'}",
 ]
+
+RUFF_OPTIONS = [
+    "--isolated",
+    "--quiet",
+    "--config=line-length=120",
+    "--config=target-version='py311'",
+    "--config=format.skip-magic-trailing-comma=true",
+    "--config=lint.isort.split-on-trailing-comma=false",
+]
+
+SCHEMAS = "#/components/schemas/"
+_TIME = {"$ref": SCHEMAS + "OffsetDateTime"}
+READ_AS: dict[str, dict[str, Any]] = {
+    "LeadId": {"$ref": SCHEMAS + "LeadIdText"},
+    "CreationTime": _TIME,
+    "EventTime": _TIME,
+    "CallTime": {"anyOf": [_TIME, {"type": "null"}]},
+    "Acknowledgement": {},
+    "ResponseValue": {},
+}
+"""Schemas with alternatives of which a Python model has one: a number becomes text, every time an aware one."""
 
 
 def main() -> int:
@@ -75,22 +97,43 @@ def generate(document: Path, target: Path) -> None:
     (target / "openapi.json").write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
     shutil.copy(TEMPLATES / "_base.py", target / "_base.py")
     with tempfile.TemporaryDirectory() as temporary:
-        view = Path(temporary) / "view.json"
-        view.write_text(json.dumps(python_view(contents), ensure_ascii=False), "utf-8")
-        _write_models(view, target / "models.py")
-        _write_client(view, target / "client", Path(temporary))
-    _run(
-        "ruff",
-        "check",
-        "--isolated",
-        "--quiet",
-        "--output-format=concise",
-        "--fix",
-        "--select=I,F401",
-        "--target-version=py311",
-        str(target),
-    )
-    _run("ruff", "format", "--isolated", "--quiet", "--line-length=120", "--target-version=py311", str(target))
+        models = Path(temporary) / "models.json"
+        models.write_text(json.dumps({**contents, "paths": {}, "components": {"schemas": python_schemas(contents)}}))
+        _write_models(models, target / "models.py")
+        _write_client(document, target / "client", Path(temporary))
+    _run("ruff", "check", *RUFF_OPTIONS, "--fix", "--select=I,F401", "--output-format=concise", str(target))
+    _run("ruff", "format", *RUFF_OPTIONS, str(target))
+
+
+def python_schemas(contents: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas of requests and of successful answers: an error becomes an exception, not a model."""
+    schemas: dict[str, Any] = contents["components"]["schemas"]
+    read = {
+        name: {"description": schema.get("description", name), **READ_AS[name]} if name in READ_AS else schema
+        for name, schema in schemas.items()
+    }
+    operations = [each for path in contents["paths"].values() for each in path.values() if "responses" in each]
+    found, waiting = set[str](), list[str]()
+    for operation in operations:
+        successes = [each for status, each in operation["responses"].items() if status[0] == "2"]
+        waiting += references([operation.get("requestBody"), *successes])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += references(read[name])
+    return {name: schema for name, schema in read.items() if name in found}
+
+
+def references(node: Any) -> Iterator[str]:
+    """Yield the names of the schemas that a part of the document refers to."""
+    if isinstance(node, dict):
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference.startswith(SCHEMAS):
+            yield reference.removeprefix(SCHEMAS)
+        node = [child for key, child in node.items() if key not in ("if", "then")]
+    for child in node if isinstance(node, list) else ():
+        yield from references(child)
 
 
 def compare(committed: Path, fresh: Path) -> list[str]:
@@ -115,24 +158,24 @@ def _files(folder: Path) -> set[str]:
     }
 
 
-def _write_models(view: Path, target: Path) -> None:
+def _write_models(schemas: Path, target: Path) -> None:
     header = HEADER.format("The schemas of the document as pydantic models.")
     _run(
         "datamodel_code_generator",
-        f"--input={view}",
+        f"--input={schemas}",
         f"--output={target}",
         f"--custom-file-header={header}",
         *MODEL_OPTIONS,
     )
 
 
-def _write_client(view: Path, target: Path, temporary: Path) -> None:
+def _write_client(document: Path, target: Path, temporary: Path) -> None:
     stock, config = temporary / "client", temporary / "config.yml"
     config.write_text("post_hooks: []\n", "utf-8")
     _run(
         "openapi_python_client",
         "generate",
-        f"--path={view}",
+        f"--path={document}",
         "--meta=none",
         f"--output-path={stock}",
         f"--custom-template-path={TEMPLATES / 'client'}",

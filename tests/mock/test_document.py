@@ -25,7 +25,7 @@ def contents() -> dict[str, Any]:
 def pause(answers: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A path with one operation that the mock knows nothing of."""
     return {
-        "parameters": [{"$ref": "#/components/parameters/CampaignId"}],
+        "parameters": [{"$ref": "#/components/parameters/CampaignIdPath"}],
         "post": {"operationId": "pauseCampaign", "responses": answers, **more},
     }
 

@@ -102,7 +102,7 @@ def test_a_document_that_a_generator_refuses_is_reported_and_overwrites_nothing(
 PAUSE_LEADS = """\
   /api/v4/leads/pause/{campaign_id}/:
     parameters:
-      - $ref: "#/components/parameters/CampaignId"
+      - $ref: "#/components/parameters/CampaignIdPath"
     post:
       operationId: pauseLead
       tags: [leads]

@@ -15,25 +15,16 @@ OPERATION = "convertLead"
 SUCCESS = 200
 
 
-def get_kwargs(
-    campaign_id: str,
-    *,
-    body: LeadConversion,
-) -> dict[str, Any]:
+def get_kwargs(campaign_id: str, *, body: LeadConversion) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
-    headers: dict[str, Any] = {}
 
-    _kwargs: dict[str, Any] = {
+    return {
         "method": "POST",
-        "url": "/api/v4/leads/convert/{campaign_id}/".format(
-            campaign_id=quote(str(campaign_id), safe=""),
-        ),
+        "url": "/api/v4/leads/convert/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
+        "content": to_json(body),
+        "headers": {"Content-Type": "application/json"},
         "extensions": {"squadiq.operation": OPERATION},
     }
-    _kwargs["content"] = to_json(body)
-    headers["Content-Type"] = "application/json"
-    _kwargs["headers"] = headers
-    return _kwargs
 
 
 def parse_response(response: httpx.Response) -> None:
@@ -46,35 +37,15 @@ def parse_response(response: httpx.Response) -> None:
         raise UnexpectedStatus(response.status_code, response.content)
 
 
-def sync_detailed(
-    campaign_id: str,
-    *,
-    client: httpx.Client,
-    body: LeadConversion,
-) -> Response[None]:
+def sync_detailed(campaign_id: str, *, client: httpx.Client, body: LeadConversion) -> Response[None]:
     """Mark a lead converted."""
-    response = client.request(
-        **get_kwargs(
-            campaign_id=campaign_id,
-            body=body,
-        )
-    )
+    response = client.request(**get_kwargs(campaign_id=campaign_id, body=body))
     parse_response(response)
     return Response(response.status_code, response.content, response.headers, None)
 
 
-async def asyncio_detailed(
-    campaign_id: str,
-    *,
-    client: httpx.AsyncClient,
-    body: LeadConversion,
-) -> Response[None]:
+async def asyncio_detailed(campaign_id: str, *, client: httpx.AsyncClient, body: LeadConversion) -> Response[None]:
     """Mark a lead converted."""
-    response = await client.request(
-        **get_kwargs(
-            campaign_id=campaign_id,
-            body=body,
-        )
-    )
+    response = await client.request(**get_kwargs(campaign_id=campaign_id, body=body))
     parse_response(response)
     return Response(response.status_code, response.content, response.headers, None)

@@ -16,25 +16,16 @@ OPERATION = "createLeads"
 SUCCESS = 201
 
 
-def get_kwargs(
-    campaign_id: str,
-    *,
-    body: Lead | Sequence[Lead],
-) -> dict[str, Any]:
+def get_kwargs(campaign_id: str, *, body: Lead | Sequence[Lead]) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
-    headers: dict[str, Any] = {}
 
-    _kwargs: dict[str, Any] = {
+    return {
         "method": "POST",
-        "url": "/api/v4/leads/create/{campaign_id}/".format(
-            campaign_id=quote(str(campaign_id), safe=""),
-        ),
+        "url": "/api/v4/leads/create/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
+        "content": to_json(body),
+        "headers": {"Content-Type": "application/json"},
         "extensions": {"squadiq.operation": OPERATION},
     }
-    _kwargs["content"] = to_json(body)
-    headers["Content-Type"] = "application/json"
-    _kwargs["headers"] = headers
-    return _kwargs
 
 
 def parse_response(response: httpx.Response) -> None:
@@ -47,35 +38,17 @@ def parse_response(response: httpx.Response) -> None:
         raise UnexpectedStatus(response.status_code, response.content)
 
 
-def sync_detailed(
-    campaign_id: str,
-    *,
-    client: httpx.Client,
-    body: Lead | Sequence[Lead],
-) -> Response[None]:
+def sync_detailed(campaign_id: str, *, client: httpx.Client, body: Lead | Sequence[Lead]) -> Response[None]:
     """Create leads in a campaign."""
-    response = client.request(
-        **get_kwargs(
-            campaign_id=campaign_id,
-            body=body,
-        )
-    )
+    response = client.request(**get_kwargs(campaign_id=campaign_id, body=body))
     parse_response(response)
     return Response(response.status_code, response.content, response.headers, None)
 
 
 async def asyncio_detailed(
-    campaign_id: str,
-    *,
-    client: httpx.AsyncClient,
-    body: Lead | Sequence[Lead],
+    campaign_id: str, *, client: httpx.AsyncClient, body: Lead | Sequence[Lead]
 ) -> Response[None]:
     """Create leads in a campaign."""
-    response = await client.request(
-        **get_kwargs(
-            campaign_id=campaign_id,
-            body=body,
-        )
-    )
+    response = await client.request(**get_kwargs(campaign_id=campaign_id, body=body))
     parse_response(response)
     return Response(response.status_code, response.content, response.headers, None)

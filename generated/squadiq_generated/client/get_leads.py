@@ -20,11 +20,10 @@ def get_kwargs(
     lead_id: str | Unset = UNSET,
     processed_after: int | Unset = UNSET,
     processed_before: int | Unset = UNSET,
-    page: int | Unset = 1,
-    page_size: int | Unset = 100,
+    page: int | Unset = UNSET,
+    page_size: int | Unset = UNSET,
 ) -> dict[str, Any]:
     """Build the request of this operation, as arguments for `httpx.Client.request`."""
-
     params: dict[str, Any] = {}
 
     params["lead_id"] = lead_id
@@ -39,15 +38,12 @@ def get_kwargs(
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
-    _kwargs: dict[str, Any] = {
+    return {
         "method": "GET",
-        "url": "/api/v4/leads/responses/{campaign_id}/".format(
-            campaign_id=quote(str(campaign_id), safe=""),
-        ),
+        "url": "/api/v4/leads/responses/{campaign_id}/".format(campaign_id=quote(str(campaign_id), safe="")),
         "params": params,
         "extensions": {"squadiq.operation": OPERATION},
     }
-    return _kwargs
 
 
 def parse_response(response: httpx.Response) -> LeadsPage:
@@ -69,8 +65,8 @@ def sync_detailed(
     lead_id: str | Unset = UNSET,
     processed_after: int | Unset = UNSET,
     processed_before: int | Unset = UNSET,
-    page: int | Unset = 1,
-    page_size: int | Unset = 100,
+    page: int | Unset = UNSET,
+    page_size: int | Unset = UNSET,
 ) -> Response[LeadsPage]:
     """Get processed leads."""
     response = client.request(
@@ -93,8 +89,8 @@ async def asyncio_detailed(
     lead_id: str | Unset = UNSET,
     processed_after: int | Unset = UNSET,
     processed_before: int | Unset = UNSET,
-    page: int | Unset = 1,
-    page_size: int | Unset = 100,
+    page: int | Unset = UNSET,
+    page_size: int | Unset = UNSET,
 ) -> Response[LeadsPage]:
     """Get processed leads."""
     response = await client.request(
