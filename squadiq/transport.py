@@ -25,13 +25,12 @@ from squadiq.retry import Outcome
 STORE_MARGIN_SECONDS = 0.25
 """How much longer than it was given a store may take before it is left behind; its slot then ends with its lease."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NEVER_WILL_BE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
 _CLOSING_SECONDS = 1.0
 """Given to an own transport to close what it had opened, after the deadline."""
-
 _MOST_BUFFERED = 1 << 16
 """Chunks that httpcore may have read and not given out: it reads so many bytes at once."""
-
-_NEVER_WILL_BE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class StockTransport(httpx.HTTPTransport):

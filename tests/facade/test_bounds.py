@@ -109,6 +109,35 @@ async def test_an_answer_that_is_broken_off_leaves_nothing_open(anyio_backend: s
             gc.collect()
 
 
+class Stepping(httpx.AsyncByteStream):
+    """A body without an end that is its own iterator."""
+
+    def __aiter__(self) -> Stepping:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return b"{}"
+
+
+class Unyielding(httpx.AsyncByteStream):
+    """A body without an end that never lets anybody else run."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b"{}"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("body", [Stepping, Unyielding])
+async def test_any_stream_of_an_own_async_transport_can_be_broken_off(
+    anyio_backend: str, body: type[httpx.AsyncByteStream]
+) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(202, stream=body()))
+    async with AsyncSquadIQ(TOKEN, transport=transport, max_response_bytes=100, quota="memory") as client:
+        with pytest.raises(errors.UnexpectedAnswerError):
+            await client.campaign("c").delete_lead("u1")
+
+
 def test_an_answer_of_exactly_the_bound_is_read(kind: str) -> None:
     page = json.dumps(PAGE).encode()
     with acting_server(Reply(200, page)) as server, open_both(kind, server.url, max_response_bytes=len(page)) as both:

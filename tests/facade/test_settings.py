@@ -399,7 +399,7 @@ ELSEWHERE = [
     "::2",
     "::ffff:10.0.0.1",
 ]
-ELSEWHERE.extend(["127.0.0.1.example", "1.127", "", "127.0.0.1 x", "\0"])
+ELSEWHERE.extend(["127.0.0.1.example", "face", "1.2.3.4.5", "1.127", "", "127.0.0.1 x", "\0"])
 
 
 @pytest.mark.parametrize("host", THIS_MACHINE)
