@@ -292,8 +292,19 @@ def test_a_file_that_another_made_meanwhile_is_left_as_it_is(path: Path, monkeyp
     assert (path.stat().st_ino, [file.name for file in path.parent.iterdir()]) == (before, [path.name])
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_written_is_told(path: Path) -> None:
+def test_a_file_that_may_not_be_written_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system tells it to anybody but root, who may do everything."""
     path.touch(0o400)
+
+    def may_only_read(_: str, mode: int) -> bool:
+        return not mode & os.W_OK
+
+    monkeypatch.setattr(os, "access", may_only_read)
     with pytest.raises(InboxError, match="cannot be opened \\(Permission denied\\)"):
+        Inbox(path).counts()
+
+
+def test_what_is_no_file_is_told(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(InboxError, match="cannot be opened \\(it is no file\\)"):
         Inbox(path).counts()
