@@ -151,7 +151,7 @@ def test_a_worker_does_not_take_again_what_it_is_handling_however_late_its_lease
     calls: list[str] = []
     entered, go_on = threading.Event(), threading.Event()
 
-    with Inbox(database, monotonic=wild) as inbox:
+    with Inbox(database, monotonic=wild, lease_seconds=HOUR) as inbox:
 
         @inbox.on_processed
         def handle(lead: DeliveredLead) -> None:
