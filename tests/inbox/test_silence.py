@@ -167,7 +167,7 @@ def test_what_nobody_waits_for_any_more_is_not_written_when_the_database_is_back
     database_that_can_be_stopped: str,
 ) -> None:
     with Inbox(database_that_can_be_stopped, store_within_seconds=0.2) as inbox:
-        receive(inbox, lead_id="before")
+        until(lambda: _stored(inbox, "before"))
         with stopped(database_that_can_be_stopped):
             for number in range(4):
                 with pytest.raises(InboxError, match=r"not stored within 0\.2 s"):
