@@ -123,6 +123,7 @@ WRONG: dict[str, list[Any]] = {
     "proxy": [5, b"http://x", "", "://", "ftp://x", "socks4://x", "http://", "http://[x", "http://x:99999", "x:y"],
     "verify": [5, None, "ca.pem", 0, 1],
     "cert": [5, "", "/missing.pem", (), ("a", "b", "c", "d"), ("a", 5), ["a"], "a\x00b"],
+    "duplicate_phone_numbers": [True, None, "", "Allow", 5, ["allow"]],
     "transport": [5, "stock", httpx.HTTPTransport, object()],
 }
 
