@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from squadiq_generated.client import convert_lead as convert
 from squadiq_generated.client import create_leads as create
@@ -18,7 +18,7 @@ from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUp
 
 from squadiq._values import plain
 from squadiq.answers import Differences, PageRead, read_whole_page
-from squadiq.errors import ConfigurationError, InvalidInputError, Problem
+from squadiq.errors import InvalidInputError, Problem
 from squadiq.leads import (
     DuplicatePhoneNumbers,
     epoch_seconds,
@@ -42,11 +42,6 @@ class Scope(Generic[LeadT]):
     normalise_phone_numbers: bool
     duplicate_phone_numbers: DuplicatePhoneNumbers
     differences: Differences
-
-    def __post_init__(self) -> None:
-        kind = cast(object, self.lead_type)
-        if not (isinstance(kind, type) and issubclass(kind, Lead)):
-            raise ConfigurationError("lead_type= must be squadiq.Lead or a subclass of it.")
 
 
 @dataclass(frozen=True, slots=True)

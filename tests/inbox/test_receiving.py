@@ -276,7 +276,7 @@ import os, sys
 from squadiq.inbox import Inbox
 from squadiq.webhooks import parse
 from tests.webhooks.payloads import delivery
-inbox = Inbox(sys.argv[1])
+inbox, never_opened = Inbox(sys.argv[1]), Inbox(sys.argv[1])
 inbox.receive(parse(delivery(lead_id="before"), {}))
 child = os.fork()
 inbox.receive(parse(delivery(lead_id="child" if child == 0 else "parent"), {}))
