@@ -64,7 +64,10 @@ def in_time(function: Callable[[], ResultT], within_seconds: float, unwanted: Ca
             if not _set(future.set_result, result):
                 unwanted(result)
 
-    threading.Thread(target=run, daemon=True, name="squadiq").start()
+    try:
+        threading.Thread(target=run, daemon=True, name="squadiq").start()
+    except RuntimeError:  # none can be had, as when the interpreter ends
+        return function()
     try:
         wait([future], within_seconds)
     finally:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 ACCEPT_ENCODING = "gzip, deflate"
 """To send as `Accept-Encoding`: only what `BodyDecoder` can bound."""
 
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+"""The bound unless another is set: some 60 kB for each of the 1,000 leads that a page has at most."""
+
 STEP_BYTES = 1 << 16
 """A step takes at most so many bytes in, and brings at most so many out."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 import httpx
 
 from squadiq import _checks
+from squadiq._decoding import MAX_RESPONSE_BYTES
 from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken
 from squadiq.errors import Attempt, ConfigurationError
@@ -22,8 +23,6 @@ BASE_URL = "https://api.squadiq.in"
 QUOTA_HITS = 100
 QUOTA_WINDOW_SECONDS = 60.0
 """The rate limit of the API documentation: 100 hits a minute for a business."""
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
-"""Some 60 kB for each of the 1,000 leads that a page has at most."""
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "timeout_seconds": _checks.seconds,

@@ -15,7 +15,7 @@ from functools import partial
 from random import random
 from typing import Any, NoReturn, Protocol
 
-from squadiq._decoding import BodyDamagedError, BodyError, BodyTooLargeError
+from squadiq._decoding import MAX_RESPONSE_BYTES, BodyDamagedError, BodyError, BodyTooLargeError
 from squadiq._redaction import Envelope
 from squadiq._words import ServerWords, read_words
 from squadiq.answers import is_api_error
@@ -76,7 +76,7 @@ class Call:
     before_attempt: Callable[[str, int], None] | None = None
     after_attempt: Callable[[str, int, Attempt], None] | None = None
     max_wait_seconds: float | None = None
-    max_response_bytes: int = 64 * 1024 * 1024
+    max_response_bytes: int = MAX_RESPONSE_BYTES
 
 
 class Answer(Protocol):

@@ -61,8 +61,8 @@ class Transport(httpx.BaseTransport):
         Raises:
             SquadIQError: there is no answer, or it is an error.
         """
-        call = _call(request)
-        steps = _exchange(request, call, self._store).steps()
+        exchange = _exchange(request, self._store)
+        steps, max_bytes = exchange.steps(), exchange.call.max_response_bytes
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -72,7 +72,7 @@ class Transport(httpx.BaseTransport):
                 answer: httpx.Response = end.value
                 return answer
             try:
-                result, raised = self._do(step, request, call.max_response_bytes), None
+                result, raised = self._do(step, request, max_bytes), None
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
@@ -127,8 +127,8 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         Raises:
             SquadIQError: there is no answer, or it is an error.
         """
-        call = _call(request)
-        steps = _exchange(request, call, self._store).steps()
+        exchange = _exchange(request, self._store)
+        steps, max_bytes = exchange.steps(), exchange.call.max_response_bytes
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -138,7 +138,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
                 answer: httpx.Response = end.value
                 return answer
             try:
-                result, raised = await self._do(step, request, call.max_response_bytes), None
+                result, raised = await self._do(step, request, max_bytes), None
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
@@ -217,15 +217,11 @@ def _options(network: Network) -> dict[str, Any]:
     }
 
 
-def _call(request: httpx.Request) -> Call:
-    """What a request goes by: as its caller wants it or, from another httpx client, carefully."""
-    call: Call | None = request.extensions.get("squadiq.call")
+def _exchange(request: httpx.Request, store: Store) -> Exchange:
+    """The way of a request: as its caller wants it or, from another httpx client, a careful one."""
+    call = request.extensions.get("squadiq.call")
     if call is None:
-        return Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
-    return call
-
-
-def _exchange(request: httpx.Request, call: Call, store: Store) -> Exchange:
+        call = Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
     envelope = Envelope(request.url.query.decode("ascii"), request.headers)
     return Exchange(call, request.url.host, request.read(), store, envelope=envelope)
 

@@ -373,6 +373,14 @@ def test_what_is_done_in_time_is_returned_or_raised() -> None:
         in_time(fail, 60, print)
 
 
+def test_where_no_thread_can_be_had_it_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert in_time(lambda: 5, 60, print) == 5
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_comes_too_late_is_cleaned_up(fails: bool) -> None:
     go, cleaned = threading.Event(), list[str]()

@@ -15,6 +15,11 @@ MODULES = {
     for path in sorted(SQUADIQ.rglob("*.py"))
 }
 FACADE = {
+    "squadiq._checks",
+    "squadiq._deadline",
+    "squadiq._decoding",
+    "squadiq._incoming",
+    "squadiq._network",
     "squadiq.answers",
     "squadiq.auth",
     "squadiq.campaign",
@@ -28,9 +33,24 @@ FACADE = {
     "squadiq.retry",
     "squadiq.transport",
 }
-WITHOUT_IO = ["squadiq.errors", "squadiq.leads", "squadiq.operations", "squadiq.quota.slots", "squadiq.retry"]
+WITHOUT_IO = [
+    "squadiq._checks",
+    "squadiq._decoding",
+    "squadiq.errors",
+    "squadiq.leads",
+    "squadiq.operations",
+    "squadiq.quota.slots",
+    "squadiq.retry",
+]
 HTTP_LIBRARIES = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
-MAY_SPEAK_HTTP = {"squadiq.client", "squadiq.config", "squadiq.transport"}
+MAY_SPEAK_HTTP = {
+    "squadiq._deadline",
+    "squadiq._incoming",
+    "squadiq._network",
+    "squadiq.client",
+    "squadiq.config",
+    "squadiq.transport",
+}
 DOES_IO = {"asyncio", "anyio", "http", "os", "random", "socket", "sqlite3", "subprocess", "threading", "time"}
 
 
