@@ -143,10 +143,8 @@ def update_replaces_instead_of_merging(mock: FaultyMock, request: Request) -> An
     before = known(mock, request) if request.path.startswith(UPDATE) and leads_of(request) else None
     answer = mock.sound(request)
     if before and answer.status == 200:
-        sent = body_of(request)
-        fixed = {name: before[name] for name in ("lead_id", "phone_number", "contact_name")}
-        mock.sound(another(request, DELETE, {"lead_id": before["lead_id"]}))
-        mock.sound(another(request, CREATE, {**fixed, **sent}))
+        lost = dict.fromkeys(before["custom_fields"].keys() - body_of(request).keys())
+        mock.sound(with_body(request, {"lead_id": before["lead_id"], **lost}))
     return answer
 
 
