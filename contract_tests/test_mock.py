@@ -14,7 +14,7 @@ from squadiq.mock.messages import Answer, RefusedError, json_answer, refused
 from squadiq.mock.operations import OPERATIONS, Call
 from squadiq.mock.server import running_mock
 
-SEEDS = range(1, 7)
+SEEDS = range(1, 4)
 PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 
 

@@ -127,7 +127,7 @@ class Once(httpx.SyncByteStream):
         yield self.body
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(drawn=st.lists(answers, min_size=1, max_size=6), writes=st.booleans())
 @example(drawn=[(302, {"Location": "http://[x"}, b"{}")], writes=False)
 @example(drawn=[(200, {"Content-Encoding": "gzip"}, b"no gzip")], writes=True)

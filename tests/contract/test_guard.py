@@ -264,7 +264,7 @@ def test_an_endpoint_that_the_document_adds_is_known_and_without_a_campaign_not_
     assert "another campaign" in refusal(permission, request)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "HEAD", "OPTIONS"]) | st.text("GETPOS"),
     action=st.sampled_from(["responses", "create", "delete", "update", "disable", "convert", "other"]),

@@ -190,7 +190,7 @@ def test_any_response_is_a_result_or_an_error_of_ours(
 
 @pytest.mark.parametrize("kind", ["SquadIQ", "AsyncSquadIQ"])
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("status", [200, 201, 400, 404, 500])
+@pytest.mark.parametrize("status", [200, 400, 500])
 def test_each_of_the_oddest_bodies_is_a_result_or_an_error_of_ours(call: str, kind: str, status: int) -> None:
     for body in ODD_BODIES:
         for content_type in ("application/json", "text/html"):

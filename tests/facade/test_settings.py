@@ -239,7 +239,7 @@ ANYTHING = (
 
 
 @pytest.mark.parametrize("client", [SquadIQ, AsyncSquadIQ])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     given=st.dictionaries(
         st.sampled_from([name for name in SETTINGS if name not in ("quota", "transport")]), ANYTHING, max_size=3
@@ -252,7 +252,7 @@ def test_any_settings_make_a_client_or_an_error_of_ours(client: Client, given: d
 
 
 @pytest.mark.parametrize("client", [SquadIQ, AsyncSquadIQ])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     given=st.dictionaries(st.sampled_from(CALL_SETTINGS), ANYTHING, max_size=3),
     campaign_id=ANYTHING,
@@ -278,7 +278,7 @@ TEXTS_OF_VARIABLES = st.text(
 
 
 @pytest.mark.parametrize("client", [SquadIQ, AsyncSquadIQ])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     environment=st.dictionaries(
         st.sampled_from(

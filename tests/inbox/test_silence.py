@@ -116,8 +116,8 @@ def test_a_worker_survives_a_silent_database_and_goes_on(
             until(lambda: "cannot look for results" in caplog.text and "cannot renew leases" in caplog.text)
             go_on.set()
             until(lambda: "It will be handled again" in caplog.text)
-        receive(inbox, lead_id="after")
-        until(lambda: inbox.counts()["handled"] == 2)
+        until(lambda: _stored(inbox, "after"))
+        until(lambda: _handled(inbox) == 2)
         inbox.stop()
         running.join(DEADLINE_SECONDS)
         assert not running.is_alive()
@@ -176,6 +176,14 @@ def test_what_nobody_waits_for_any_more_is_not_written_when_the_database_is_back
                     asyncio.run(inbox.receive_async(parse(delivery(lead_id=f"async-{number}"), {})))
         until(lambda: _stored(inbox, "after"))
         assert inbox.counts()["waiting"] <= 3  # "before", "after", and the one that was being written
+
+
+def _handled(inbox: Inbox) -> int:
+    """How many are handled; a connection from before may be broken still, which is told once."""
+    try:
+        return inbox.counts()["handled"]
+    except InboxError:
+        return 0
 
 
 def _stored(inbox: Inbox, lead_id: str) -> bool:

@@ -86,7 +86,7 @@ nearly_leads = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     action=st.sampled_from(["create", "update", "convert", "disable", "delete"]),
     body=st.one_of(anything, nearly_leads, st.lists(nearly_leads, max_size=3)),
@@ -95,7 +95,7 @@ def test_any_json_gets_an_answer_that_the_document_names(mock: Caller, action: s
     assert mock.call(action, body).status in {200, 201, 202, 400, 404}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     method=st.sampled_from(["GET", "POST", "PATCH", "X"]),
     path=st.text(st.characters(max_codepoint=255), max_size=12).map(lambda text: "/api/v4/leads/responses/" + text),

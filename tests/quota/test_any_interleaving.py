@@ -214,6 +214,6 @@ class Anything(Callers):
 
 
 TestCallers = Callers.TestCase
-TestCallers.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestCallers.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestAnything = Anything.TestCase
-TestAnything.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestAnything.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)

@@ -215,7 +215,7 @@ def no_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(url=URLS)
 @example(url=f"redis://:{SECRET}@127.0.0.1:9?encoding=nonsense")
 @example(url=f"unix://:{SECRET}@")
@@ -239,7 +239,7 @@ def what_came_of(url: str) -> Exception | None:
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     quota=ANYTHING.filter(lambda value: value is not None and not isinstance(value, str)),
     limit=ANYTHING,
