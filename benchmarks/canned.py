@@ -29,15 +29,15 @@ def page(leads: int) -> bytes:
     return json.dumps({"count": leads, "next": None, "previous": None, "results": [LEAD] * leads}).encode()
 
 
-def answer(status: str, body: bytes) -> bytes:
+def respond(status: str, body: bytes) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Canned(asyncio.Protocol):
     """Answer a POST with 201 and a GET with a page of one lead."""
 
-    POSTED = answer("201 Created", b'[{"lead_id": "u1"}]')
-    GOT = answer("200 OK", page(1))
+    POSTED = respond("201 Created", b'[{"lead_id": "u1"}]')
+    GOT = respond("200 OK", page(1))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport

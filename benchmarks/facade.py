@@ -19,7 +19,7 @@ from benchmarks import Row
 from benchmarks.canned import page
 from benchmarks.processes import server
 from squadiq import SquadIQ
-from squadiq.answers import Differences, read_page
+from squadiq.responses import Differences, read_page
 
 CALLS = 200
 ROUNDS = 15

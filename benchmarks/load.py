@@ -1,4 +1,4 @@
-"""A load generator: many connections, each sending its next request as soon as it has an answer."""
+"""A load generator: many connections, each sending its next request as soon as it has a response."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def requests_per_second(
     seconds: float,
     took: list[float] | None = None,
 ) -> float:
-    """Send for some seconds and count the answers; the seconds that each took are added to `took`.
+    """Send for some seconds and count the responses; the seconds that each took are added to `took`.
 
     Raises:
-        RuntimeError: an answer has another status.
+        RuntimeError: a response has another status.
     """
     return uvloop.run(_load(url, str(status).encode(), next_request, connections, seconds, took))
 
@@ -60,13 +60,13 @@ async def _load(
     for _, connection in opened:
         connection.send()
     done, _ = await asyncio.wait([failed], timeout=seconds)
-    answers = sum(connection.answers for _, connection in opened)
+    responses = sum(connection.responses for _, connection in opened)
     lasted = time.perf_counter() - began
     for transport, _ in opened:
         transport.abort()
     if done:
         failed.result()
-    return answers / lasted
+    return responses / lasted
 
 
 class _Connection(asyncio.Protocol):
@@ -77,7 +77,7 @@ class _Connection(asyncio.Protocol):
         failed: asyncio.Future[None],
         took: list[float] | None,
     ) -> None:
-        self.answers = 0
+        self.responses = 0
         self._took = took
         self._sent = 0.0
         self._status = status
@@ -109,7 +109,7 @@ class _Connection(asyncio.Protocol):
             self._missing -= len(data)
         if self._missing <= 0:
             self._missing = -1
-            self.answers += 1
+            self.responses += 1
             if self._took is not None:
                 self._took.append(time.perf_counter() - self._sent)
             self.send()

@@ -26,7 +26,7 @@ import pyrate_limiter
 import redis
 
 from benchmarks import Row
-from squadiq.quota import MemoryStore, RedisStore, SQLiteStore, Store, open_store
+from squadiq.quota import MemoryStore, QuotaStore, RedisStore, SQLiteStore, open_store
 from tests import valkey
 from tests.quota.counted import counting_server
 from tests.quota.sender import send_by_tasks, send_by_threads
@@ -42,7 +42,7 @@ APART_SECONDS = 5.0
 Send = Callable[[str], None]
 """Send hits to a URL, within a quota."""
 Take = Callable[[], Callable[[], None]]
-"""Wait for a hit; what is returned is called when its answer is there."""
+"""Wait for a hit; what is returned is called when its response is there."""
 
 
 def rows() -> Iterator[Row]:
@@ -72,9 +72,9 @@ def costs() -> Iterator[Row]:
     yield Row("quota: acquire + release in Redis", "two pings to it", on_server / pings, "", figures)
 
 
-def acquire_and_release(store: Store) -> Callable[[], None]:
+def acquire_and_release(store: QuotaStore) -> Callable[[], None]:
     for _ in range(90):
-        store.answered(store.reserve(LEASE))
+        store.completed(store.reserve(LEASE))
     return lambda: store.give_back(store.reserve(LEASE))
 
 
@@ -175,9 +175,9 @@ def use(latency: str, take: Take) -> tuple[float, int]:
                 with lock:
                     if next(tickets, None) is None:
                         return
-                answered = take()
+                completed = take()
                 client.get(url)
-                answered()
+                completed()
 
         with httpx.Client(timeout=60) as client, ThreadPoolExecutor(CALLERS) as pool:
             for done in [pool.submit(caller) for _ in range(CALLERS)]:
@@ -196,14 +196,14 @@ def measured(send: Send, latency: str, window_seconds: float) -> tuple[float, in
     return (len(arrivals) - LIMIT) / LIMIT / windows, figures["refused"]
 
 
-def of_store(store: Store) -> Take:
+def of_store(store: QuotaStore) -> Take:
     def take() -> Callable[[], None]:
         reservation = store.reserve(LEASE)
         wait = reservation.wait_seconds
         while wait > 0:
             time.sleep(wait)
             wait = store.confirm(reservation, LEASE)
-        return lambda: store.answered(reservation)
+        return lambda: store.completed(reservation)
 
     return take
 
@@ -231,7 +231,7 @@ def of_limits() -> Take:
 
 
 def nothing() -> None:
-    """Do nothing: these limiters ask for no news of the answer."""
+    """Do nothing: these limiters ask for no news of the response."""
 
 
 if __name__ == "__main__":

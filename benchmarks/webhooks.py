@@ -44,7 +44,7 @@ def rows() -> Iterator[Row]:
     yield Row("webhook (WSGI): durable acknowledgements/s", beside, wsgi[0] / plain[0], "", _rates(wsgi, plain))
     for name, ours in (("ASGI", asgi), ("WSGI", wsgi)):
         figures = f"{ours[1] * 1000:.1f} ms, {plain[1] * 1000:.1f} ms"
-        yield Row(f"webhook ({name}): 99th percentile of an answer", beside, ours[1] / plain[1], "", figures)
+        yield Row(f"webhook ({name}): 99th percentile of a response", beside, ours[1] / plain[1], "", figures)
     stored, read = _backfilled()
     figures = f"{stored:,.0f}/s, {read:,.0f}/s"
     yield Row("backfill: leads/s into the inbox", "reading the same leads, storing none", stored / read, "", figures)

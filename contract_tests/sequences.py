@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from contract_tests.model import Model, ModelLead, canonical, e164
-from squadiq.contract.examples import demand_page, identities
-from squadiq.contract.rules import Rule, demand
-from squadiq.contract.target import Need, Target, seconds
+from squadiq.contract.cases import identities, require_page
+from squadiq.contract.rules import Rule, require
+from squadiq.contract.target import Capability, Target, epoch_seconds
 
 LEAD_IDS = st.sampled_from(["a", "आशा", "uniqueleadid 1", "7", 7])
 PHONE_NUMBERS = st.sampled_from(["9876543210", "+91 98765 43211", "09876543212", "(0) 98765-43213", "0091-9876543214"])
@@ -84,13 +84,13 @@ class Sequences(RuleBasedStateMachine):
         elif bad:
             batch[-1]["note"] = "a\0b"
         lead_ids = [canonical(lead["lead_id"]) for lead in batch]
-        answer = self.target.send("createLeads", batch[0] if alone and len(batch) == 1 else batch)
+        response = self.target.send("createLeads", batch[0] if alone and len(batch) == 1 else batch)
         repeated = len(set(lead_ids)) < len(lead_ids) or not self.model.leads.keys().isdisjoint(lead_ids)
         if bad:
-            demand(answer.status == 400, Rule.INVALID, f"status {answer.status} for a bad lead")
+            require(response.status == 400, Rule.INVALID, f"status {response.status} for a bad lead")
         elif not repeated:
-            demand(answer.status == 201, Rule.CREATES, f"status {answer.status} for new leads")
-        if answer.status == 201:
+            require(response.status == 201, Rule.CREATES, f"status {response.status} for new leads")
+        if response.status == 201:
             self.model.create(batch)
             self.look(Rule.CREATES, Rule.KEEPS_FIELDS, *lead_ids)
         else:
@@ -107,32 +107,36 @@ class Sequences(RuleBasedStateMachine):
     def update(self, lead_id: str | int, changes: dict[str, Any], custom: dict[str, Any]) -> None:
         """Update a lead, whether it exists or not."""
         fields = {**custom, **changes}
-        answer = self.target.update(lead_id, **fields)
+        response = self.target.update(lead_id, **fields)
         lead = self.model.leads.get(canonical(lead_id))
         if lead is None:
-            self._unknown(answer.status, canonical(lead_id))
+            self._unknown(response.status, canonical(lead_id))
             return
-        demand(answer.status == 200, Rule.UPDATES, f"status {answer.status} for a lead that exists")
+        require(response.status == 200, Rule.UPDATES, f"status {response.status} for a lead that exists")
         lead.set(fields)
-        known = self._known(canonical(lead_id))
-        demand(known is not None, Rule.UPDATE_KEEPS_LEAD_ID, "an updated lead is not known by its lead_id")
-        told = {**(known or {}), **(known or {})["custom_fields"]}
+        lead_state = self._known(canonical(lead_id))
+        require(lead_state is not None, Rule.UPDATE_KEEPS_LEAD_ID, "an updated lead is not known by its lead_id")
+        told = {**(lead_state or {}), **(lead_state or {})["custom_fields"]}
         now_set = [name for name in fields if name in told and _same(told[name], _as_known(name, fields[name]))]
-        demand(len(now_set) == len(fields), Rule.UPDATES, "fields that the update named have other values")
+        require(len(now_set) == len(fields), Rule.UPDATES, "fields that the update named have other values")
         self.look(Rule.UPDATE_KEEPS_LEAD_ID, Rule.UPDATE_MERGES, canonical(lead_id))
 
     @rule(lead_id=LEAD_IDS, detail=DETAILS)
     def convert(self, lead_id: str | int, detail: str) -> None:
         """Mark a lead converted, whether it exists or not, and whether the detail is too long or not."""
-        answer = self.target.send("convertLead", {"lead_id": lead_id, "detail": detail})
+        response = self.target.send("convertLead", {"lead_id": lead_id, "detail": detail})
         lead = self.model.leads.get(canonical(lead_id))
         if len(detail) > 32:
-            demand(answer.status == 400, Rule.DETAIL_LENGTH, f"status {answer.status} for {len(detail)} characters")
+            require(
+                response.status == 400, Rule.DETAIL_LENGTH, f"status {response.status} for {len(detail)} characters"
+            )
         elif lead is None:
-            self._unknown(answer.status, canonical(lead_id))
+            self._unknown(response.status, canonical(lead_id))
         else:
             long = len(detail.encode()) > 32
-            demand(answer.status == 200, Rule.DETAIL_CHARACTERS if long else Rule.CONVERTS, f"status {answer.status}")
+            require(
+                response.status == 200, Rule.DETAIL_CHARACTERS if long else Rule.CONVERTS, f"status {response.status}"
+            )
             lead.detail = detail
         self.look(Rule.CREATES, Rule.CONVERTS, canonical(lead_id))
 
@@ -140,26 +144,28 @@ class Sequences(RuleBasedStateMachine):
     def disable(self, lead_ids: list[str | int], alone: bool) -> None:
         """Disable leads, of which some may not exist."""
         references = [{"lead_id": lead_id} for lead_id in lead_ids]
-        answer = self.target.send("disableLeads", references[0] if alone and len(references) == 1 else references)
+        response = self.target.send("disableLeads", references[0] if alone and len(references) == 1 else references)
         names = [canonical(lead_id) for lead_id in lead_ids]
         if self.model.leads.keys() >= set(names):
-            demand(answer.status == 201, Rule.DISABLES, f"status {answer.status} for leads that exist")
+            require(response.status == 201, Rule.DISABLES, f"status {response.status} for leads that exist")
             self.model.disable(names)
             self.look(Rule.CREATES, Rule.DISABLES, *names)
         else:
-            demand(answer.status in (400, 404), Rule.UNKNOWN, f"status {answer.status} for leads that do not exist")
+            require(
+                response.status in (400, 404), Rule.UNKNOWN, f"status {response.status} for leads that do not exist"
+            )
             self.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *names)
 
     @rule(lead_id=LEAD_IDS)
     def delete(self, lead_id: str | int) -> None:
         """Delete a lead, whether it exists or not."""
-        answer = self.target.send("deleteLead", {"lead_id": lead_id})
+        response = self.target.send("deleteLead", {"lead_id": lead_id})
         if canonical(lead_id) not in self.model.leads:
-            self._unknown(answer.status, canonical(lead_id))
+            self._unknown(response.status, canonical(lead_id))
             return
-        demand(answer.status == 202, Rule.DELETES, f"status {answer.status} for a lead that exists")
+        require(response.status == 202, Rule.DELETES, f"status {response.status} for a lead that exists")
         self.model.delete(canonical(lead_id))
-        demand(self._known(canonical(lead_id)) is None, Rule.DELETES, "a deleted lead is still known")
+        require(self._known(canonical(lead_id)) is None, Rule.DELETES, "a deleted lead is still known")
 
     @rule(share=st.sampled_from([0.25, 0.5, 1.0, 1.0]))
     def wait(self, share: float) -> None:
@@ -174,18 +180,18 @@ class Sequences(RuleBasedStateMachine):
         leads: list[dict[str, Any]] = []
         number = 0
         for number in range(1, len(self.model.leads) + 3):
-            answer = self.target.page(page=number, page_size=page_size)
-            demand(answer.status == 200, Rule.NEXT, f"status {answer.status} for a page that next led to")
-            leads += answer.json["results"]
+            response = self.target.page(page=number, page_size=page_size)
+            require(response.status == 200, Rule.NEXT, f"status {response.status} for a page that next led to")
+            leads += response.json["results"]
             self._nobody_else(identities(leads), self.model.leads)
-            demand_page(answer.json, number=number, size=page_size, seen=identities(leads))
-            if answer.json["next"] is None:
+            require_page(response.json, number=number, size=page_size, seen=identities(leads))
+            if response.json["next"] is None:
                 break
         else:
-            demand(False, Rule.NEXT, "pages without an end")
+            require(False, Rule.NEXT, "pages without an end")
         self._agree({str(lead["lead_id"]): lead for lead in leads}, self.model.leads)
         past = self.target.page(page=number + 1, page_size=page_size)
-        demand(past.status == 404, Rule.PAST_THE_END, f"status {past.status}")
+        require(past.status == 404, Rule.PAST_THE_END, f"status {past.status}")
 
     @rule(lead_id=LEAD_IDS | st.sampled_from(["elsewhere1", "elsewhere2", "never_created"]))
     def select(self, lead_id: str | int) -> None:
@@ -193,7 +199,7 @@ class Sequences(RuleBasedStateMachine):
         found = {str(lead["lead_id"]): lead for lead in self.target.listed(lead_id=lead_id)}
         name = canonical(lead_id)
         others = found.keys() - {name} - self.model.elsewhere
-        demand(not others, Rule.ONE_LEAD, f"{len(others)} other leads")
+        require(not others, Rule.ONE_LEAD, f"{len(others)} other leads")
         self._agree(found, {name: self.model.leads[name]} if name in self.model.leads else {})
 
     @rule(shift_after=st.sampled_from([None, -1, 0, 1]), shift_before=st.sampled_from([None, -1, 0, 1]), pick=st.data())
@@ -201,7 +207,7 @@ class Sequences(RuleBasedStateMachine):
         """Read the leads of a time, whose ends lie at the seconds of others or just beside."""
         leads = {str(lead["lead_id"]): lead for lead in self.target.listed()}
         self._agree(leads, self.model.leads)
-        everyone = {lead_id: int(seconds(lead["processed_at"])) for lead_id, lead in leads.items()}
+        everyone = {lead_id: int(epoch_seconds(lead["processed_at"])) for lead_id, lead in leads.items()}
         if not everyone:
             return
         first, last = (pick.draw(st.sampled_from(sorted(everyone.values()))) for _ in range(2))
@@ -213,52 +219,58 @@ class Sequences(RuleBasedStateMachine):
         low, high = query.get("processed_after", 0), query.get("processed_before", 2**60)
         wanted = {lead_id for lead_id, moment in everyone.items() if low <= moment <= high}
         found = set(identities(self.target.listed(**query)))
-        demand(found <= wanted, Rule.TIME_FILTER, f"{len(found - wanted)} leads from outside")
+        require(found <= wanted, Rule.TIME_FILTER, f"{len(found - wanted)} leads from outside")
         edges = all(everyone[each] in (low, high) for each in wanted - found)
-        demand(found == wanted, Rule.TIME_EDGES if edges else Rule.TIME_FILTER, f"{len(wanted - found)} leads too few")
+        require(found == wanted, Rule.TIME_EDGES if edges else Rule.TIME_FILTER, f"{len(wanted - found)} leads too few")
 
     def look(self, there: Rule, same: Rule, *lead_ids: str) -> None:
         """Compare what the target knows of leads with the model, for targets that tell."""
         for lead_id in lead_ids:
-            known, lead = self._known(lead_id), self.model.leads.get(lead_id)
-            demand((known is None) == (lead is None), there, "a lead that must not exist" if known else "no such lead")
-            if known and lead:
-                demand(_facts(known) == _wanted(lead), same, "a lead whose fields differ from what was sent")
+            lead_state, lead = self._known(lead_id), self.model.leads.get(lead_id)
+            require(
+                (lead_state is None) == (lead is None),
+                there,
+                "a lead that must not exist" if lead_state else "no such lead",
+            )
+            if lead_state and lead:
+                require(_facts(lead_state) == _wanted(lead), same, "a lead whose fields differ from what was sent")
 
     def _known(self, lead_id: str) -> dict[str, Any] | None:
-        assert Need.KNOWN in self.target.offers
-        return self.target.known(self.target.campaign_id, lead_id)
+        assert Capability.KNOWN in self.target.offers
+        return self.target.lead_state(self.target.campaign_id, lead_id)
 
     def _unknown(self, status: int, lead_id: str) -> None:
         gone = Rule.DELETES if lead_id in self.model.deleted else Rule.UNKNOWN
-        demand(status == 404, gone, f"status {status} for a lead that does not exist")
+        require(status == 404, gone, f"status {status} for a lead that does not exist")
 
     def _nobody_else(self, lead_ids: Iterable[str], model: dict[str, ModelLead]) -> None:
         for lead_id in set(lead_ids) - model.keys():
-            demand(lead_id not in self.model.deleted, Rule.DELETED_NOT_LISTED, "a deleted lead is listed")
-            demand(lead_id not in self.model.elsewhere, Rule.CAMPAIGNS_APART, "a lead of another campaign is listed")
-            demand(False, Rule.LISTS_PROCESSED, "a lead is listed that was never created")
+            require(lead_id not in self.model.deleted, Rule.DELETED_NOT_LISTED, "a deleted lead is listed")
+            require(lead_id not in self.model.elsewhere, Rule.CAMPAIGNS_APART, "a lead of another campaign is listed")
+            require(False, Rule.LISTS_PROCESSED, "a lead is listed that was never created")
 
     def _agree(self, found: dict[str, dict[str, Any]], model: dict[str, ModelLead]) -> None:
         self._nobody_else(found, model)
         for lead_id, lead in model.items():
             if lead_id not in found:
-                demand(not self.model.must_be_listed(lead_id), Rule.LISTS_PROCESSED, "a processed lead is not listed")
+                require(not self.model.must_be_listed(lead_id), Rule.LISTS_PROCESSED, "a processed lead is not listed")
                 continue
             too_early = Rule.NOT_YET if lead.disabled_at is None else Rule.DISABLES
-            demand(self.model.may_be_listed(lead_id), too_early, "a lead is listed that cannot be processed yet")
+            require(self.model.may_be_listed(lead_id), too_early, "a lead is listed that cannot be processed yet")
             told = found[lead_id]
             same = (told["contact_name"], told["phone_number"]) == (lead.contact_name, lead.phone_number)
-            demand(same, Rule.KEEPS_FIELDS, "a listed lead with another contact_name or phone_number")
+            require(same, Rule.KEEPS_FIELDS, "a listed lead with another contact_name or phone_number")
             called = told["latest_called_at"]
-            times = [seconds(each) for each in (told["created_at"], called, told["processed_at"]) if each is not None]
-            demand(times == sorted(times), Rule.LISTS_PROCESSED, "processed before it was called or created")
+            times = [
+                epoch_seconds(each) for each in (told["created_at"], called, told["processed_at"]) if each is not None
+            ]
+            require(times == sorted(times), Rule.LISTS_PROCESSED, "processed before it was called or created")
 
 
-def _facts(known: dict[str, Any]) -> list[Any]:
-    custom = json.dumps(known["custom_fields"], sort_keys=True)
-    disabled = known["disabled_at"] is not None
-    return [known["phone_number"], known["contact_name"], custom, known["detail"], disabled]
+def _facts(lead_state: dict[str, Any]) -> list[Any]:
+    custom = json.dumps(lead_state["custom_fields"], sort_keys=True)
+    disabled = lead_state["disabled_at"] is not None
+    return [lead_state["phone_number"], lead_state["contact_name"], custom, lead_state["detail"], disabled]
 
 
 def _wanted(lead: ModelLead) -> list[Any]:

@@ -9,25 +9,25 @@ from typing import Any
 import httpx
 
 from squadiq.contract import document as contract
-from squadiq.contract.examples import Example, Outcome, run_example
+from squadiq.contract.cases import Case, CaseResult, run_case
 from squadiq.contract.suite import SUITE
-from squadiq.contract.target import Need, Target
+from squadiq.contract.target import Capability, Target
 from squadiq.mock.core import Mock
-from squadiq.mock.document import Document
-from squadiq.mock.messages import Answer, Request
+from squadiq.mock.document import MockSpec
+from squadiq.mock.messages import MockRequest, MockResponse
 from squadiq.mock.settings import MockSettings
 from squadiq.mock.transport import InProcessTransport
 
-Respond = Callable[[Request], Answer]
+Respond = Callable[[MockRequest], MockResponse]
 Plant = Callable[[Mock], Respond]
 
-DOCUMENT = Document.installed()
-CONTRACT = contract.Document.installed()
+DOCUMENT = MockSpec.installed()
+CONTRACT = contract.Spec.installed()
 START = 1_700_000_000
 PROCESS_AFTER_SECONDS = 3600.0
 SEEDED = 5
 CAMPAIGN = "campaign-1"
-OFFERS = frozenset(Need)
+OFFERS = frozenset(Capability)
 
 
 class FaultyMock(Mock):
@@ -35,15 +35,15 @@ class FaultyMock(Mock):
 
     def __init__(self, plant: Plant, settings: MockSettings, **options: Any) -> None:
         super().__init__(settings, **options)
-        self._respond = plant(self)
+        self._answering = plant(self)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: MockRequest) -> MockResponse:
         """Answer as the fault does."""
-        return self._respond(request)
+        return self._answering(request)
 
-    def sound(self, request: Request) -> Answer:
+    def sound(self, request: MockRequest) -> MockResponse:
         """Answer as the mock does."""
-        return super().answer(request)
+        return super().respond(request)
 
 
 class _Transport(InProcessTransport):
@@ -57,7 +57,7 @@ class _Transport(InProcessTransport):
 
 def sound(mock: Mock) -> Respond:
     """Plant nothing."""
-    return lambda request: Mock.answer(mock, request)
+    return lambda request: Mock.respond(mock, request)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> 
             offers=OFFERS,
             process_after_seconds=PROCESS_AFTER_SECONDS,
             advance=mock.advance,
-            known=mock.known,
+            lead_state=mock.lead_state,
         )
         if seeded:
             for _ in range(SEEDED):
@@ -89,11 +89,11 @@ def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> 
     mock.close()
 
 
-def run_suite(plant: Plant = sound) -> list[Outcome]:
+def run_suite(plant: Plant = sound) -> list[CaseResult]:
     """Run every example, each on a mock of its own."""
     return [_run(each, plant) for each in SUITE]
 
 
-def _run(each: Example, plant: Plant) -> Outcome:
-    with mock_target(plant, rate=DOCUMENT.hits if Need.QUOTA in each.needs else 0) as target:
-        return run_example(each, target)
+def _run(each: Case, plant: Plant) -> CaseResult:
+    with mock_target(plant, rate=DOCUMENT.hits if Capability.QUOTA in each.needs else 0) as target:
+        return run_case(each, target)

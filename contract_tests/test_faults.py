@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract_tests.faults import FAULTS, Planted
-from contract_tests.faults.catching import by_examples, by_schemathesis, by_sequences
+from contract_tests.faults.detection import by_cases, by_schemathesis, by_sequences
 
 SEEN_IN_SEQUENCES = [planted for planted in FAULTS.values() if planted.by_machine]
 SEEN_BY_SCHEMATHESIS = [planted for planted in FAULTS.values() if planted.by_schemathesis]
@@ -16,8 +16,8 @@ def names(planted: Planted) -> str:
 
 
 @pytest.mark.parametrize("planted", FAULTS.values(), ids=names)
-def test_the_examples_catch_it_for_its_own_reason_and_for_no_other(planted: Planted) -> None:
-    caught = by_examples(planted)
+def test_the_cases_catch_it_for_its_own_reason_and_for_no_other(planted: Planted) -> None:
+    caught = by_cases(planted)
     assert planted.rule in caught
     assert caught.keys() - {planted.rule} <= planted.drags
     assert planted.drags <= caught.keys(), "a consequence that does not come about"

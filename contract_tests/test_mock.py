@@ -10,8 +10,8 @@ import yaml
 
 from contract_tests.run import DOCUMENT, run_schemathesis
 from squadiq.mock.core import Mock
-from squadiq.mock.messages import Answer, RefusedError, json_answer, refused
-from squadiq.mock.operations import OPERATIONS, Call
+from squadiq.mock.messages import MockResponse, RefusedError, json_response, refused
+from squadiq.mock.operations import OPERATIONS, MockCall
 from squadiq.mock.server import running_mock
 
 SEEDS = range(1, 4)
@@ -45,9 +45,9 @@ def paths() -> dict[str, dict[str, Any]]:
     return contents["paths"]
 
 
-def answer_with_a_teapot(patch: pytest.MonkeyPatch) -> None:
-    def teapot(_: Call) -> Answer:
-        return json_answer(418, {"detail": "I'm a teapot"})
+def response_with_a_teapot(patch: pytest.MonkeyPatch) -> None:
+    def teapot(_: MockCall) -> MockResponse:
+        return json_response(418, {"detail": "I'm a teapot"})
 
     patch.setitem(OPERATIONS, "getLeads", teapot)
 
@@ -69,7 +69,7 @@ def forget_headers(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("fault", "finding"),
     [
-        (answer_with_a_teapot, "Undocumented status code"),
+        (response_with_a_teapot, "Undocumented status code"),
         (accept_any_token, "API accepts requests without authentication"),
         (forget_headers, "Missing required response headers"),
     ],

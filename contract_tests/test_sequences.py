@@ -42,7 +42,7 @@ def test_they_agree_over_a_port_too() -> None:
                 offers=OFFERS,
                 process_after_seconds=PROCESS_AFTER_SECONDS,
                 advance=running.advance,
-                known=running.lead,
+                lead_state=running.lead,
             )
 
     assert run_sequences(target, seed_number=1, examples=5, steps=15) > 20

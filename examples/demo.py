@@ -147,10 +147,10 @@ def create(campaign: Campaign[Lead], rows: Sequence[Row]) -> tuple[list[Lead], l
                 except InvalidInputError as invalid:
                     reasons = [(p.index, f"{p.field} {p.reason}") for p in invalid.problems]
                     said_by = "the client"
-                except BadRequestError as answer:
+                except BadRequestError as response:
                     reasons = [
                         (e.index, "; ".join(f"{f}: {' '.join(w)}" for f, w in e.errors.items()))
-                        for e in answer.lead_errors
+                        for e in response.lead_errors
                     ]
                     said_by = "SquadIQ"
                     if not reasons:
@@ -215,8 +215,8 @@ class Checks:
         self._rows.append((what, here, there))
 
     def lead(self, lead_id: str) -> dict[str, Any] | None:
-        answer = self.mock.get(f"campaigns/{CAMPAIGN_ID}/leads/{lead_id}")
-        return None if answer.status_code == 404 else answer.raise_for_status().json()
+        response = self.mock.get(f"campaigns/{CAMPAIGN_ID}/leads/{lead_id}")
+        return None if response.status_code == 404 else response.raise_for_status().json()
 
     def same_at_the_mock(self, sent: Sequence[Lead]) -> int:
         """Count the leads whose phone number, name and custom fields, types included, are there."""

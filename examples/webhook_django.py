@@ -33,8 +33,8 @@ def take_outcome(lead: DeliveredLead) -> None:
 
 @csrf_exempt
 def squadiq_webhook(request: WSGIRequest) -> HttpResponse:
-    answer = webhook.answer(request.environ)
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    response = webhook.respond(request.environ)
+    return HttpResponse(response.body, status=response.status, headers=dict(response.headers))
 
 
 urlpatterns = [path("hooks/squadiq", squadiq_webhook)]

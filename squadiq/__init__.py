@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         LeadError,
         MethodNotAllowedError,
         MissingExtraError,
-        NoAnswerError,
+        NoResponseError,
         NotFoundError,
         OutcomeUnknownError,
         Problem,
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
         StatusError,
         TooManyRequestsError,
         UnauthorizedError,
-        UnexpectedAnswerError,
+        UnexpectedResponseError,
         UnexpectedStatusError,
     )
-    from squadiq.pages import AsyncLeads, Leads
+    from squadiq.pagination import AsyncLeadPaginator, LeadPaginator
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AccessDeniedError",
     "AsyncCampaign",
-    "AsyncLeads",
+    "AsyncLeadPaginator",
     "AsyncSquadIQ",
     "Attempt",
     "BadRequestError",
@@ -68,13 +68,13 @@ __all__ = [
     "Lead",
     "LeadConversion",
     "LeadError",
+    "LeadPaginator",
     "LeadReference",
     "LeadUpdate",
-    "Leads",
     "LeadsPage",
     "MethodNotAllowedError",
     "MissingExtraError",
-    "NoAnswerError",
+    "NoResponseError",
     "NotFoundError",
     "OutcomeUnknownError",
     "Problem",
@@ -89,7 +89,7 @@ __all__ = [
     "StatusError",
     "TooManyRequestsError",
     "UnauthorizedError",
-    "UnexpectedAnswerError",
+    "UnexpectedResponseError",
     "UnexpectedStatusError",
 ]
 
@@ -110,7 +110,7 @@ _HOMES = {
         "LeadError",
         "MethodNotAllowedError",
         "MissingExtraError",
-        "NoAnswerError",
+        "NoResponseError",
         "NotFoundError",
         "OutcomeUnknownError",
         "Problem",
@@ -122,10 +122,10 @@ _HOMES = {
         "StatusError",
         "TooManyRequestsError",
         "UnauthorizedError",
-        "UnexpectedAnswerError",
+        "UnexpectedResponseError",
         "UnexpectedStatusError",
     ),
-    "squadiq.pages": ("AsyncLeads", "Leads"),
+    "squadiq.pagination": ("AsyncLeadPaginator", "LeadPaginator"),
     "squadiq_generated.models": ("Lead", "LeadConversion", "LeadReference", "LeadUpdate", "LeadsPage", "ProcessedLead"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

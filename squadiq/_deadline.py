@@ -1,6 +1,6 @@
 """A deadline that holds over a whole blocking request, not over each read and write of it.
 
-httpx gives its timeouts to every single read, so an answer that drips, or one `100 Continue` after
+httpx gives its timeouts to every single read, so a response that drips, or one `100 Continue` after
 the other, may take for ever. Within `deadline()` each read and write of the same thread gets no more
 than what is left, and none begins after it. What cannot be given a time, such as the lookup of a
 name or a foreign transport, is done by `in_time()`.

@@ -1,4 +1,4 @@
-"""The body of an answer, decoded in bounded steps and up to a bound, however small it came. Pure: no I/O, no clock."""
+"""The body of a response, decoded in bounded steps and up to a bound, however small it came. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 

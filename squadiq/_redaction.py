@@ -14,7 +14,7 @@ from http import HTTPStatus
 from itertools import chain, pairwise
 from urllib.parse import parse_qsl
 
-from squadiq._forms import (
+from squadiq._normalization import (
     BREAK,
     TAKEN_OUT,
     Folded,
@@ -25,7 +25,7 @@ from squadiq._forms import (
     is_silent,
     without_breaks,
 )
-from squadiq._vocabulary import COMMON_WORDS, STOCK_MESSAGES
+from squadiq._stock_messages import COMMON_WORDS, STOCK_MESSAGES
 
 Span = tuple[int, int]
 
@@ -60,7 +60,7 @@ _BARE_HEADERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class SentMetadata:
     """What goes with a request beside its body, in its address and its headers; the campaign_id is not part of it."""
 
     query: str = field(default="", repr=False)

@@ -9,24 +9,24 @@ from typing import Any, Generic, Protocol, TypeVar
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq import operations
-from squadiq.leads import DuplicatePhoneNumbers
-from squadiq.operations import LeadT, Operation, Scope
-from squadiq.pages import AsyncLeads, Leads
+from squadiq.operations import LeadT, PreparedRequest, Scope
+from squadiq.pagination import AsyncLeadPaginator, LeadPaginator
+from squadiq.validation import DuplicatePhoneNumbers
 
 ResultT = TypeVar("ResultT")
 ClassT = TypeVar("ClassT")
 
 
 class Sender(Protocol):
-    """Sends an operation and reads its answer."""
+    """Sends an operation and reads its response."""
 
-    def __call__(self, operation: Operation[ResultT], /) -> ResultT: ...
+    def __call__(self, operation: PreparedRequest[ResultT], /) -> ResultT: ...
 
 
 class AsyncSender(Protocol):
-    """Sends an operation and reads its answer, without blocking."""
+    """Sends an operation and reads its response, without blocking."""
 
-    def __call__(self, operation: Operation[ResultT], /) -> Awaitable[ResultT]: ...
+    def __call__(self, operation: PreparedRequest[ResultT], /) -> Awaitable[ResultT]: ...
 
 
 def _documented_like(other: type) -> Callable[[type[ClassT]], type[ClassT]]:
@@ -81,7 +81,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Create Leads.
         """
-        return self._send(operations.create_leads(self._scope, leads, duplicate_phone_numbers))
+        return self._send(operations.prepare_create_leads(self._scope, leads, duplicate_phone_numbers))
 
     def get_leads(
         self,
@@ -90,7 +90,7 @@ class Campaign(Generic[LeadT]):
         processed_after: datetime | float | None = None,
         processed_before: datetime | float | None = None,
         page_size: int | None = None,
-    ) -> Leads:
+    ) -> LeadPaginator:
         """Iterate over processed leads, one hit for each page; `.pages()` iterates over whole pages.
 
         Leads that are processed or deleted meanwhile do no harm: see decision 0013 for what is certain.
@@ -109,14 +109,14 @@ class Campaign(Generic[LeadT]):
 
         Source: Get Leads.
         """
-        page = operations.get_leads(
+        page = operations.prepare_get_leads(
             self._scope,
             lead_id=lead_id,
             processed_after=processed_after,
             processed_before=processed_before,
             page_size=page_size,
         )
-        return Leads(lambda number: self._send(page(number)))
+        return LeadPaginator(lambda number: self._send(page(number)))
 
     def update_lead(self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> LeadUpdate:
         """Change fields of a lead and leave the others as they are.
@@ -137,7 +137,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Update a lead.
         """
-        return self._send(operations.update_lead(self._scope, lead_id, changes, fields))
+        return self._send(operations.prepare_update_lead(self._scope, lead_id, changes, fields))
 
     def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
         """Mark a lead as converted: it reached the desired outcome.
@@ -156,7 +156,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Mark a lead converted.
         """
-        return self._send(operations.convert_lead(self._scope, lead_id, detail))
+        return self._send(operations.prepare_convert_lead(self._scope, lead_id, detail))
 
     def disable_leads(self, lead_ids: Iterable[str | int]) -> list[LeadReference]:
         """Stop all reach-outs to leads, in one hit.
@@ -174,7 +174,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Disable one or more leads.
         """
-        return self._send(operations.disable_leads(self._scope, lead_ids))
+        return self._send(operations.prepare_disable_leads(self._scope, lead_ids))
 
     def delete_lead(self, lead_id: str | int) -> LeadReference:
         """Delete all personal data of a lead at SquadIQ and stop reach-outs to it.
@@ -194,7 +194,7 @@ class Campaign(Generic[LeadT]):
 
         Source: Delete a lead.
         """
-        return self._send(operations.delete_lead(self._scope, lead_id))
+        return self._send(operations.prepare_delete_lead(self._scope, lead_id))
 
 
 @_documented_like(Campaign)
@@ -219,7 +219,7 @@ class AsyncCampaign(Generic[LeadT]):
         *,
         duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
     ) -> list[LeadT]:
-        return await self._send(operations.create_leads(self._scope, leads, duplicate_phone_numbers))
+        return await self._send(operations.prepare_create_leads(self._scope, leads, duplicate_phone_numbers))
 
     def get_leads(
         self,
@@ -228,26 +228,26 @@ class AsyncCampaign(Generic[LeadT]):
         processed_after: datetime | float | None = None,
         processed_before: datetime | float | None = None,
         page_size: int | None = None,
-    ) -> AsyncLeads:
-        page = operations.get_leads(
+    ) -> AsyncLeadPaginator:
+        page = operations.prepare_get_leads(
             self._scope,
             lead_id=lead_id,
             processed_after=processed_after,
             processed_before=processed_before,
             page_size=page_size,
         )
-        return AsyncLeads(lambda number: self._send(page(number)))
+        return AsyncLeadPaginator(lambda number: self._send(page(number)))
 
     async def update_lead(
         self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any
     ) -> LeadUpdate:
-        return await self._send(operations.update_lead(self._scope, lead_id, changes, fields))
+        return await self._send(operations.prepare_update_lead(self._scope, lead_id, changes, fields))
 
     async def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
-        return await self._send(operations.convert_lead(self._scope, lead_id, detail))
+        return await self._send(operations.prepare_convert_lead(self._scope, lead_id, detail))
 
     async def disable_leads(self, lead_ids: Iterable[str | int]) -> list[LeadReference]:
-        return await self._send(operations.disable_leads(self._scope, lead_ids))
+        return await self._send(operations.prepare_disable_leads(self._scope, lead_ids))
 
     async def delete_lead(self, lead_id: str | int) -> LeadReference:
-        return await self._send(operations.delete_lead(self._scope, lead_id))
+        return await self._send(operations.prepare_delete_lead(self._scope, lead_id))

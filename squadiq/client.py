@@ -13,7 +13,6 @@ import httpx
 from squadiq_generated.models import Lead
 
 from squadiq import __version__, _checks
-from squadiq.answers import Differences
 from squadiq.campaign import AsyncCampaign, Campaign
 from squadiq.config import (
     CallOptions,
@@ -26,9 +25,10 @@ from squadiq.config import (
     with_call_options,
 )
 from squadiq.errors import ConfigurationError
-from squadiq.exchange import Call
-from squadiq.operations import LeadT, Operation, Scope
-from squadiq.quota import Store
+from squadiq.exchange import CallPolicy
+from squadiq.operations import LeadT, PreparedRequest, Scope
+from squadiq.quota import QuotaStore
+from squadiq.responses import Differences
 from squadiq.transport import AsyncTransport, Transport, open_async_transport, open_transport
 
 ResultT = TypeVar("ResultT")
@@ -36,7 +36,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """An answer as it came.
+    """A response as it came.
 
     Attributes:
         operation: name in the document.
@@ -70,7 +70,7 @@ def _url(address: str) -> httpx.URL:
 class _Client:
     """What both kinds of client share: all but the sending."""
 
-    def __init__(self, settings: Settings, network: Network, store: Store) -> None:
+    def __init__(self, settings: Settings, network: Network, store: QuotaStore) -> None:
         self._use(settings)
         self._address = str(settings.base_url).rstrip("/")
         self._network = network
@@ -81,17 +81,17 @@ class _Client:
         return f"{type(self).__name__}({str(self._settings.base_url)!r})"
 
     @property
-    def quota(self) -> Store:
+    def quota(self) -> QuotaStore:
         """The quota that this client spends; `quota.snapshot()` says what is free."""
         return self._store
 
     @contextmanager
     def record_responses(self) -> Generator[list[RawResponse]]:
-        """Collect the answers, with status and headers, of the calls made within the block."""
-        answers: list[RawResponse] = []
-        before = _recorded.set(answers)
+        """Collect the responses, with status and headers, of the calls made within the block."""
+        responses: list[RawResponse] = []
+        before = _recorded.set(responses)
         try:
-            yield answers
+            yield responses
         finally:
             _recorded.reset(before)
 
@@ -123,9 +123,9 @@ class _Client:
             self._differences,
         )
 
-    def _call(self, operation: str, success: int) -> Call:
+    def _call(self, operation: str, success: int) -> CallPolicy:
         settings = self._settings
-        return Call(
+        return CallPolicy(
             operation,
             settings.timeout_seconds,
             settings.deadline_seconds,
@@ -138,7 +138,7 @@ class _Client:
             settings.max_response_bytes,
         )
 
-    def _request(self, operation: Operation[Any], request: dict[str, Any]) -> httpx.Request:
+    def _request(self, operation: PreparedRequest[Any], request: dict[str, Any]) -> httpx.Request:
         """The request, always to the base URL, so that the access token in it goes nowhere else."""
         url = _url(self._address + request["url"])
         if request.get("params"):
@@ -163,10 +163,10 @@ class _Client:
             }
         )
 
-    def _read(self, operation: Operation[ResultT], response: httpx.Response) -> ResultT:
-        answers = _recorded.get()
-        if answers is not None:
-            answers.append(RawResponse(operation.name, response.status_code, response.headers, response.content))
+    def _read(self, operation: PreparedRequest[ResultT], response: httpx.Response) -> ResultT:
+        responses = _recorded.get()
+        if responses is not None:
+            responses.append(RawResponse(operation.name, response.status_code, response.headers, response.content))
         if response.status_code != operation.success and response.status_code < 300:
             self._differences.tell(operation.name, "status", f"is {response.status_code}, not {operation.success}")
         return operation.read(response.content)
@@ -210,7 +210,7 @@ class SquadIQ(_Client):
         """
         return Campaign(self._scope(campaign_id, lead_type), self._send)
 
-    def _send(self, operation: Operation[ResultT], /) -> ResultT:
+    def _send(self, operation: PreparedRequest[ResultT], /) -> ResultT:
         if operation.request is None:
             return operation.read(b"")
         request = self._request(operation, operation.request)
@@ -266,7 +266,7 @@ class AsyncSquadIQ(_Client):
         """
         return AsyncCampaign(self._scope(campaign_id, lead_type), self._send)
 
-    async def _send(self, operation: Operation[ResultT], /) -> ResultT:
+    async def _send(self, operation: PreparedRequest[ResultT], /) -> ResultT:
         if operation.request is None:
             return operation.read(b"")
         request = self._request(operation, operation.request)

@@ -15,9 +15,9 @@ from squadiq._decoding import MAX_RESPONSE_BYTES
 from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken
 from squadiq.errors import Attempt, ConfigurationError
-from squadiq.leads import DuplicatePhoneNumbers
-from squadiq.quota import Store, open_store, quota_name
+from squadiq.quota import QuotaStore, open_store, quota_name
 from squadiq.retry import RetryPolicy, RetryRules
+from squadiq.validation import DuplicatePhoneNumbers
 
 BASE_URL = "https://api.squadiq.in"
 QUOTA_HITS = 100
@@ -77,13 +77,13 @@ class CallOptions(TypedDict, total=False):
     """Settings that may differ from call to call.
 
     Attributes:
-        timeout_seconds: for one attempt, from sending to the last byte of the answer; 10.
+        timeout_seconds: for one attempt, from sending to the last byte of the response; 10.
         deadline_seconds: for the whole call, attempts and waits included; 120.
         max_attempts: times that a request is sent at most; 4. 1 turns sending again off.
         repeat_creates: whether leads are sent again when it is unknown if they were created; True.
         retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
         max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
-        max_response_bytes: of an answer, decompressed; 64 MiB. A larger one is an error.
+        max_response_bytes: of a response, decompressed; 64 MiB. A larger one is an error.
         duplicate_phone_numbers: "allow" sends one phone number under several lead_ids of a call, and its
             owner is called as often; "refuse", the default, does not.
         headers: to add to each request.
@@ -125,7 +125,7 @@ class ClientOptions(CallOptions, total=False):
     base_url: str | None
     insecure_hosts: Collection[str]
     normalise_phone_numbers: bool
-    quota: str | Store | None
+    quota: str | QuotaStore | None
     quota_hits: int
     quota_window_seconds: float
     quota_fallback: Literal["local"] | None
@@ -230,7 +230,7 @@ def base_url_from(given: str | None, insecure_hosts: Collection[str]) -> httpx.U
     return url
 
 
-def quota_from(settings: Settings, options: ClientOptions) -> Store:
+def quota_from(settings: Settings, options: ClientOptions) -> QuotaStore:
     """Return the store of the quota that this client spends.
 
     Raises:

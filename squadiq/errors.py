@@ -1,4 +1,4 @@
-"""Everything that squadiq raises, and how an error answer becomes an exception.
+"""Everything that squadiq raises, and how an error response becomes an exception.
 
     SquadIQError
     ├── ConfigurationError              a setting is missing or wrong
@@ -7,7 +7,7 @@
     ├── QuotaError                      no hit may be spent
     │   ├── QuotaWaitError              not within the time that the caller gives
     │   └── QuotaStoreError             the store that shares the quota cannot be reached
-    ├── NoAnswerError                   no answer came
+    ├── NoAnswerError                   no response came
     │   ├── ConnectionFailedError       no connection, or it was lost
     │   └── DeadlineExceededError       not within the timeout or the deadline
     ├── OutcomeUnknownError             leads may or may not have been created, and repeating is off
@@ -38,7 +38,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from squadiq._words import ServerWords
+    from squadiq.error_body import ErrorBody
 
 LeadState = Literal["refused", "unknown"]
 
@@ -49,8 +49,8 @@ class Attempt:
 
     Attributes:
         started_after_seconds: from the start of the call.
-        took_seconds: until its answer or its failure.
-        status: the HTTP status, if an answer came.
+        took_seconds: until its response or its failure.
+        status: the HTTP status, if a response came.
         failure: the kind of failure, if none came: the name of an exception.
         unknown: whether SquadIQ may have carried the request out without saying so.
     """
@@ -174,23 +174,23 @@ class QuotaStoreError(QuotaError):
     """The store that shares the quota cannot be reached or read."""
 
 
-class NoAnswerError(SquadIQError):
-    """No answer came."""
+class NoResponseError(SquadIQError):
+    """No response came."""
 
 
-class ConnectionFailedError(NoAnswerError):
-    """No connection could be made, or it was lost before the answer was there."""
+class ConnectionFailedError(NoResponseError):
+    """No connection could be made, or it was lost before the response was there."""
 
 
-class DeadlineExceededError(NoAnswerError, TimeoutError):
-    """No answer came within the timeout of an attempt or the deadline of the call."""
+class DeadlineExceededError(NoResponseError, TimeoutError):
+    """No response came within the timeout of an attempt or the deadline of the call."""
 
 
 class OutcomeUnknownError(SquadIQError):
     """Leads may or may not have been created, and the settings forbid to send them again."""
 
 
-class UnexpectedAnswerError(SquadIQError):
+class UnexpectedResponseError(SquadIQError):
     """A success came, but its body is not what the document says and cannot be read.
 
     Attributes:
@@ -200,7 +200,7 @@ class UnexpectedAnswerError(SquadIQError):
     status: int | None = None
 
 
-class IncompleteLeadsError(UnexpectedAnswerError):
+class IncompleteLeadsError(UnexpectedResponseError):
     """The pages of `getLeads` end before as many leads came as SquadIQ says there are.
 
     Attributes:
@@ -258,7 +258,7 @@ class StatusError(SquadIQError):
     is_api_error = False
 
     def __init__(
-        self, operation: str, status: int, words: ServerWords | str = "", retry_after_seconds: float | None = None
+        self, operation: str, status: int, words: ErrorBody | str = "", retry_after_seconds: float | None = None
     ) -> None:
         self.operation = operation
         self.status = status
@@ -370,9 +370,7 @@ def _first(items: Sequence[object]) -> list[str]:
     return [*(str(item) for item in items[:_SHOWN]), *more]
 
 
-def error_of(
-    operation: str, status: int, words: ServerWords, *, retry_after_seconds: float | None = None
-) -> StatusError:
-    """Return the exception that stands for an error answer."""
+def error_of(operation: str, status: int, words: ErrorBody, *, retry_after_seconds: float | None = None) -> StatusError:
+    """Return the exception that stands for an error response."""
     kind = BY_STATUS.get(status, UnexpectedStatusError)
     return kind(operation, status, words, retry_after_seconds=retry_after_seconds)

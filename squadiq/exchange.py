@@ -16,38 +16,38 @@ from random import random
 from typing import Any, NoReturn, Protocol
 
 from squadiq._decoding import MAX_RESPONSE_BYTES, BodyDamagedError, BodyError, BodyTooLargeError
-from squadiq._redaction import Envelope
-from squadiq._words import ServerWords, read_words
-from squadiq.answers import is_api_error
+from squadiq._redaction import SentMetadata
+from squadiq.error_body import ErrorBody, read_error_body
 from squadiq.errors import (
     Attempt,
     ConfigurationError,
     ConnectionFailedError,
     DeadlineExceededError,
-    NoAnswerError,
+    NoResponseError,
     OutcomeUnknownError,
     QuotaError,
     QuotaStoreError,
     QuotaWaitError,
     SquadIQError,
     StatusError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
     error_of,
 )
-from squadiq.quota import Reservation, Store
+from squadiq.quota import QuotaStore, Reservation
+from squadiq.responses import is_api_error
 from squadiq.retry import (
     CREATE,
-    Outcome,
+    AttemptOutcome,
+    GiveUp,
+    Retry,
     RetryPolicy,
     RetryRules,
-    SendAgain,
-    Situation,
-    Stop,
+    RetryState,
     decide,
     may_be_waited,
     may_repeat,
     outcome_of_status,
-    retry_after_seconds,
+    parse_retry_after,
 )
 
 log = logging.getLogger("squadiq")
@@ -55,7 +55,7 @@ log = logging.getLogger("squadiq")
 _BEGINS_JSON = (b"", *(bytes([byte]) for byte in b'{["-0123456789tfn'))
 
 UNREADABLE = "squadiq.unreadable"
-"""Where an answer's extensions say why its body could not be read: a `BodyError`."""
+"""Where a response's extensions say why its body could not be read: a `BodyError`."""
 
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
@@ -64,7 +64,7 @@ LEAST_TELLING_SECONDS, MOST_TELLING_SECONDS = 0.25, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallPolicy:
     """What a request goes by on its way; see `SquadIQ` for the settings."""
 
     operation: str
@@ -79,8 +79,8 @@ class Call:
     max_response_bytes: int = MAX_RESPONSE_BYTES
 
 
-class Answer(Protocol):
-    """What is needed of an answer: an httpx response that has been read."""
+class ReceivedResponse(Protocol):
+    """What is needed of a response: an httpx response that has been read."""
 
     @property
     def status_code(self) -> int: ...
@@ -93,9 +93,9 @@ class Answer(Protocol):
 
 
 class Failure(Exception):
-    """No answer: thrown into the exchange by a driver in place of the HTTP library's own exception."""
+    """No response: thrown into the exchange by a driver in place of the HTTP library's own exception."""
 
-    def __init__(self, outcome: Outcome, cause: BaseException, *, timed_out: bool = False) -> None:
+    def __init__(self, outcome: AttemptOutcome, cause: BaseException, *, timed_out: bool = False) -> None:
         self.outcome = outcome
         self.cause = cause
         self.timed_out = timed_out
@@ -104,7 +104,7 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class UseStore:
     """To do: call the store of the quota, within a time."""
 
     call: Callable[[], Any]
@@ -120,12 +120,12 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """To do: send the request and read its answer, all within a time."""
+    """To do: send the request and read its response, all within a time."""
 
     within_seconds: float
 
 
-Steps = Generator[Ask | Wait | Send, Any, Any]
+Steps = Generator[UseStore | Wait | Send, Any, Any]
 
 
 def _kind(error: BaseException) -> str:
@@ -140,20 +140,20 @@ def _today() -> datetime:
 class Exchange:
     """One call: its request, its quota, its clock, and the attempts so far."""
 
-    call: Call
+    call: CallPolicy
     host: str
     sent: bytes = field(repr=False)
-    store: Store = field(repr=False)
+    store: QuotaStore = field(repr=False)
     now: Callable[[], float] = time.monotonic
-    today: Callable[[], datetime] = _today
-    chance: Callable[[], float] = random
+    utcnow: Callable[[], datetime] = _today
+    jitter: Callable[[], float] = random
     attempts: list[Attempt] = field(default_factory=list[Attempt])
-    envelope: Envelope = field(default_factory=Envelope, repr=False)
+    envelope: SentMetadata = field(default_factory=SentMetadata, repr=False)
     started: float = 0.0
     deadline: float = 0.0
 
     def steps(self) -> Steps:
-        """Yield what is to be done until there is a good answer, which is returned.
+        """Yield what is to be done until there is a good response, which is returned.
 
         Raises:
             SquadIQError: with all attempts, when there is none.
@@ -164,14 +164,14 @@ class Exchange:
         while True:
             reservation = yield from self._slot(error)
             result = yield from self._attempt(reservation)
-            answer, error, decision = self._judge(result)
+            response, error, decision = self._judge(result)
             if error is None:
-                return answer
-            if isinstance(decision, Stop) or self.now() + decision.after_seconds >= self.deadline:
+                return response
+            if isinstance(decision, GiveUp) or self.now() + decision.after_seconds >= self.deadline:
                 self._give_up(error)
             yield Wait(decision.after_seconds)
 
-    def _slot(self, error: SquadIQError | None) -> Generator[Ask | Wait | Send, Any, Reservation]:
+    def _slot(self, error: SquadIQError | None) -> Generator[UseStore | Wait | Send, Any, Reservation]:
         """Take a slot of the quota and wait for it; given back if the waiting is broken off."""
         now = self.now()
         longest = self.deadline - now
@@ -194,7 +194,7 @@ class Exchange:
             raise
         return reservation
 
-    def _reserve(self, longest: float) -> Generator[Ask, Any, tuple[Reservation, float]]:
+    def _reserve(self, longest: float) -> Generator[UseStore, Any, tuple[Reservation, float]]:
         left, lease = self._left(), self._lease()
 
         def call() -> tuple[Reservation, float]:
@@ -204,30 +204,32 @@ class Exchange:
         reserved: tuple[Reservation, float] = yield from self._ask(call, left)
         return reserved
 
-    def _confirm(self, reservation: Reservation) -> Generator[Ask, Any, float]:
+    def _confirm(self, reservation: Reservation) -> Generator[UseStore, Any, float]:
         left, lease = self._left(), self._lease()
         confirm = partial(self.store.confirm, reservation, lease, within_seconds=left)
         wait: float = yield from self._ask(lambda: float(confirm()), left)
         return wait
 
-    def _tell(self, reservation: Reservation, what: Callable[..., None], *values: float) -> Generator[Ask, Any, None]:
+    def _tell(
+        self, reservation: Reservation, what: Callable[..., None], *values: float
+    ) -> Generator[UseStore, Any, None]:
         """Tell the store what came of a request; what it brought is not lost, nor late, if that cannot be done."""
         within = max(LEAST_TELLING_SECONDS, min(MOST_TELLING_SECONDS, self._left()))
         try:
-            yield Ask(partial(what, reservation, *values, within_seconds=within), within)
+            yield UseStore(partial(what, reservation, *values, within_seconds=within), within)
         except Exception as error:
             log.warning(
                 "The store of the quota was not told (%s): a slot stays taken until its lease ends.", _kind(error)
             )
 
-    def _ask(self, call: Callable[[], Any], within_seconds: float) -> Generator[Ask, Any, Any]:
+    def _ask(self, call: Callable[[], Any], within_seconds: float) -> Generator[UseStore, Any, Any]:
         """Ask the store; whatever one of the user's own raises is an error of ours.
 
         Raises:
             QuotaError: there is no slot in time, or the store cannot be used.
         """
         try:
-            return (yield Ask(call, within_seconds))
+            return (yield UseStore(call, within_seconds))
         except SquadIQError:
             raise
         except Exception as error:
@@ -240,12 +242,12 @@ class Exchange:
         """The longest that a request which is sent now may be on its way."""
         return min(self.call.timeout_seconds, self._left()) + LEASE_MARGIN_SECONDS
 
-    def _attempt(self, reservation: Reservation) -> Generator[Ask | Wait | Send, Any, Answer | Failure]:
+    def _attempt(self, reservation: Reservation) -> Generator[UseStore | Wait | Send, Any, ReceivedResponse | Failure]:
         number = len(self.attempts) + 1
         self._call_hook("before_attempt", self.call.before_attempt, number)
         began = self.now()
         within = min(self.call.timeout_seconds, self.deadline - began)
-        result: Answer | Failure = Failure(Outcome.NEVER_SENT, TimeoutError(), timed_out=True)
+        result: ReceivedResponse | Failure = Failure(AttemptOutcome.NEVER_SENT, TimeoutError(), timed_out=True)
         if within > 0:
             try:
                 result = yield Send(within)
@@ -255,11 +257,11 @@ class Exchange:
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
         if not isinstance(result, Failure):
-            yield from self._tell(reservation, self.store.answered)
+            yield from self._tell(reservation, self.store.completed)
             if result.status_code == 429:
                 pause = self._retry_after(result)
                 yield from self._tell(reservation, self.store.throttled, pause if pause is not None else 1.0)
-        elif result.outcome is Outcome.NEVER_SENT or result.outcome is Outcome.FINAL:
+        elif result.outcome is AttemptOutcome.NEVER_SENT or result.outcome is AttemptOutcome.FINAL:
             yield from self._tell(reservation, self.store.give_back)
         self._call_hook("after_attempt", self.call.after_attempt, number, attempt)
         return result
@@ -272,30 +274,32 @@ class Exchange:
         except Exception as error:
             log.warning("%s: %s raised %s; the call goes on", self.call.operation, name, type(error).__name__)
 
-    def _judge(self, result: Answer | Failure) -> tuple[Answer | None, SquadIQError | None, SendAgain | Stop]:
-        """The answer if it is good; else an error and whether to send again."""
+    def _judge(
+        self, result: ReceivedResponse | Failure
+    ) -> tuple[ReceivedResponse | None, SquadIQError | None, Retry | GiveUp]:
+        """The response if it is good; else an error and whether to send again."""
         retry_after = None
         if isinstance(result, Failure):
             outcome, status = result.outcome, None
-            error: SquadIQError = self._no_answer(result)
+            error: SquadIQError = self._no_response(result)
         else:
             status = result.status_code
             if self._is_success(result) or self._deleted_before(status):
                 result.extensions["squadiq.attempts"] = tuple(self.attempts)
-                return result, None, Stop("it is done")
+                return result, None, GiveUp("it is done")
             if status < 300:
                 outcome, error = _outcome_of_odd_success(result), self._odd_success(result)
             else:
                 outcome, retry_after = outcome_of_status(status), self._retry_after(result)
                 error = self._status_error(result, retry_after)
-        situation = Situation(
+        situation = RetryState(
             self.call.operation, len(self.attempts), outcome, status, retry_after, self.now(), self.deadline
         )
         if self.call.retry_policy is not None:
             return None, error, self._own_decision(self.call.retry_policy, situation, error)
-        return None, error, decide(situation, self.call.retries, self.chance())
+        return None, error, decide(situation, self.call.retries, self.jitter())
 
-    def _own_decision(self, policy: RetryPolicy, situation: Situation, error: SquadIQError) -> SendAgain | Stop:
+    def _own_decision(self, policy: RetryPolicy, situation: RetryState, error: SquadIQError) -> Retry | GiveUp:
         """What the user's own policy says, if that makes sense; else the call ends, for nobody knows what was meant."""
         cause: Exception = error
         what = "returned neither Stop(reason) nor SendAgain(seconds, not below zero)"
@@ -303,27 +307,27 @@ class Exchange:
             decision: object = policy(situation)
         except Exception as raised:
             decision, cause, what = None, raised, f"raised {type(raised).__name__}"
-        if isinstance(decision, Stop) or (isinstance(decision, SendAgain) and may_be_waited(decision.after_seconds)):
+        if isinstance(decision, GiveUp) or (isinstance(decision, Retry) and may_be_waited(decision.after_seconds)):
             return decision
         wrong = ConfigurationError(f"retry_policy {what}, so the call was not sent again. It had ended so: {error}")
         wrong.__cause__ = cause
         return self._give_up(wrong)
 
-    def _is_success(self, answer: Answer) -> bool:
+    def _is_success(self, response: ReceivedResponse) -> bool:
         """The documented code, or another success, that is not the page of some proxy in between."""
-        if not 200 <= answer.status_code < 300 or answer.extensions.get(UNREADABLE) is not None:
+        if not 200 <= response.status_code < 300 or response.extensions.get(UNREADABLE) is not None:
             return False
-        first = answer.content.lstrip()[:1]
-        if answer.status_code == self.call.success:
+        first = response.content.lstrip()[:1]
+        if response.status_code == self.call.success:
             return first != b"<"
         return first in _BEGINS_JSON
 
-    def _odd_success(self, answer: Answer) -> UnexpectedAnswerError:
-        said = f"{self.call.operation} was answered with {answer.status_code} and"
-        why: BodyError | None = answer.extensions.get(UNREADABLE)
+    def _odd_success(self, response: ReceivedResponse) -> UnexpectedResponseError:
+        said = f"{self.call.operation} was answered with {response.status_code} and"
+        why: BodyError | None = response.extensions.get(UNREADABLE)
         if isinstance(why, BodyTooLargeError):
             said += (
-                f" more than max_response_bytes={self.call.max_response_bytes}, so the answer was not read to its end. "
+                f" more than max_response_bytes={self.call.max_response_bytes}, so the response was not read to the end. "
                 "If that is as it should be, raise max_response_bytes"
             )
         elif why is not None:
@@ -333,8 +337,8 @@ class Exchange:
                 " something that is not JSON: "
                 f"it may not come from SquadIQ. Check the network and the base URL ({self.host})"
             )
-        error = UnexpectedAnswerError(said)
-        error.status = answer.status_code
+        error = UnexpectedResponseError(said)
+        error.status = response.status_code
         return error
 
     def _deleted_before(self, status: int) -> bool:
@@ -342,20 +346,22 @@ class Exchange:
         unknown = any(attempt.unknown for attempt in self.attempts[:-1])
         return status == 404 and self.call.operation == "deleteLead" and unknown
 
-    def _retry_after(self, answer: Answer) -> float | None:
-        return retry_after_seconds(answer.headers.get("Retry-After"), answer.headers.get("Date"), self.today())
+    def _retry_after(self, response: ReceivedResponse) -> float | None:
+        return parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date"), self.utcnow())
 
-    def _status_error(self, answer: Answer, retry_after: float | None) -> StatusError:
-        if answer.status_code < 400:
-            words = ServerWords(f"it redirects, which is not followed: check the base URL ({self.host})")
+    def _status_error(self, response: ReceivedResponse, retry_after: float | None) -> StatusError:
+        if response.status_code < 400:
+            words = ErrorBody(f"it redirects, which is not followed: check the base URL ({self.host})")
         else:
-            words = read_words(answer.content, answer.headers.get("Content-Type", ""), self.sent, self.envelope)
-        error = error_of(self.call.operation, answer.status_code, words, retry_after_seconds=retry_after)
-        error.is_api_error = is_api_error(answer.content, answer.headers.get("Content-Type", ""))
+            words = read_error_body(
+                response.content, response.headers.get("Content-Type", ""), self.sent, self.envelope
+            )
+        error = error_of(self.call.operation, response.status_code, words, retry_after_seconds=retry_after)
+        error.is_api_error = is_api_error(response.content, response.headers.get("Content-Type", ""))
         return error
 
-    def _no_answer(self, failure: Failure) -> NoAnswerError:
-        what = f"{self.call.operation}: no answer from {self.host}"
+    def _no_response(self, failure: Failure) -> NoResponseError:
+        what = f"{self.call.operation}: no response from {self.host}"
         kind = DeadlineExceededError if failure.timed_out else ConnectionFailedError
         error = kind(f"{what} ({failure.kind})")
         error.__cause__ = failure.cause
@@ -378,15 +384,15 @@ class Exchange:
             error.add_note(f"{len(attempts)} attempts: " + "; ".join(str(attempt) for attempt in attempts))
         raise error
 
-    def _as_attempt(self, result: Answer | Failure, started_after: float, took: float) -> Attempt:
+    def _as_attempt(self, result: ReceivedResponse | Failure, started_after: float, took: float) -> Attempt:
         if isinstance(result, Failure):
-            return Attempt(started_after, took, None, result.kind, result.outcome is Outcome.UNKNOWN)
+            return Attempt(started_after, took, None, result.kind, result.outcome is AttemptOutcome.UNKNOWN)
         status = result.status_code
-        unknown = not self._is_success(result) if status < 300 else outcome_of_status(status) is Outcome.UNKNOWN
+        unknown = not self._is_success(result) if status < 300 else outcome_of_status(status) is AttemptOutcome.UNKNOWN
         return Attempt(started_after, took, status, None, unknown)
 
 
-def _outcome_of_odd_success(answer: Answer) -> Outcome:
-    """Nobody knows whether it was carried out; but an answer that is too large would be so again."""
-    why = answer.extensions.get(UNREADABLE)
-    return Outcome.UNKNOWN if why is None or isinstance(why, BodyDamagedError) else Outcome.FINAL
+def _outcome_of_odd_success(response: ReceivedResponse) -> AttemptOutcome:
+    """Nobody knows whether it was carried out; but a response that is too large would be so again."""
+    why = response.extensions.get(UNREADABLE)
+    return AttemptOutcome.UNKNOWN if why is None or isinstance(why, BodyDamagedError) else AttemptOutcome.FINAL

@@ -17,9 +17,9 @@ from squadiq_generated.client.types import UNSET
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq._values import plain
-from squadiq.answers import Differences, PageRead, read_whole_page
 from squadiq.errors import InvalidInputError, Problem
-from squadiq.leads import (
+from squadiq.responses import Differences, PageRead, read_whole_page
+from squadiq.validation import (
     DuplicatePhoneNumbers,
     epoch_seconds,
     prepare_conversion,
@@ -45,8 +45,8 @@ class Scope(Generic[LeadT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[ResultT]):
-    """A request as arguments for httpx, or None if there is nothing to send; and how its answer is read."""
+class PreparedRequest(Generic[ResultT]):
+    """A request as arguments for httpx, or None if there is nothing to send; and how its response is read."""
 
     name: str
     request: dict[str, Any] | None = field(repr=False)
@@ -54,11 +54,11 @@ class Operation(Generic[ResultT]):
     read: Callable[[bytes], ResultT] = field(repr=False)
 
 
-def create_leads(
+def prepare_create_leads(
     scope: Scope[LeadT],
     leads: Iterable[Lead | Mapping[str, Any]],
     duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
-) -> Operation[list[LeadT]]:
+) -> PreparedRequest[list[LeadT]]:
     """Create leads; what is returned are the leads as they were sent."""
     duplicates = scope.duplicate_phone_numbers if duplicate_phone_numbers is None else duplicate_phone_numbers
     prepared: list[LeadT] = prepare_leads(
@@ -68,17 +68,17 @@ def create_leads(
         duplicate_phone_numbers=duplicates,
     )
     request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
-    return Operation(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
+    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
 
 
-def get_leads(
+def prepare_get_leads(
     scope: Scope[Any],
     *,
     lead_id: str | int | None,
     processed_after: datetime | float | None,
     processed_before: datetime | float | None,
     page_size: int | None,
-) -> Callable[[int], Operation[PageRead]]:
+) -> Callable[[int], PreparedRequest[PageRead]]:
     """Return a function that makes the operation for a page number."""
     page_size = plain(page_size)
     if page_size is not None and type(page_size) is not int:
@@ -92,9 +92,9 @@ def get_leads(
         "page_size": _or_unset(page_size),
     }
 
-    def page(number: int) -> Operation[PageRead]:
+    def page(number: int) -> PreparedRequest[PageRead]:
         request = get.get_kwargs(scope.campaign_id, page=number if number > 1 else UNSET, **query)
-        return Operation(
+        return PreparedRequest(
             get.OPERATION,
             request,
             get.SUCCESS,
@@ -104,36 +104,36 @@ def get_leads(
     return page
 
 
-def update_lead(
+def prepare_update_lead(
     scope: Scope[Any], lead_id: str | int, changes: Mapping[str, Any] | None, fields: Mapping[str, Any]
-) -> Operation[LeadUpdate]:
+) -> PreparedRequest[LeadUpdate]:
     """Update a lead; what is returned is the update as it was sent."""
     prepared = prepare_update(
         lead_id, changes, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
     )
     request = update.get_kwargs(scope.campaign_id, body=prepared)
-    return Operation(update.OPERATION, request, update.SUCCESS, lambda _: prepared)
+    return PreparedRequest(update.OPERATION, request, update.SUCCESS, lambda _: prepared)
 
 
-def convert_lead(scope: Scope[Any], lead_id: str | int, detail: str) -> Operation[LeadConversion]:
+def prepare_convert_lead(scope: Scope[Any], lead_id: str | int, detail: str) -> PreparedRequest[LeadConversion]:
     """Mark a lead converted; what is returned is the conversion as it was sent."""
     prepared = prepare_conversion(lead_id, detail)
     request = convert.get_kwargs(scope.campaign_id, body=prepared)
-    return Operation(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared)
+    return PreparedRequest(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared)
 
 
-def disable_leads(scope: Scope[Any], lead_ids: Iterable[str | int]) -> Operation[list[LeadReference]]:
+def prepare_disable_leads(scope: Scope[Any], lead_ids: Iterable[str | int]) -> PreparedRequest[list[LeadReference]]:
     """Disable leads; what is returned are the references as they were sent."""
     prepared = prepare_references(lead_ids)
     request = disable.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
-    return Operation(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared)
+    return PreparedRequest(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared)
 
 
-def delete_lead(scope: Scope[Any], lead_id: str | int) -> Operation[LeadReference]:
+def prepare_delete_lead(scope: Scope[Any], lead_id: str | int) -> PreparedRequest[LeadReference]:
     """Delete a lead; what is returned is the reference as it was sent."""
     prepared = prepare_reference(lead_id)
     request = delete.get_kwargs(scope.campaign_id, body=prepared)
-    return Operation(delete.OPERATION, request, delete.SUCCESS, lambda _: prepared)
+    return PreparedRequest(delete.OPERATION, request, delete.SUCCESS, lambda _: prepared)
 
 
 def _or_unset(value: int | None) -> Any:

@@ -15,7 +15,7 @@ IDEMPOTENT = frozenset({"getLeads", "disableLeads", "deleteLead", "updateLead", 
 """Operations that may be carried out twice with the effect of once, by what the API documentation says."""
 
 
-class Outcome(Enum):
+class AttemptOutcome(Enum):
     """What is known of a request after an attempt.
 
     NEVER_SENT: it surely did not reach SquadIQ. REJECTED: SquadIQ said that it did nothing, for now.
@@ -46,21 +46,21 @@ class RetryRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class RetryState:
     """What a decision is made of.
 
     Attributes:
         operation: name in the document, such as `createLeads`.
         attempt: number of the attempt that just ended, from 1.
         outcome: what is known of it.
-        status: its HTTP status; None if no answer came.
+        status: its HTTP status; None if no response came.
         retry_after_seconds: what SquadIQ asks for; None if it does not.
         now, deadline: seconds on one clock; nothing is sent again after the deadline.
     """
 
     operation: str
     attempt: int
-    outcome: Outcome
+    outcome: AttemptOutcome
     status: int | None
     retry_after_seconds: float | None
     now: float
@@ -68,40 +68,40 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class SendAgain:
+class Retry:
     """Send the request again after a time in seconds."""
 
     after_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class GiveUp:
     """Do not send the request again; the reason is for people."""
 
     reason: str
 
 
-RetryPolicy = Callable[[Situation], SendAgain | Stop]
+RetryPolicy = Callable[[RetryState], Retry | GiveUp]
 """A user's own decision; the deadline holds all the same."""
 
 
-def decide(situation: Situation, rules: RetryRules, chance: float) -> SendAgain | Stop:
-    """Decide whether a request is sent again; `chance` is a random number from 0 to 1, for the jitter."""
-    if situation.outcome is Outcome.FINAL:
-        return Stop("sending it again would change nothing")
-    if situation.outcome is Outcome.UNKNOWN and not may_repeat(situation.operation, rules):
-        return Stop("it may have been carried out, and repeating it is not safe")
+def decide(situation: RetryState, rules: RetryRules, jitter: float) -> Retry | GiveUp:
+    """Decide whether a request is sent again; `jitter` is a random number from 0 to 1, for the jitter."""
+    if situation.outcome is AttemptOutcome.FINAL:
+        return GiveUp("sending it again would change nothing")
+    if situation.outcome is AttemptOutcome.UNKNOWN and not may_repeat(situation.operation, rules):
+        return GiveUp("it may have been carried out, and repeating it is not safe")
     if situation.attempt >= rules.max_attempts:
-        return Stop(f"it was sent {situation.attempt} times")
+        return GiveUp(f"it was sent {situation.attempt} times")
     wait = situation.retry_after_seconds
     if wait is None:
         longest = min(
             rules.longest_backoff_seconds, rules.first_backoff_seconds * 2.0 ** min(situation.attempt - 1, 64)
         )
-        wait = longest * (0.5 + 0.5 * chance)
+        wait = longest * (0.5 + 0.5 * jitter)
     if situation.now + wait >= situation.deadline:
-        return Stop(f"waiting {wait:.1f} s would overrun the deadline")
-    return SendAgain(wait)
+        return GiveUp(f"waiting {wait:.1f} s would overrun the deadline")
+    return Retry(wait)
 
 
 def may_be_waited(seconds: object) -> bool:
@@ -114,17 +114,17 @@ def may_repeat(operation: str, rules: RetryRules) -> bool:
     return operation in IDEMPOTENT or (operation == CREATE and rules.repeat_creates)
 
 
-def outcome_of_status(status: int) -> Outcome:
+def outcome_of_status(status: int) -> AttemptOutcome:
     """Return what an error status says of the request.
 
     429 and 503 say that nothing was done; any other 5xx, and 408, leave it open.
     """
     if status in (429, 503):
-        return Outcome.REJECTED
-    return Outcome.UNKNOWN if status >= 500 or status == 408 else Outcome.FINAL
+        return AttemptOutcome.REJECTED
+    return AttemptOutcome.UNKNOWN if status >= 500 or status == 408 else AttemptOutcome.FINAL
 
 
-def retry_after_seconds(header: str | None, date_header: str | None, now: datetime) -> float | None:
+def parse_retry_after(header: str | None, date_header: str | None, now: datetime) -> float | None:
     """Read `Retry-After` in either of its forms (RFC 9110, 10.2.3); None if there is none or it makes no sense.
 
     A date is counted from the server's own `Date`, so that a wrong clock on this machine does no harm.

@@ -14,13 +14,13 @@ import httpx
 
 from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
 from squadiq._decoding import ACCEPT_ENCODING
-from squadiq._incoming import Incoming
-from squadiq._redaction import Envelope
+from squadiq._redaction import SentMetadata
+from squadiq._response_reader import ResponseReader
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
-from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
-from squadiq.quota import Store, ends_in_time
-from squadiq.retry import Outcome
+from squadiq.exchange import CallPolicy, Exchange, Failure, Send, UseStore, Wait
+from squadiq.quota import QuotaStore, ends_in_time
+from squadiq.retry import AttemptOutcome
 
 STORE_MARGIN_SECONDS = 0.25
 """How much longer than it was given a store may take before it is left behind; its slot then ends with its lease."""
@@ -51,15 +51,15 @@ class StockTransport(httpx.HTTPTransport):
 class Transport(httpx.BaseTransport):
     """Send requests within the quota, again where that is safe, and raise for what is not a success."""
 
-    def __init__(self, inner: httpx.BaseTransport, store: Store) -> None:
+    def __init__(self, inner: httpx.BaseTransport, store: QuotaStore) -> None:
         self._inner = inner
         self._store = store
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its answer, read to its end.
+        """Send a request and return its response, read to its end.
 
         Raises:
-            SquadIQError: there is no answer, or it is an error.
+            SquadIQError: there is no response, or it is an error.
         """
         exchange = _exchange(request, self._store)
         steps, max_bytes = exchange.steps(), exchange.call.max_response_bytes
@@ -69,21 +69,21 @@ class Transport(httpx.BaseTransport):
             try:
                 step = steps.send(result) if raised is None else steps.throw(raised)
             except StopIteration as end:
-                answer: httpx.Response = end.value
-                return answer
+                response: httpx.Response = end.value
+                return response
             try:
                 result, raised = self._do(step, request, max_bytes), None
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
-    def _do(self, step: Ask | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
-        if isinstance(step, Ask):
+    def _do(self, step: UseStore | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
+        if isinstance(step, UseStore):
             if ends_in_time(self._store):
                 return step.call()
             return in_time(step.call, step.within_seconds + STORE_MARGIN_SECONDS, lambda _: None)
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        incoming = Incoming(step.within_seconds, max_bytes)
+        incoming = ResponseReader(step.within_seconds, max_bytes)
         _prepare(request, step.within_seconds)
         with _failures():
             if isinstance(self._inner, StockTransport) and self._inner.keeps_deadlines:
@@ -96,7 +96,7 @@ class Transport(httpx.BaseTransport):
             except LateError:
                 return incoming.late()
 
-    def _received(self, request: httpx.Request, incoming: Incoming, within_seconds: float) -> httpx.Response:
+    def _received(self, request: httpx.Request, incoming: ResponseReader, within_seconds: float) -> httpx.Response:
         with deadline(within_seconds):
             response = self._inner.handle_request(request)
             try:
@@ -107,7 +107,7 @@ class Transport(httpx.BaseTransport):
             finally:
                 with suppress(Exception):
                     response.close()
-        return incoming.answer()
+        return incoming.response()
 
     def close(self) -> None:
         """Close the connections."""
@@ -117,15 +117,15 @@ class Transport(httpx.BaseTransport):
 class AsyncTransport(httpx.AsyncBaseTransport):
     """What `Transport` does, without blocking the event loop."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, store: Store) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, store: QuotaStore) -> None:
         self._inner = inner
         self._store = store
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its answer, read to its end.
+        """Send a request and return its response, read to its end.
 
         Raises:
-            SquadIQError: there is no answer, or it is an error.
+            SquadIQError: there is no response, or it is an error.
         """
         exchange = _exchange(request, self._store)
         steps, max_bytes = exchange.steps(), exchange.call.max_response_bytes
@@ -135,19 +135,19 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             try:
                 step = steps.send(result) if raised is None else steps.throw(raised)
             except StopIteration as end:
-                answer: httpx.Response = end.value
-                return answer
+                response: httpx.Response = end.value
+                return response
             try:
                 result, raised = await self._do(step, request, max_bytes), None
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
-    async def _do(self, step: Ask | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
-        if isinstance(step, Ask):
+    async def _do(self, step: UseStore | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
+        if isinstance(step, UseStore):
             return await self._ask(step)
         if isinstance(step, Wait):
             return await anyio.sleep(step.seconds)
-        incoming = Incoming(step.within_seconds, max_bytes)
+        incoming = ResponseReader(step.within_seconds, max_bytes)
         _prepare(request, step.within_seconds)
         _trace(request, incoming)
         with _failures():
@@ -155,7 +155,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
                 return await self._received(request, incoming)
             return incoming.late()
 
-    async def _received(self, request: httpx.Request, incoming: Incoming) -> httpx.Response:
+    async def _received(self, request: httpx.Request, incoming: ResponseReader) -> httpx.Response:
         async with AsyncExitStack() as opened:
             opened.push_async_callback(_close, incoming.close_half_open)
             response = await self._inner.handle_async_request(request)
@@ -167,9 +167,9 @@ class AsyncTransport(httpx.AsyncBaseTransport):
                 async for chunk in chunks:
                     for _ in incoming.steps(chunk):
                         await anyio.lowlevel.checkpoint()
-        return incoming.answer()
+        return incoming.response()
 
-    async def _ask(self, step: Ask) -> Any:
+    async def _ask(self, step: UseStore) -> Any:
         if not self._store.does_io:
             return step.call()
         # Shielded, so that a slot is never taken unknown; a store that hangs all the same is left behind.
@@ -217,12 +217,12 @@ def _options(network: Network) -> dict[str, Any]:
     }
 
 
-def _exchange(request: httpx.Request, store: Store) -> Exchange:
+def _exchange(request: httpx.Request, store: QuotaStore) -> Exchange:
     """The way of a request: as its caller wants it or, from another httpx client, a careful one."""
     call = request.extensions.get("squadiq.call")
     if call is None:
-        call = Call(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
-    envelope = Envelope(request.url.query.decode("ascii"), request.headers)
+        call = CallPolicy(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
+    envelope = SentMetadata(request.url.query.decode("ascii"), request.headers)
     return Exchange(call, request.url.host, request.read(), store, envelope=envelope)
 
 
@@ -252,10 +252,10 @@ async def _break_off(chunks: AsyncGenerator[bytes]) -> None:
     await _close(chunks.aclose)
 
 
-def _trace(request: httpx.Request, incoming: Incoming) -> None:
+def _trace(request: httpx.Request, incoming: ResponseReader) -> None:
     """Let what comes in see what an async transport is about, unless another client of httpx has its own trace."""
     theirs: object = request.extensions.get("trace")
-    if theirs is None or isinstance(getattr(theirs, "__self__", None), Incoming):
+    if theirs is None or isinstance(getattr(theirs, "__self__", None), ResponseReader):
         request.extensions["trace"] = incoming.trace
 
 
@@ -276,13 +276,13 @@ def _failures() -> Generator[None]:
     try:
         yield
     except _NEVER_WILL_BE as cause:
-        raise Failure(Outcome.FINAL, _without_words(cause)) from None
+        raise Failure(AttemptOutcome.FINAL, _without_words(cause)) from None
     except _NEVER_SENT as cause:
         timed_out = isinstance(cause, httpx.TimeoutException)
-        raise Failure(Outcome.NEVER_SENT, _without_words(cause), timed_out=timed_out) from None
+        raise Failure(AttemptOutcome.NEVER_SENT, _without_words(cause), timed_out=timed_out) from None
     except Exception as cause:
         timed_out = isinstance(cause, httpx.TimeoutException | TimeoutError)
-        raise Failure(Outcome.UNKNOWN, _without_words(cause), timed_out=timed_out) from None
+        raise Failure(AttemptOutcome.UNKNOWN, _without_words(cause), timed_out=timed_out) from None
 
 
 def _without_words(cause: Exception) -> Exception:

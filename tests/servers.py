@@ -44,19 +44,19 @@ class Reply:
 
 @dataclass(frozen=True)
 class Reset:
-    """Close the connection with a reset, without an answer."""
+    """Close the connection with a reset, without a response."""
 
 
 @dataclass(frozen=True)
 class Stall:
-    """Say nothing until the caller hangs up or the server is closed; `after` bytes of an answer."""
+    """Say nothing until the caller hangs up or the server is closed; `after` bytes of a response."""
 
     after: bytes = b""
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Send a good answer, one byte at a time, with this many seconds in between, for as long as it is read."""
+    """Send a good response, one byte at a time, with this many seconds in between, for as long as it is read."""
 
     every_seconds: float
 

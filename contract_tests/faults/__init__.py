@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_tests.faults import of_access, of_leads, of_lists
-from contract_tests.faults.planting import FAULTS, Planted
+from contract_tests.faults import mutants_access, mutants_leads, mutants_lists
+from contract_tests.faults.mutants import FAULTS, Planted
 
-__all__ = ["FAULTS", "Planted", "of_access", "of_leads", "of_lists"]
+__all__ = ["FAULTS", "Planted", "mutants_access", "mutants_leads", "mutants_lists"]

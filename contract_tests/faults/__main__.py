@@ -12,25 +12,25 @@ from rich.progress import track
 from rich.table import Table
 
 from contract_tests.faults import FAULTS
-from contract_tests.faults.catching import by_examples, by_schemathesis, by_sequences
+from contract_tests.faults.detection import by_cases, by_schemathesis, by_sequences
 
 
 def main() -> int:
     """Print the table; return 1 if a fault goes through for its own reason."""
     with_schemathesis = "--schemathesis" in sys.argv[1:]
-    table = Table("fault", "rule that it breaks", "example that catches it", "hits", "sequences: hits")
+    table = Table("fault", "rule that it breaks", "case that catches it", "hits", "sequences: hits")
     if with_schemathesis:
         table.add_column("schemathesis")
     missed = 0
     for planted in track(FAULTS.values(), "planted faults", console=Console(stderr=True)):
-        example = by_examples(planted).get(planted.rule)
+        case = by_cases(planted).get(planted.rule)
         sequence = by_sequences(planted, seed_number=1) if planted.by_machine else None
-        missed += example is None or (planted.by_machine and sequence is None)
+        missed += case is None or (planted.by_machine and sequence is None)
         cells = [
             planted.name,
             planted.rule.name,
-            example.by if example else "MISSED",
-            str(example.hits) if example else "",
+            case.by if case else "MISSED",
+            str(case.hits) if case else "",
             str(sequence.hits) if sequence else "MISSED" if planted.by_machine else "-",
         ]
         if with_schemathesis:

@@ -49,8 +49,8 @@ def contract(
     """
     if context.invoked_subcommand:
         return
-    from squadiq.cli.interrupting import interruptions
-    from squadiq.cli.showing import progress
+    from squadiq.cli.interrupts import interruptions
+    from squadiq.cli.output import progress
     from squadiq.contract.live import GENERATED_AT_MOST, InterruptedRun, clean_up_command, plan, run_live
     from squadiq.contract.report import Facts, refuse_unless_writable, write_reports
 
@@ -65,8 +65,8 @@ def contract(
             refuse_unless_writable(report)
         with interruptions() as heard:
             try:
-                with progress("asking", len(settings.examples) + GENERATED_AT_MOST) as one_more:
-                    done = run_live(settings, told=lambda outcome: one_more(outcome.finding is not None))
+                with progress("asking", len(settings.cases) + GENERATED_AT_MOST) as one_more:
+                    done = run_live(settings, on_outcome=lambda outcome: one_more(outcome.finding is not None))
             except InterruptedRun as interrupted:
                 done = interrupted.run
             heard.deaf = True  # what follows is told to its end
@@ -82,12 +82,12 @@ def contract(
 
 
 @contract_app.command("clean-up")
-def clean_up(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
+def clean_up_command(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
     """Delete leads that a run with --allow-writes has left behind, for instance after a crash.
 
     Ends with 1 if leads are still there, with 2 if a ledger was left alone.
     """
-    from squadiq.cli.interrupting import interruptions
+    from squadiq.cli.interrupts import interruptions
     from squadiq.contract.ledger import ledger_directory, unfinished
     from squadiq.contract.live import clean_up as delete_leads
     from squadiq.contract.live import clean_up_command
@@ -124,14 +124,14 @@ def drift(
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Log of RecordingTransport.")] = None,
 ) -> None:
     """Hold traffic that already happened against the document; nothing is sent."""
-    from squadiq.contract.document import Document
+    from squadiq.contract.document import Spec
     from squadiq.contract.drift import drift_of, read_har
     from squadiq.contract.recorder import read_log
 
     if (har is None) == (log is None):
         raise typer.BadParameter("give --har FILE or --log FILE")
     try:
-        found = drift_of(Document.installed(), read_har(har)) if har else read_log(log or Path())
+        found = drift_of(Spec.installed(), read_har(har)) if har else read_log(log or Path())
     except SquadIQError as error:
         raise _wrong(error) from None
     _tell_drifts(found)
@@ -169,7 +169,7 @@ def _settings(
 
 
 def _ended(done: LiveRun, clean_up_command: str) -> list[str]:
-    lines = [f"{done.hits} hits, {len(done.outcomes)} examples, {len(done.findings)} found something"]
+    lines = [f"{done.hits} hits, {len(done.outcomes)} cases, {len(done.findings)} found something"]
     if done.stopped:
         lines.append(f"Ended early: {done.stopped}")
     if done.left_behind:
@@ -183,19 +183,19 @@ def _tell(done: LiveRun, ended: list[str]) -> None:
     for outcome in done.outcomes:
         if outcome.finding:
             rule = outcome.finding.rule
-            typer.echo(f"\n{outcome.example}\n  document: {rule.says}\n  came: {outcome.finding.came}")
+            typer.echo(f"\n{outcome.case}\n  document: {rule.description}\n  came: {outcome.finding.observed}")
             typer.echo(f"  to change: {rule.change.value}")
             typer.echo(f"  again: {curl_of(outcome.hit, done.people)}" if outcome.hit else "")
         elif outcome.inconclusive:
-            typer.echo(f"{outcome.example}: {outcome.inconclusive}")
+            typer.echo(f"{outcome.case}: {outcome.inconclusive}")
     typer.echo("\n".join(ended))
 
 
 def _tell_drifts(found: Drifts) -> None:
     for each in sorted(found.drifts, key=lambda each: -each.calls):
         rule = each.finding.rule
-        typer.echo(f"{each.calls} x {each.operation}: {each.finding.came}")
-        typer.echo(f"  document: {rule.says}\n  to change: {rule.change.value}")
+        typer.echo(f"{each.calls} x {each.operation}: {each.finding.observed}")
+        typer.echo(f"  document: {rule.description}\n  to change: {rule.change.value}")
     others = f", {found.others} others left out" if found.others else ""
     typer.echo(f"{found.calls} calls held against the document{others}, {len(found.drifts)} differences")
 

@@ -26,8 +26,8 @@ def webhook(
     """
     import httpx
 
-    from squadiq.cli.showing import header_of, progress
-    from squadiq.contract.document import Document
+    from squadiq.cli.output import header_of, progress
+    from squadiq.contract.document import Spec
     from squadiq.contract.webhook import is_on_this_machine, trials, try_endpoint
 
     try:
@@ -37,14 +37,14 @@ def webhook(
         raise typer.BadParameter(str(wrong)) from None
     if url.scheme not in ("http", "https") or not url.host:
         raise typer.BadParameter("give the endpoint as an http:// or https:// URL")
-    planned = trials(Document.installed(), headers, seed=seed)
+    planned = trials(Spec.installed(), headers, seed=seed)
     typer.echo(f"{len(planned)} deliveries of invented leads to {url.host}, with {len(headers)} headers of yours")
     if not is_on_this_machine(endpoint) and not yes and not typer.confirm("Is it yours, and may they be sent?"):
         raise typer.Exit(1)
 
     try:
         with progress("delivering", len(planned)) as one_more:
-            run = try_endpoint(endpoint, planned, told=lambda finding: one_more(finding is not None))
+            run = try_endpoint(endpoint, planned, on_outcome=lambda finding: one_more(finding is not None))
     except SquadIQError as error:
         typer.echo(f"squadiq: {error}", err=True)
         raise typer.Exit(2) from None

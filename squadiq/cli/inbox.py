@@ -67,7 +67,7 @@ def list_set_aside(target: Target) -> None:
     """List the results that were set aside after too many failures: id, campaign, lead, time, attempts, error."""
     with _inbox(target) as inbox:
         try:
-            found = inbox.set_aside()
+            found = inbox.failed()
         except SquadIQError as error:
             raise _stopped(error) from None
     for result in found:
@@ -92,7 +92,7 @@ def replay_set_aside(
         raise typer.BadParameter("give ids, or --all")
     with _inbox(target) as inbox:
         try:
-            aside = {result.id for result in inbox.set_aside()}
+            aside = {result.id for result in inbox.failed()}
             unknown = sorted({*(ids or ())} - aside)
             known = aside.intersection(ids) if ids else None
             replayed = inbox.replay(known)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from squadiq._extras import needs_extra
-from squadiq.cli.showing import initials, shown
+from squadiq.cli.output import initials, shown
 
 with needs_extra("cli"):
     import typer
@@ -89,11 +89,11 @@ class Listener:
     def __call__(self, environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         if self._forward_to is None:
-            answer = self._webhook.answer(environ)
-            if answer.status != 201:
-                self._say(f"{_time()}  refused with {answer.status}: {shown(answer.body.decode())}\n")
-            respond(f"{answer.status} {_phrase(answer.status)}", list(answer.headers))
-            return [answer.body]
+            response = self._webhook.respond(environ)
+            if response.status != 201:
+                self._say(f"{_time()}  refused with {response.status}: {shown(response.body.decode())}\n")
+            respond(f"{response.status} {_phrase(response.status)}", list(response.headers))
+            return [response.body]
         return self._passed_on(environ, self._forward_to, respond)
 
     def receive(self, lead: DeliveredLead) -> None:
@@ -115,7 +115,7 @@ class Listener:
         except DeliveryError as wrong:
             self._say(_odd(wrong))
         try:
-            answer = self._client.request(
+            response = self._client.request(
                 environ["REQUEST_METHOD"],
                 forward_to,
                 content=body,
@@ -125,13 +125,13 @@ class Listener:
             self._say(f"          → could not be passed on: {type(failure).__name__}\n")
             respond("502 Bad Gateway", [("Content-Length", "0")])
             return []
-        milliseconds = answer.elapsed.total_seconds() * 1000
-        [said] = _without(lead, [shown(answer.content[:MOST_SHOWN_BYTES].decode("utf-8", "replace"))])
-        self._say(f"          → {answer.status_code} in {milliseconds:.0f} ms: {said}\n")
-        media_type = answer.headers.get("content-type", "text/plain")
-        told = [("Content-Type", media_type), ("Content-Length", str(len(answer.content)))]
-        respond(f"{answer.status_code} {_phrase(answer.status_code)}", told)
-        return [answer.content]
+        milliseconds = response.elapsed.total_seconds() * 1000
+        [said] = _without(lead, [shown(response.content[:MOST_SHOWN_BYTES].decode("utf-8", "replace"))])
+        self._say(f"          → {response.status_code} in {milliseconds:.0f} ms: {said}\n")
+        media_type = response.headers.get("content-type", "text/plain")
+        told = [("Content-Type", media_type), ("Content-Length", str(len(response.content)))]
+        respond(f"{response.status_code} {_phrase(response.status_code)}", told)
+        return [response.content]
 
 
 def described(lead: DeliveredLead) -> str:

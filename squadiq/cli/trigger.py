@@ -13,7 +13,7 @@ with needs_extra("cli"):
     import typer
 
 if TYPE_CHECKING:
-    from squadiq.contract.posting import Poster
+    from squadiq.contract.delivery_sender import DeliverySender
 
 TIMEOUT_SECONDS = 30.0
 _NAMES = ("Asha Rao", "विकास शर्मा", "Fatima Khan", "தமிழ்ச்செல்வி", "John D'Souza", "Gurpreet Singh")
@@ -53,8 +53,8 @@ def lead_processed(
     """
     import httpx
 
-    from squadiq.cli.showing import header_of
-    from squadiq.contract.posting import Poster
+    from squadiq.cli.output import header_of
+    from squadiq.contract.delivery_sender import DeliverySender
 
     try:
         payloads = [_changed(payload, changes or []) for payload in _payloads(count, seed)]
@@ -66,7 +66,7 @@ def lead_processed(
         raise typer.BadParameter("--to: give an http:// or https:// URL")
     refused = 0
     try:
-        with Poster(str(url), TIMEOUT_SECONDS) as poster:
+        with DeliverySender(str(url), TIMEOUT_SECONDS) as poster:
             for number, payload in enumerate(payloads, 1):
                 told = _delivered(poster, headers, payload)
                 refused += told["status"] != 201
@@ -77,25 +77,25 @@ def lead_processed(
     raise typer.Exit(1 if refused else 0)
 
 
-def _delivered(poster: Poster, headers: list[tuple[str, str]], payload: dict[str, Any]) -> dict[str, Any]:
+def _delivered(poster: DeliverySender, headers: list[tuple[str, str]], payload: dict[str, Any]) -> dict[str, Any]:
     import httpx
 
-    from squadiq.cli.showing import shown
+    from squadiq.cli.output import shown
 
-    status, answer, error, began = None, None, None, time.perf_counter()
+    status, response, error, began = None, None, None, time.perf_counter()
     try:
         posted = poster.post(json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogatepass"), headers)
-        status, answer = posted.status, shown(posted.body.decode("utf-8", "replace"))
+        status, response = posted.status, shown(posted.body.decode("utf-8", "replace"))
     except httpx.HTTPError as failure:
         error = type(failure).__name__  # its message may hold the URL, and that a secret
     milliseconds = round((time.perf_counter() - began) * 1000, 1)
     lead_id = shown(str(payload.get("lead_id")))
-    return {"lead_id": lead_id, "status": status, "milliseconds": milliseconds, "answer": answer, "error": error}
+    return {"lead_id": lead_id, "status": status, "milliseconds": milliseconds, "answer": response, "error": error}
 
 
 def _line(number: str, told: dict[str, Any]) -> str:
     line = f"{number}  {told['status'] or told['error']}  {told['milliseconds']:.0f} ms  {told['lead_id']}"
-    return line if told["status"] == 201 else f"{line}  {told['answer'] or ''}".rstrip()
+    return line if told["status"] == 201 else f"{line}  {told['response'] or ''}".rstrip()
 
 
 def _payloads(count: int, seed: int | None) -> list[dict[str, Any]]:
@@ -112,11 +112,11 @@ def _payloads(count: int, seed: int | None) -> list[dict[str, Any]]:
 def _made_up(campaign_id: str, seed: int, number: int) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from squadiq.mock.life import campaign_key, life_of
+    from squadiq.mock.simulation import campaign_key, simulate_lead
 
     lead_id = f"seed_{seed}_{number}"
     created_at = 1_700_000_000 + 60 * number
-    lived = life_of(campaign_key(seed, campaign_id), campaign_id, lead_id, created_at, created_at + 600)
+    lived = simulate_lead(campaign_key(seed, campaign_id), campaign_id, lead_id, created_at, created_at + 600)
     moments = [
         datetime.fromtimestamp(each, UTC).isoformat() for each in (created_at, lived.calls[-1], created_at + 600)
     ]

@@ -1,4 +1,4 @@
-"""What about one hit differs from the document: a pure function of the request and its answer."""
+"""What about one hit differs from the document: a pure function of the request and its response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from squadiq.contract.document import Document, Expected, Operation, Schema
+from squadiq.contract.document import Expected, Operation, Schema, Spec
 from squadiq.contract.rules import Finding, Rule
 
 DIGITS_AT_MOST = 18
@@ -27,7 +27,7 @@ _KNOWN_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Hold a request and its answer; header names in lower case."""
+    """Hold a request and its response; header names in lower case."""
 
     method: str
     url: str = field(repr=False)
@@ -37,7 +37,7 @@ class Hit:
     body: bytes = field(repr=False)
 
 
-def operation_of(document: Document, hit: Hit) -> str:
+def operation_of(document: Spec, hit: Hit) -> str:
     """Return the operation that a hit is, or its method where a path has no such operation."""
     found = document.route(urlsplit(hit.url).path)
     if found is None:
@@ -46,8 +46,8 @@ def operation_of(document: Document, hit: Hit) -> str:
     return operation.operation_id if operation else f"{hit.method} of a path without it"
 
 
-def answer_findings(document: Document, hit: Hit) -> list[Finding]:
-    """Return the rules that an answer broke, none if it is as the document says."""
+def response_findings(document: Spec, hit: Hit) -> list[Finding]:
+    """Return the rules that a response broke, none if it is as the document says."""
     if hit.status >= 500 and hit.status != 503:
         return [Finding(Rule.NO_SERVER_ERROR, f"status {hit.status}")]
     found = document.route(urlsplit(hit.url).path)
@@ -57,23 +57,23 @@ def answer_findings(document: Document, hit: Hit) -> list[Finding]:
     operation = route.operations.get(hit.method)
     if operation is None:
         # What the document says of a wrong method stands with the methods that there are.
-        expected = next(iter(route.operations.values())).answers[405]
+        expected = next(iter(route.operations.values())).responses[405]
         if hit.status not in (401, 405):
             return [Finding(Rule.METHOD, f"status {hit.status} for {hit.method}")]
         return _as_expected(expected, hit) if hit.status == 405 else []
-    if hit.status not in operation.answers:
+    if hit.status not in operation.responses:
         return [Finding(Rule.STATUS, f"status {hit.status} for {operation.operation_id}")]
-    return _as_expected(operation.answers[hit.status], hit)
+    return _as_expected(operation.responses[hit.status], hit)
 
 
-def request_findings(document: Document, hit: Hit) -> list[Finding]:
+def request_findings(document: Spec, hit: Hit) -> list[Finding]:
     """Return what about a request the document does not describe, if it was taken all the same."""
     found = document.route(urlsplit(hit.url).path)
     operation = found[0].operations.get(hit.method) if found else None
     if operation is None or hit.status >= 300:
         return []
     return [
-        Finding(Rule.REQUEST, f"{words}, and the answer was {hit.status}") for words in _undocumented(operation, hit)
+        Finding(Rule.REQUEST, f"{words}, and the response was {hit.status}") for words in _undocumented(operation, hit)
     ]
 
 

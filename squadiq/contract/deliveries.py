@@ -7,8 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from squadiq.contract.apart import HealthCheck, Phase, Verbosity, apart, assume, given, schemathesis, seed, settings
-from squadiq.contract.document import Document, Schema
+from squadiq.contract.document import Schema, Spec
+from squadiq.contract.isolation import (
+    HealthCheck,
+    Phase,
+    Verbosity,
+    assume,
+    given,
+    isolated,
+    schemathesis,
+    seed,
+    settings,
+)
 
 Payload = dict[str, Any]
 
@@ -31,18 +41,18 @@ class Deliveries:
         seed_number: the same seed makes the same random deliveries.
     """
 
-    def __init__(self, document: Document, *, seed_number: int) -> None:
+    def __init__(self, document: Spec, *, seed_number: int) -> None:
         components = document.contents["components"]
         operation = document.contents["webhooks"]["leadProcessed"]["post"]
         self._schema = Schema(operation["requestBody"]["content"]["application/json"]["schema"], components)
         self._required: list[str] = components["schemas"]["ProcessedLead"]["required"]
         self._example: Payload = components["examples"]["ProcessedLead"]["value"]
         self._unreached: Payload = components["examples"]["UnreachedLead"]["value"]
-        with apart():
+        with isolated():
             self._operation = _as_operation(document, operation)
         self._seed = seed_number
 
-    def example(self, lead_id: str) -> bytes:
+    def case(self, lead_id: str) -> bytes:
         """Return the example of the document about another lead."""
         return _json({**self._example, "lead_id": lead_id})
 
@@ -96,7 +106,7 @@ class Deliveries:
         yield "a lead_id that is not ASCII", {**self._example, "lead_id": "லீட் 1"}
 
     def _wrong_forms(self) -> Iterator[tuple[str, Any]]:
-        example = self._example
+        case = self._example
         changes: list[tuple[str, Any]] = [
             (name, wrong) for name in self._required for wrong in (None, True, -1, "", list[Any](), dict[str, Any]())
         ]
@@ -109,11 +119,11 @@ class Deliveries:
             ("campaign_id", "a/b"),
         ]
         forms: list[tuple[str, Any]] = [
-            (f"{name} is missing", {key: value for key, value in example.items() if key != name})
+            (f"{name} is missing", {key: value for key, value in case.items() if key != name})
             for name in self._required
         ]
-        forms += [(f"{name} is {json.dumps(wrong)}", {**example, name: wrong}) for name, wrong in changes]
-        forms += [("the lead in a list", [example]), ("an empty object", {}), ("an empty list", [])]
+        forms += [(f"{name} is {json.dumps(wrong)}", {**case, name: wrong}) for name, wrong in changes]
+        forms += [("the lead in a list", [case]), ("an empty object", {}), ("an empty list", [])]
         forms += [("null", None), ("a text", "lead"), ("a number", 1)]
         return (form for form in forms if self._wrong(form[1]))
 
@@ -122,7 +132,7 @@ class Deliveries:
         return [each for each in self._schema.differences(payload) if each != ODD_LINK]
 
     def _random(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
-        with apart():
+        with isolated():
             return self._drawn(number, words, positive=positive)
 
     def _drawn(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
@@ -154,7 +164,7 @@ class Deliveries:
         return list(found.values())
 
 
-def _as_operation(document: Document, operation: Any) -> Any:
+def _as_operation(document: Spec, operation: Any) -> Any:
     """Return the webhook as an operation of schemathesis, which reads paths only."""
     contents = {**document.contents, "paths": {"/": {"post": operation}}}
     del contents["webhooks"]
@@ -163,8 +173,8 @@ def _as_operation(document: Document, operation: Any) -> Any:
     return cast(Any, schema)["/"]["POST"]
 
 
-def _no_json(example: Payload) -> list[Delivery]:
-    body = _json(example)
+def _no_json(case: Payload) -> list[Delivery]:
+    body = _json(case)
     return [
         Delivery("an empty body", b""),
         Delivery("half of a delivery", body[: len(body) // 2]),

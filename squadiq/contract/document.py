@@ -84,7 +84,7 @@ class Operation:
     path: str
     query: Mapping[str, Parameter]
     body: Schema | None
-    answers: Mapping[int, Expected]
+    responses: Mapping[int, Expected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Route:
     operations: Mapping[str, Operation]
 
 
-class Document:
+class Spec:
     """Read an OpenAPI document into what traffic is held against."""
 
     def __init__(self, contents: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ class Document:
         self.operations = {each.operation_id: each for route in self.routes for each in route.operations.values()}
 
     @classmethod
-    def installed(cls) -> Document:
+    def installed(cls) -> Spec:
         """Read the document that is installed beside the generated models."""
         return cls(json.loads((resources.files("squadiq_generated") / "openapi.json").read_bytes()))
 
@@ -145,7 +145,7 @@ class Document:
             path=path,
             query={each.name: each for each in self._query(operation)},
             body=None if body is None else self._schema(body["schema"]),
-            answers={int(status): self._expected(answer) for status, answer in operation["responses"].items()},
+            responses={int(status): self._expected(response) for status, response in operation["responses"].items()},
         )
 
     def _query(self, operation: Mapping[str, Any]) -> Iterator[Parameter]:
@@ -155,10 +155,10 @@ class Document:
             yield Parameter(parameter["name"], is_integer, self._schema(parameter["schema"]))
 
     def _expected(self, reference: Mapping[str, Any]) -> Expected:
-        answer = self._resolved(reference)
-        headers = {name: self._resolved(header) for name, header in answer.get("headers", {}).items()}
+        response = self._resolved(reference)
+        headers = {name: self._resolved(header) for name, header in response.get("headers", {}).items()}
         return Expected(
-            media_types={name: self._schema(each["schema"]) for name, each in answer.get("content", {}).items()},
+            media_types={name: self._schema(each["schema"]) for name, each in response.get("content", {}).items()},
             required_headers={
                 name: self._schema(header["schema"]) for name, header in headers.items() if header.get("required")
             },

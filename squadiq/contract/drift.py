@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from squadiq.contract.conformance import Hit, answer_findings, operation_of, request_findings
-from squadiq.contract.document import Document
+from squadiq.contract.conformance import Hit, operation_of, request_findings, response_findings
+from squadiq.contract.document import Spec
 from squadiq.contract.rules import Finding
 from squadiq.errors import ConfigurationError
 
@@ -35,13 +35,13 @@ class Drifts:
     drifts: list[Drift]
 
 
-def findings_of(document: Document, hit: Hit) -> list[tuple[str, Finding]]:
+def findings_of(document: Spec, hit: Hit) -> list[tuple[str, Finding]]:
     """Return what differs of one call, by operation."""
     operation = operation_of(document, hit)
-    return [(operation, each) for each in [*answer_findings(document, hit), *request_findings(document, hit)]]
+    return [(operation, each) for each in [*response_findings(document, hit), *request_findings(document, hit)]]
 
 
-def drift_of(document: Document, hits: Iterable[Hit]) -> Drifts:
+def drift_of(document: Spec, hits: Iterable[Hit]) -> Drifts:
     """Hold calls against the document; what goes to paths that it does not have is other traffic."""
     calls, others = 0, 0
     found: Counter[tuple[str, Finding]] = Counter()
@@ -62,7 +62,7 @@ def read_har(path: Path) -> list[Hit]:
     """
     try:
         entries: list[Any] = json.loads(path.read_bytes())["log"]["entries"]
-        # An answer that never came has status 0.
+        # A response that never came has status 0.
         return [_hit(entry) for entry in entries if entry["response"]["status"] > 0]
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from None

@@ -13,35 +13,35 @@ from squadiq._deadline import deadline
 from squadiq._decoding import BodyDecoder, BodyError
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of, refusal_of_leads
-from squadiq.contract.document import Document, Operation
-from squadiq.contract.hits import TIMEOUT_SECONDS, Hits, Slot, StoppedError
-from squadiq.contract.ledger import Ledger
+from squadiq.contract.budget import TIMEOUT_SECONDS, HitBudget, RunStoppedError, Slot
+from squadiq.contract.document import Operation, Spec
+from squadiq.contract.ledger import LeadLedger
 from squadiq.contract.rules import InconclusiveError
 from squadiq.contract.target import UNREADABLE
-from squadiq.quota import Store
+from squadiq.quota import QuotaStore
 
 __all__ = [
     "TIMEOUT_SECONDS",
     "GuardedTransport",
     "NotAllowedError",
     "Permission",
-    "StoppedError",
+    "RunStoppedError",
     "Writes",
     "refusal",
 ]
 
 _HEADERS = {"accept", "accept-encoding", "authorization", "connection", "host", "user-agent"}
 _HEADERS_WITH_BODY = _HEADERS | {"content-length", "content-type"}
-ANSWER_BYTES = 16 * 1024 * 1024
-"""Decoded bytes of an answer that are read."""
+RESPONSE_BYTES = 16 * 1024 * 1024
+"""Decoded bytes of a response that are read."""
 _DROPPED = {"content-encoding", "content-length", "location", "set-cookie", "set-cookie2", "transfer-encoding"}
 
 
-class _NeverSentError(StoppedError):
+class _NeverSentError(RunStoppedError):
     """There was no connection."""
 
 
-class NotAllowedError(StoppedError):
+class NotAllowedError(RunStoppedError):
     """A request is not on the allow-list and was not sent."""
 
 
@@ -49,7 +49,7 @@ class NotAllowedError(StoppedError):
 class Writes:
     """Hold what may be written: only leads that the run itself makes, with only these phone numbers."""
 
-    ledger: Ledger
+    ledger: LeadLedger
     phone_numbers: Sequence[str] = field(repr=False)
 
 
@@ -62,7 +62,7 @@ class Permission:
         writes: None for a run that only reads.
     """
 
-    document: Document = field(repr=False)
+    document: Spec = field(repr=False)
     origin: httpx.URL
     campaign_id: str
     token: AccessToken
@@ -147,23 +147,23 @@ class GuardedTransport(httpx.BaseTransport):
 
     inner: httpx.BaseTransport
     permission: Permission
-    stores: Sequence[Store]
+    stores: Sequence[QuotaStore]
     max_hits: int
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
     hits: int = 0
-    slots: Hits = field(init=False, repr=False)
+    slots: HitBudget = field(init=False, repr=False)
     _unsure: set[str] = field(default_factory=set[str], repr=False)
 
     def __post_init__(self) -> None:
-        self.slots = Hits(self.stores, self.sleep, self.now)
+        self.slots = HitBudget(self.stores, self.sleep, self.now)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its answer.
+        """Send a request and return its response.
 
         Raises:
             NotAllowedError: it is not on the allow-list, and was not sent.
-            StoppedError: the budget is spent, there is no answer, or the service says that the quota is.
+            StoppedError: the budget is spent, there is no response, or the service says that the quota is.
             InconclusiveError: the share of the quota is too small for a create.
         """
         if why := refusal(self.permission, request):
@@ -177,19 +177,19 @@ class GuardedTransport(httpx.BaseTransport):
         elif action in ("disable", "delete"):
             kept = 0
         if self.hits + cost + kept > self.max_hits:
-            raise StoppedError(f"the budget of {self.max_hits} hits is spent")
+            raise RunStoppedError(f"the budget of {self.max_hits} hits is spent")
         if writes and action == "create":
             return self._created(writes.ledger, request, lead_ids)
         if action not in ("disable", "delete"):
             self.slots.give_back()
-        response = _judged(self._answer(request, self.slots.take_spare()))
-        # A create without an answer may still be on its way, and then 404 is not for ever.
+        response = _judged(self._respond(request, self.slots.take_spare()))
+        # A create without a response may still be on its way, and then 404 is not for ever.
         gone = {202} if self._unsure.intersection(lead_ids) else {202, 404}
         if writes and action == "delete" and len(lead_ids) == 1 and response.status_code in gone:
             writes.ledger.deleted(lead_ids[0])
         return response
 
-    def _created(self, ledger: Ledger, request: httpx.Request, lead_ids: Sequence[str]) -> httpx.Response:
+    def _created(self, ledger: LeadLedger, request: httpx.Request, lead_ids: Sequence[str]) -> httpx.Response:
         needed, at_most = 1 + len(lead_ids), self.slots.at_most()
         if needed > at_most:
             raise InconclusiveError(
@@ -203,10 +203,10 @@ class GuardedTransport(httpx.BaseTransport):
         except OSError as error:
             self.slots.spare.append(slot)
             self.slots.give_back()
-            raise StoppedError(f"the ledger cannot be written ({error.strerror}), so no lead is created") from None
+            raise RunStoppedError(f"the ledger cannot be written ({error.strerror}), so no lead is created") from None
         self._unsure.update(lead_ids)
         try:
-            response = self._answer(request, slot)
+            response = self._respond(request, slot)
         except _NeverSentError:
             for lead_id in lead_ids:
                 ledger.deleted(lead_id)
@@ -214,7 +214,7 @@ class GuardedTransport(httpx.BaseTransport):
         self._unsure.difference_update(lead_ids)
         return _judged(response)
 
-    def _answer(self, request: httpx.Request, slot: Slot) -> httpx.Response:
+    def _respond(self, request: httpx.Request, slot: Slot) -> httpx.Response:
         self.hits += 1
         try:
             with deadline(max(0.0, self.slots.left_seconds)):
@@ -226,9 +226,9 @@ class GuardedTransport(httpx.BaseTransport):
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _NeverSentError(f"there is no connection ({type(error).__name__})") from None
         except httpx.RequestError as error:
-            raise StoppedError(f"there is no answer ({type(error).__name__})") from None
+            raise RunStoppedError(f"there is no response ({type(error).__name__})") from None
         for store, reservation in slot:
-            store.answered(reservation)
+            store.completed(reservation)
             if plain.status_code == 429:
                 store.throttled(reservation, 60.0)
         return plain
@@ -241,18 +241,18 @@ class GuardedTransport(httpx.BaseTransport):
 
 def _judged(response: httpx.Response) -> httpx.Response:
     if response.status_code == 429:
-        raise StoppedError("the service answered 429: somebody else spends the same quota; try again later")
+        raise RunStoppedError("the service answered 429: somebody else spends the same quota; try again later")
     if response.status_code in (401, 403):
-        raise StoppedError(f"the service answered {response.status_code}: check the access token and the campaign")
+        raise RunStoppedError(f"the service answered {response.status_code}: check the access token and the campaign")
     return response
 
 
 def _plain(response: httpx.Response) -> httpx.Response:
-    """Return an answer that is read, without what a client acts on by itself: cookies to send back, where to go."""
+    """Return a response that is read, without what a client acts on by itself: cookies to send back, where to go."""
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _DROPPED]
     unreadable, content = "", bytearray()
     try:
-        decoder = BodyDecoder(response.headers.get("content-encoding"), ANSWER_BYTES)
+        decoder = BodyDecoder(response.headers.get("content-encoding"), RESPONSE_BYTES)
         for chunk in response.iter_raw():
             for piece in decoder.feed(chunk):
                 content += piece

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from squadiq.errors import ConfigurationError
-from squadiq.quota.opening import state_directory
+from squadiq.quota.factory import state_directory
 
 _PREFIX = "squadiq-contract-"
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class LedgerHeader:
     """Hold where the leads of a ledger are; neither a token nor a phone number is ever in it."""
 
     base_url: str
@@ -29,7 +29,7 @@ class Where:
     prefix: str
 
 
-class Ledger:
+class LeadLedger:
     """Know which leads a run may have created and has not deleted yet; it survives a crash at any moment.
 
     Args:
@@ -40,7 +40,7 @@ class Ledger:
         ConfigurationError: the file is no whole ledger, or cannot be written.
     """
 
-    def __init__(self, path: Path, where: Where | None = None) -> None:
+    def __init__(self, path: Path, where: LedgerHeader | None = None) -> None:
         self.path = path
         self.pending: dict[str, None] = {}
         if where is None:
@@ -89,12 +89,12 @@ class Ledger:
         if not self.pending:
             self.path.unlink(missing_ok=True)
 
-    def _read(self) -> Where:
+    def _read(self) -> LedgerHeader:
         try:
             # What was not written to its end was not sent either.
             text = self.path.read_bytes().rpartition(b"\n")[0].decode()
             first, *lines = [json.loads(line) for line in text.split("\n")]
-            where = Where(**{name: _text(value) for name, value in first.items()})
+            where = LedgerHeader(**{name: _text(value) for name, value in first.items()})
             for line in lines:
                 self._happened(**line)
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
@@ -120,14 +120,14 @@ class Ledger:
                 raise
 
 
-def new_ledger(directory: Path, base_url: str, campaign_id: str) -> Ledger:
+def new_ledger(directory: Path, base_url: str, campaign_id: str) -> LeadLedger:
     """Return the ledger of a new run, on the disk before anything is sent.
 
     Raises:
         ConfigurationError: it cannot be written.
     """
     name = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
-    return Ledger(directory / f"{name}.jsonl", Where(base_url, campaign_id, f"{_PREFIX}{name}-"))
+    return LeadLedger(directory / f"{name}.jsonl", LedgerHeader(base_url, campaign_id, f"{_PREFIX}{name}-"))
 
 
 def ledger_directory() -> Path:
@@ -135,13 +135,13 @@ def ledger_directory() -> Path:
     return state_directory() / "contract"
 
 
-def unfinished(directory: Path) -> tuple[list[Ledger], list[str]]:
+def unfinished(directory: Path) -> tuple[list[LeadLedger], list[str]]:
     """Return the ledgers that still name leads, and for each file that is no ledger a line that says so."""
-    ledgers: list[Ledger] = []
+    ledgers: list[LeadLedger] = []
     wrong: list[str] = []
     for path in sorted(directory.glob("*.jsonl")):
         try:
-            ledgers.append(Ledger(path))
+            ledgers.append(LeadLedger(path))
         except ConfigurationError as error:
             wrong.append(str(error))
     return [ledger for ledger in ledgers if ledger.pending], wrong

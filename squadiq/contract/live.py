@@ -15,18 +15,18 @@ import httpx
 from squadiq._decoding import ACCEPT_ENCODING
 from squadiq.auth import AccessToken
 from squadiq.config import base_url_from, network_from
-from squadiq.contract.document import Document
-from squadiq.contract.examples import Example, Outcome, run_example
-from squadiq.contract.generated import random_queries
+from squadiq.contract.budget import TIMEOUT_SECONDS, RunStoppedError
+from squadiq.contract.cases import Case, CaseResult, run_case
+from squadiq.contract.document import Spec
 from squadiq.contract.guard import GuardedTransport, Permission, Writes
-from squadiq.contract.hits import TIMEOUT_SECONDS, StoppedError
-from squadiq.contract.ledger import Ledger, new_ledger
+from squadiq.contract.ledger import LeadLedger, new_ledger
+from squadiq.contract.random_queries import random_queries
 from squadiq.contract.rules import BrokenError
 from squadiq.contract.suite import fitting
-from squadiq.contract.target import Need, Target
+from squadiq.contract.target import Capability, Target
 from squadiq.errors import ConfigurationError, MissingExtraError
 from squadiq.phone import normalise
-from squadiq.quota import MemoryStore, Store, open_store, quota_name
+from squadiq.quota import MemoryStore, QuotaStore, open_store, quota_name
 from squadiq.transport import open_transport
 
 GENERATED_AT_MOST = 25
@@ -57,11 +57,11 @@ class LiveSettings:
     hits_per_minute: int = 30
     phone_numbers: Sequence[str] = field(default=(), repr=False)
     ledgers: Path = Path()
-    quota: str | Store | None = field(default=None, repr=False)
+    quota: str | QuotaStore | None = field(default=None, repr=False)
     seed: int = 0
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
-    document: Document = field(default_factory=Document.installed, repr=False)
+    document: Spec = field(default_factory=Spec.installed, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_hits < 1:
@@ -80,15 +80,15 @@ class LiveSettings:
                 raise ConfigurationError(f"phone_number: the {place}. one {why}.")
 
     @property
-    def examples(self) -> list[Example]:
-        """The examples of the run."""
-        return fitting([Need.WRITES] if self.phone_numbers else [])
+    def cases(self) -> list[Case]:
+        """The cases of the run."""
+        return fitting([Capability.WRITES] if self.phone_numbers else [])
 
     @property
     def hits_at_most(self) -> int:
         """How many hits the run may take, what it may not spend left out."""
-        # Beside its own hits an example that writes disables and deletes up to four leads of its own.
-        needed = sum(each.hits + (8 if each.needs else 0) for each in self.examples)
+        # Beside its own hits a case that writes disables and deletes up to four leads of its own.
+        needed = sum(each.hits + (8 if each.needs else 0) for each in self.cases)
         return min(self.max_hits, needed + GENERATED_AT_MOST)
 
     @property
@@ -104,7 +104,7 @@ def plan(settings: LiveSettings) -> list[str]:
     lines = [
         f"Target: {settings.base_url}, campaign {settings.campaign_id}",
         f"Operations: {', '.join(sent)}",
-        f"Examples: {len(settings.examples)}, then up to {GENERATED_AT_MOST} reads with random queries",
+        f"Cases: {len(settings.cases)}, then up to {GENERATED_AT_MOST} reads with random queries",
         f"Hits at most: {settings.hits_at_most}, {settings.hits_per_minute} in a minute"
         f" (of {settings.document.hits} that the business has)",
         f"Minutes at most: {settings.minutes_at_most}, if nobody else spends the quota",
@@ -126,16 +126,16 @@ def plan(settings: LiveSettings) -> list[str]:
 
 @dataclass
 class LiveRun:
-    """Hold what came of a run: an outcome for each example, and why it ended early, if it did."""
+    """Hold what came of a run: an outcome for each case, and why it ended early, if it did."""
 
-    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    outcomes: list[CaseResult] = field(default_factory=list[CaseResult])
     hits: int = 0
     stopped: str = ""
     left_behind: int = 0
     people: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
-    def findings(self) -> list[Outcome]:
+    def findings(self) -> list[CaseResult]:
         """The outcomes that found something."""
         return [each for each in self.outcomes if each.finding]
 
@@ -148,8 +148,8 @@ class InterruptedRun(KeyboardInterrupt):
         self.run = run
 
 
-def run_live(settings: LiveSettings, told: Callable[[Outcome], None] = lambda outcome: None) -> LiveRun:
-    """Run the examples, then random reads, then clean up; `told` hears each outcome.
+def run_live(settings: LiveSettings, on_outcome: Callable[[CaseResult], None] = lambda outcome: None) -> LiveRun:
+    """Run the cases, then random reads, then clean up; `on_outcome` hears each outcome.
 
     Raises:
         ConfigurationError: the quota cannot be opened, or the ledger cannot be written.
@@ -160,11 +160,11 @@ def run_live(settings: LiveSettings, told: Callable[[Outcome], None] = lambda ou
     ledger = _ledger(settings)
     with _target(settings, ledger) as (target, guard):
         try:
-            for each in settings.examples:
-                _keep(run, run_example(each, target), told)
+            for each in settings.cases:
+                _keep(run, run_case(each, target), on_outcome)
             for query in random_queries(settings.document, GENERATED_AT_MOST, seed_number=settings.seed):
-                _keep(run, _random_read(target, query), told)
-        except StoppedError as stopped:
+                _keep(run, _random_read(target, query), on_outcome)
+        except RunStoppedError as stopped:
             run.stopped = str(stopped)
         except KeyboardInterrupt:
             guard.slots.hurry(CLEAN_UP_SECONDS)
@@ -179,7 +179,7 @@ def run_live(settings: LiveSettings, told: Callable[[Outcome], None] = lambda ou
     return run
 
 
-def clean_up(settings: LiveSettings, ledger: Ledger) -> int:
+def clean_up(settings: LiveSettings, ledger: LeadLedger) -> int:
     """Delete the leads that a run has left behind, and return how many are still there.
 
     Raises:
@@ -214,7 +214,7 @@ def live_settings_url(given: str) -> httpx.URL:
 
 
 @contextmanager
-def _target(settings: LiveSettings, ledger: Ledger | None) -> Generator[tuple[Target, GuardedTransport]]:
+def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tuple[Target, GuardedTransport]]:
     writes = Writes(ledger, settings.phone_numbers) if ledger else None
     name = quota_name(str(settings.base_url), settings.token.reveal())
     window = settings.document.window_seconds
@@ -245,34 +245,34 @@ def _target(settings: LiveSettings, ledger: Ledger | None) -> Generator[tuple[Ta
                 campaign_id=settings.campaign_id,
                 prefix=ledger.where.prefix if ledger else "",
                 phone_numbers=settings.phone_numbers,
-                offers=frozenset([Need.WRITES] if ledger else []),
+                offers=frozenset([Capability.WRITES] if ledger else []),
                 disable_at_once=True,
             ),
             guard,
         )
 
 
-def _keep(run: LiveRun, outcome: Outcome, told: Callable[[Outcome], None]) -> None:
+def _keep(run: LiveRun, outcome: CaseResult, on_outcome: Callable[[CaseResult], None]) -> None:
     run.outcomes.append(outcome)
-    told(outcome)
+    on_outcome(outcome)
 
 
-def _random_read(target: Target, query: dict[str, str | int]) -> Outcome:
+def _random_read(target: Target, query: dict[str, str | int]) -> CaseResult:
     name = "a_random_read_with_" + ("_and_".join(sorted(query)))
     try:
         target.page(**query)
     except BrokenError as broken:
-        return Outcome(name, 1, broken.finding, target.last)
-    return Outcome(name, 1)
+        return CaseResult(name, 1, broken.finding, target.last)
+    return CaseResult(name, 1)
 
 
-def _ledger(settings: LiveSettings) -> Ledger | None:
+def _ledger(settings: LiveSettings) -> LeadLedger | None:
     if not settings.phone_numbers:
         return None
     return new_ledger(settings.ledgers, str(settings.base_url), settings.campaign_id)
 
 
-def _clean(target: Target, guard: GuardedTransport, ledger: Ledger) -> None:
+def _clean(target: Target, guard: GuardedTransport, ledger: LeadLedger) -> None:
     """Delete what is left; the first interruption hurries it, a second one ends it."""
     try:
         _delete(target, ledger)
@@ -284,18 +284,18 @@ def _clean(target: Target, guard: GuardedTransport, ledger: Ledger) -> None:
     ledger.close()
 
 
-def _delete(target: Target, ledger: Ledger) -> None:
+def _delete(target: Target, ledger: LeadLedger) -> None:
     # The latest first: it may not be disabled yet.
     for lead_id in list(reversed(ledger.pending)):
         try:
             target.send("deleteLead", {"lead_id": lead_id})
         except BrokenError:
             continue
-        except StoppedError:
+        except RunStoppedError:
             return
 
 
-def _wrong_number(document: Document, number: str) -> str:
+def _wrong_number(document: Spec, number: str) -> str:
     if document.phone_number.differences(number):
         return "is not a phone number as the document has them"
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from squadiq.contract.conformance import Hit, operation_of
-from squadiq.contract.document import Document
+from squadiq.contract.document import Spec
 from squadiq.contract.drift import Drift, Drifts, findings_of
 from squadiq.contract.rules import Finding, Rule
 from squadiq.errors import ConfigurationError
@@ -32,11 +32,11 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._path = Path(path)
         self._blocking = inner if isinstance(inner, httpx.BaseTransport) else httpx.HTTPTransport()
         self._other = inner if isinstance(inner, httpx.AsyncBaseTransport) else httpx.AsyncHTTPTransport()
-        self._document = Document.installed()
+        self._document = Spec.installed()
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its answer, read to its end."""
+        """Send a request and return its response, read to its end."""
         response = self._blocking.handle_request(request)
         try:
             response.read()
@@ -46,7 +46,7 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return response
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its answer, read to its end."""
+        """Send a request and return its response, read to its end."""
         response = await self._other.handle_async_request(request)
         try:
             await response.aread()
@@ -67,7 +67,7 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         line = {
             "operation": operation_of(self._document, hit),
             "status": hit.status,
-            "differences": [[each.rule.name, each.came] for _, each in findings_of(self._document, hit)],
+            "differences": [[each.rule.name, each.observed] for _, each in findings_of(self._document, hit)],
         }
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -93,7 +93,7 @@ def read_log(path: Path) -> Drifts:
         for text in path.read_text("utf-8").splitlines():
             line: dict[str, Any] = json.loads(text)
             calls += 1
-            found.update({(line["operation"], Finding(Rule[rule], came)) for rule, came in line["differences"]})
+            found.update({(line["operation"], Finding(Rule[rule], observed)) for rule, observed in line["differences"]})
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 
 from squadiq_generated._base import looks_like_a_phone_number
 
+from squadiq.contract.cases import CaseResult
 from squadiq.contract.conformance import Hit
-from squadiq.contract.examples import Outcome
 from squadiq.errors import ConfigurationError
 
 _HIDDEN = {"lead_id": "LEAD_ID", "phone_number": "PHONE_NUMBER", "contact_name": "NAME"}
@@ -53,16 +53,16 @@ def curl_of(hit: Hit, people: Iterable[str] = ()) -> str:
     return " ".join(words)
 
 
-def as_html(facts: Facts, outcomes: Sequence[Outcome]) -> str:
+def as_html(facts: Facts, outcomes: Sequence[CaseResult]) -> str:
     """Return a page that needs nothing else: no script, no font, no request."""
     found = [each for each in outcomes if each.finding]
-    said = f"{len(found)} of {len(outcomes)} examples found something" if found else f"{len(outcomes)} examples hold"
+    said = f"{len(found)} of {len(outcomes)} cases found something" if found else f"{len(outcomes)} cases hold"
     body = [
         f"<h1>{html.escape(facts.title)}</h1>",
         f'<p class="{"found" if found else "good"}"><strong>{said}.</strong></p>',
         *(f"<p>{html.escape(line)}</p>" for line in facts.lines),
         *(_finding_as_html(each, facts.people) for each in found),
-        "<h2>All examples</h2><ul>",
+        "<h2>All cases</h2><ul>",
         *(f'<li class="{_state(each)}">{html.escape(_sentence(each))}: {_state(each)}</li>' for each in outcomes),
         "</ul>",
     ]
@@ -70,7 +70,7 @@ def as_html(facts: Facts, outcomes: Sequence[Outcome]) -> str:
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>\n'
 
 
-def as_junit(facts: Facts, outcomes: Sequence[Outcome]) -> str:
+def as_junit(facts: Facts, outcomes: Sequence[CaseResult]) -> str:
     """Return JUnit's XML, as continuous integration reads it."""
     suite = ElementTree.Element(
         "testsuite",
@@ -80,9 +80,11 @@ def as_junit(facts: Facts, outcomes: Sequence[Outcome]) -> str:
         skipped=str(sum(bool(each.inconclusive) for each in outcomes)),
     )
     for each in outcomes:
-        case = ElementTree.SubElement(suite, "testcase", classname="squadiq.contract", name=each.example)
+        case = ElementTree.SubElement(suite, "testcase", classname="squadiq.contract", name=each.case)
         if each.finding:
-            failure = ElementTree.SubElement(case, "failure", type=each.finding.rule.name, message=each.finding.came)
+            failure = ElementTree.SubElement(
+                case, "failure", type=each.finding.rule.name, message=each.finding.observed
+            )
             failure.text = "\n".join(f"{name}: {words}" for name, words in _told(each, facts.people))
         elif each.inconclusive:
             ElementTree.SubElement(case, "skipped", message=each.inconclusive)
@@ -101,7 +103,7 @@ def refuse_unless_writable(directory: Path) -> None:
             path.open("a").close()
 
 
-def write_reports(directory: Path, facts: Facts, outcomes: Sequence[Outcome]) -> tuple[Path, Path]:
+def write_reports(directory: Path, facts: Facts, outcomes: Sequence[CaseResult]) -> tuple[Path, Path]:
     """Write both reports and return their paths.
 
     Raises:
@@ -127,18 +129,18 @@ def _writing(directory: Path) -> Generator[None]:
         raise ConfigurationError(f"report: {directory} cannot be written to ({error.strerror}).") from None
 
 
-def _told(outcome: Outcome, people: Iterable[str]) -> list[tuple[str, str]]:
+def _told(outcome: CaseResult, people: Iterable[str]) -> list[tuple[str, str]]:
     finding, hit = outcome.finding, outcome.hit
     assert finding is not None
     told = [
-        ("The document says", finding.rule.says),
-        ("What came", finding.came),
+        ("The document says", finding.rule.description),
+        ("What came", finding.observed),
         ("What should change", finding.rule.change.value),
     ]
     return [*told, ("To see it again", curl_of(hit, people))] if hit else told
 
 
-def _finding_as_html(outcome: Outcome, people: Iterable[str]) -> str:
+def _finding_as_html(outcome: CaseResult, people: Iterable[str]) -> str:
     rows = "".join(
         f"<dt>{name}</dt><dd>{f'<pre>{html.escape(words)}</pre>' if 'again' in name else html.escape(words)}</dd>"
         for name, words in _told(outcome, people)
@@ -146,11 +148,11 @@ def _finding_as_html(outcome: Outcome, people: Iterable[str]) -> str:
     return f'<h2 class="found">{html.escape(_sentence(outcome))}</h2><dl>{rows}</dl>'
 
 
-def _sentence(outcome: Outcome) -> str:
-    return outcome.example.replace("_", " ").capitalize()
+def _sentence(outcome: CaseResult) -> str:
+    return outcome.case.replace("_", " ").capitalize()
 
 
-def _state(outcome: Outcome) -> str:
+def _state(outcome: CaseResult) -> str:
     return "found" if outcome.finding else "open" if outcome.inconclusive else "good"
 
 

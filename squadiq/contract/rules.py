@@ -17,11 +17,11 @@ class Rule(Enum):
     """A rule by its sentence, and which side should change when it is broken."""
 
     NO_SERVER_ERROR = "No request makes the server fail.", Change.SERVER
-    STATUS = "An answer has a status that the document lists for its operation.", Change.DOCUMENT
-    MEDIA_TYPE = "An answer has the media type that the document gives for its status.", Change.DOCUMENT
-    SCHEMA = "The body of an answer matches its schema in the document.", Change.DOCUMENT
-    READABLE = "The body of an answer can be read.", Change.SERVER
-    HEADERS = "An answer has the headers that the document requires.", Change.DOCUMENT
+    STATUS = "A response has a status that the document lists for its operation.", Change.DOCUMENT
+    MEDIA_TYPE = "A response has the media type that the document gives for its status.", Change.DOCUMENT
+    SCHEMA = "The body of a response matches its schema in the document.", Change.DOCUMENT
+    READABLE = "The body of a response can be read.", Change.SERVER
+    HEADERS = "A response has the headers that the document requires.", Change.DOCUMENT
     REQUEST = "A request is one that the document describes.", Change.DOCUMENT
 
     MISSING_TOKEN = "A request without an access token is answered with 401.", Change.DOCUMENT
@@ -60,8 +60,8 @@ class Rule(Enum):
     TIME_FILTER = "With processed_after and processed_before, only leads of that time are listed.", Change.SERVER
     TIME_EDGES = "processed_after and processed_before include their own second.", Change.DOCUMENT
 
-    def __init__(self, says: str, change: Change) -> None:
-        self.says = says
+    def __init__(self, description: str, change: Change) -> None:
+        self.description = description
         self.change = change
 
 
@@ -70,14 +70,14 @@ class Finding:
     """A rule that something broke: what came, in words without anything about a person."""
 
     rule: Rule
-    came: str
+    observed: str
 
 
 class BrokenError(AssertionError):
     """A server broke a rule."""
 
     def __init__(self, finding: Finding) -> None:
-        super().__init__(f"{finding.rule.name}: {finding.came} ({finding.rule.says})")
+        super().__init__(f"{finding.rule.name}: {finding.observed} ({finding.rule.description})")
         self.finding = finding
 
 
@@ -85,11 +85,11 @@ class InconclusiveError(Exception):
     """The target gives no occasion to look at a rule; the message says why."""
 
 
-def demand(condition: object, rule: Rule, came: str) -> None:
+def require(condition: object, rule: Rule, observed: str) -> None:
     """Raise unless a condition holds.
 
     Raises:
         BrokenError: it does not.
     """
     if not condition:
-        raise BrokenError(Finding(rule, came))
+        raise BrokenError(Finding(rule, observed))

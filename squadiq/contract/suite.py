@@ -1,23 +1,23 @@
-"""The whole suite of examples, from every module of them."""
+"""The whole suite of cases, from every module of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from squadiq.contract import examples, examples_of_access, examples_of_leads
-from squadiq.contract.examples import Example
-from squadiq.contract.target import Need
+from squadiq.contract import cases, cases_of_access, cases_of_leads
+from squadiq.contract.cases import Case
+from squadiq.contract.target import Capability
 
 # The modules add to the suite as they are imported; naming them keeps them imported.
-SUITE: tuple[Example, ...] = tuple(
+SUITE: tuple[Case, ...] = tuple(
     each
-    for module in (examples, examples_of_leads, examples_of_access)
-    for each in examples.EXAMPLES
+    for module in (cases, cases_of_leads, cases_of_access)
+    for each in cases.CASES
     if each.run.__module__ == module.__name__
 )
 
 
-def fitting(offers: Iterable[Need]) -> list[Example]:
-    """Return the examples that a target with these offers can run, those that only read first."""
+def fitting(offers: Iterable[Capability]) -> list[Case]:
+    """Return the cases that a target with these offers can run, those that only read first."""
     offered = frozenset(offers)
     return [each for each in SUITE if each.needs <= offered]

@@ -1,4 +1,4 @@
-"""A server under test: sends requests, holds each answer against the document, and knows what may be asked of it."""
+"""A server under test: sends requests, holds each response against the document, and knows what may be asked of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import httpx
 
-from squadiq.contract.conformance import Hit, answer_findings, read_json
-from squadiq.contract.document import Document
-from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, demand
+from squadiq.contract.conformance import Hit, read_json, response_findings
+from squadiq.contract.document import Spec
+from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, require
 
 PHONE_NUMBERS = ("9876543210", "+91 98765 43211", "09876543212")
 """Numbers for servers on this machine, which call nobody."""
@@ -24,8 +24,8 @@ UNREADABLE = "squadiq.unreadable"
 """Extension of a response in which a transport says why it has no body."""
 
 
-class Need(Enum):
-    """What an example needs beside reading; a target says what it offers."""
+class Capability(Enum):
+    """What a case needs beside reading; a target says what it offers."""
 
     WRITES = auto()
     OTHER_TOKENS = auto()
@@ -38,8 +38,8 @@ class Need(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold an answer that is as the document says."""
+class CheckedResponse:
+    """Hold a response that is as the document says."""
 
     status: int
     json: Any = field(repr=False)
@@ -61,7 +61,7 @@ class Target:
         advance: lets seconds pass at once.
         known: tells everything that the server knows of a lead, by campaign_id and lead_id.
         disable_at_once: send a disable right after each create, whatever came of that.
-        hits: requests so far; `last` is the latest with its answer.
+        hits: requests so far; `last` is the latest with its response.
         people: lead_ids of real leads that were asked for, which no report may show.
     """
 
@@ -69,12 +69,12 @@ class Target:
     token: str = field(repr=False)
     campaign_id: str
     prefix: str
-    document: Document = field(default_factory=Document.installed, repr=False)
+    document: Spec = field(default_factory=Spec.installed, repr=False)
     phone_numbers: Sequence[str] = field(default=PHONE_NUMBERS, repr=False)
-    offers: frozenset[Need] = frozenset()
+    offers: frozenset[Capability] = frozenset()
     process_after_seconds: float = 0.0
     advance: Callable[[float], None] = lambda seconds: None
-    known: Callable[[str, str], dict[str, Any] | None] = lambda campaign_id, lead_id: None
+    lead_state: Callable[[str, str], dict[str, Any] | None] = lambda campaign_id, lead_id: None
     disable_at_once: bool = False
     hits: int = 0
     last: Hit | None = field(default=None, repr=False)
@@ -94,11 +94,11 @@ class Target:
             **fields,
         }
 
-    def create(self, *leads: Mapping[str, Any], campaign_id: str | None = None) -> Answer:
+    def create(self, *leads: Mapping[str, Any], campaign_id: str | None = None) -> CheckedResponse:
         """Send leads as a list and demand that they are created."""
-        answer = self.send("createLeads", list(leads), campaign_id=campaign_id)
-        demand(answer.status == 201, Rule.CREATES, f"status {answer.status} for new leads")
-        return answer
+        response = self.send("createLeads", list(leads), campaign_id=campaign_id)
+        require(response.status == 201, Rule.CREATES, f"status {response.status} for new leads")
+        return response
 
     def created(self, **fields: Any) -> str:
         """Create one lead and return its lead_id."""
@@ -106,31 +106,31 @@ class Target:
         self.create(lead)
         return str(lead["lead_id"])
 
-    def update(self, lead_id: str | int, **fields: Any) -> Answer:
+    def update(self, lead_id: str | int, **fields: Any) -> CheckedResponse:
         """Send an update."""
         return self.send("updateLead", {"lead_id": lead_id, **fields})
 
     def exists(self, lead_id: str) -> bool:
         """Tell whether the server has a lead, by what it knows or by an update of nothing."""
-        if Need.KNOWN in self.offers:
-            return self.known(self.campaign_id, lead_id) is not None
+        if Capability.KNOWN in self.offers:
+            return self.lead_state(self.campaign_id, lead_id) is not None
         return self.update(lead_id).status == 200
 
     def fields(self, lead_id: str) -> dict[str, Any]:
         """Return what the server knows of a lead that must be there."""
-        known = self.known(self.campaign_id, lead_id)
-        demand(known is not None, Rule.CREATES, "a created lead is not known")
-        return known or {}
+        lead_state = self.lead_state(self.campaign_id, lead_id)
+        require(lead_state is not None, Rule.CREATES, "a created lead is not known")
+        return lead_state or {}
 
-    def page(self, **query: Any) -> Answer:
+    def page(self, **query: Any) -> CheckedResponse:
         """Send getLeads."""
         return self.send("getLeads", query=query)
 
     def listed(self, **query: Any) -> list[dict[str, Any]]:
         """Return the leads of a first page that must be there."""
-        answer = self.page(**query)
-        demand(answer.status == 200, Rule.LISTS_PROCESSED, f"status {answer.status} for a first page")
-        results: list[dict[str, Any]] = answer.json["results"]
+        response = self.page(**query)
+        require(response.status == 200, Rule.LISTS_PROCESSED, f"status {response.status} for a first page")
+        results: list[dict[str, Any]] = response.json["results"]
         return results
 
     def some_lead(self) -> dict[str, Any]:
@@ -160,8 +160,8 @@ class Target:
         method: str | None = None,
         authorization: str | None = "",
         content_type: str = "application/json",
-    ) -> Answer:
-        """Send a request and return its answer.
+    ) -> CheckedResponse:
+        """Send a request and return its response.
 
         Args:
             operation_id: one of the document's.
@@ -169,7 +169,7 @@ class Target:
             authorization: value of that header; None for no header, "" for the target's token.
 
         Raises:
-            BrokenError: the answer is not one that the document describes.
+            BrokenError: the response is not one that the document describes.
         """
         operation = self.document.operations[operation_id]
         headers: dict[str, str] = {}
@@ -184,17 +184,17 @@ class Target:
         created: list[dict[str, Any]] = body if isinstance(body, list) else [body]  # pyright: ignore[reportUnknownVariableType]
         disables = operation_id == "createLeads" and self.disable_at_once
         try:
-            answer = self._send(method or operation.method, url, content or b"", headers)
+            response = self._send(method or operation.method, url, content or b"", headers)
         except BrokenError:
-            # An answer that is not as the document says may mean that the leads are there all the same.
+            # A response that is not as the document says may mean that the leads are there all the same.
             if disables:
                 self._disable(created, together=False)
             raise
         if disables:
-            self._disable(created, together=answer.status == 201)
-        return answer
+            self._disable(created, together=response.status == 201)
+        return response
 
-    def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
+    def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> CheckedResponse:
         self.hits += 1
         self.last = None
         response = self.http.request(method, url, content=content or None, headers=headers)
@@ -203,9 +203,9 @@ class Target:
         )
         if unreadable := response.extensions.get(UNREADABLE):
             raise BrokenError(Finding(Rule.READABLE, f"{unreadable}, with status {response.status_code}"))
-        for finding in answer_findings(self.document, self.last):
+        for finding in response_findings(self.document, self.last):
             raise BrokenError(finding)
-        return Answer(response.status_code, read_json(response.content)[0], self.last.headers)
+        return CheckedResponse(response.status_code, read_json(response.content)[0], self.last.headers)
 
     def _disable(self, leads: list[dict[str, Any]], *, together: bool) -> None:
         references = [{"lead_id": lead["lead_id"]} for lead in leads]
@@ -216,8 +216,8 @@ class Target:
         self.last = last
 
 
-def seconds(moment: str | float) -> float:
-    """Return a time of an answer in seconds since the epoch; without an offset it is UTC (decision 0002).
+def epoch_seconds(moment: str | float) -> float:
+    """Return a time of a response in seconds since the epoch; without an offset it is UTC (decision 0002).
 
     Raises:
         BrokenError: there is no such time, though the schema allows its form: a leap second, the year 0.

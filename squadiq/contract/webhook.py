@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from squadiq.contract.deliveries import Deliveries, Delivery
-from squadiq.contract.document import Document
-from squadiq.contract.posting import Headers, Poster
+from squadiq.contract.delivery_sender import DeliverySender, Headers
+from squadiq.contract.document import Spec
 
 RANDOM_VALID = 30
 RANDOM_INVALID = 60
@@ -29,7 +29,7 @@ class WebhookRule(Enum):
     TAKES_REPEATS = "a repeat is answered with 201"
     REFUSES_INVALID = "an invalid delivery is answered with 400"
     REFUSES_CALLERS = "a caller with wrong credentials is answered with 403"
-    NEVER_FAILS = "nothing makes it fail (500 and above, or no answer)"
+    NEVER_FAILS = "nothing makes it fail (500 and above, or no response)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class WebhookFinding:
-    """Hold what was wrong with one answer."""
+    """Hold what was wrong with one response."""
 
     rule: WebhookRule
     words: str
@@ -72,7 +72,7 @@ class WebhookRun:
         return lines
 
 
-def trials(document: Document, headers: Headers, *, seed: int) -> list[Trial]:
+def trials(document: Spec, headers: Headers, *, seed: int) -> list[Trial]:
     """Return everything that is sent to an endpoint, in its order; nothing is sent yet.
 
     Args:
@@ -91,7 +91,7 @@ def trials(document: Document, headers: Headers, *, seed: int) -> list[Trial]:
     planned += [
         Trial(
             WebhookRule.REFUSES_CALLERS,
-            Delivery(words, made.example(f"contract-caller-{number}")),
+            Delivery(words, made.case(f"contract-caller-{number}")),
             frozenset({403}),
             changed,
         )
@@ -99,27 +99,27 @@ def trials(document: Document, headers: Headers, *, seed: int) -> list[Trial]:
     ]
     harmless = taken | refused
     planned += [Trial(WebhookRule.NEVER_FAILS, each, harmless, headers) for each in made.hostile()]
-    after = Delivery("a valid delivery after all the others", made.example("contract-last"))
+    after = Delivery("a valid delivery after all the others", made.case("contract-last"))
     return [*planned, Trial(WebhookRule.TAKES_VALID, after, taken, headers)]
 
 
 def try_endpoint(
-    url: str, planned: Sequence[Trial], *, told: Callable[[WebhookFinding | None], None] = lambda finding: None
+    url: str, planned: Sequence[Trial], *, on_outcome: Callable[[WebhookFinding | None], None] = lambda finding: None
 ) -> WebhookRun:
-    """Send trials to an endpoint, one after the other; `told` hears of each.
+    """Send trials to an endpoint, one after the other; `on_outcome` hears of each.
 
     Raises:
         httpx.ConnectError: the endpoint cannot be reached at all.
         ConfigurationError: the environment's proxy cannot be used.
     """
     run = WebhookRun()
-    with Poster(url, TIMEOUT_SECONDS) as poster:
+    with DeliverySender(url, TIMEOUT_SECONDS) as poster:
         for trial in planned:
             run.sent[trial.rule] += 1
             finding = _tried(poster, trial)
             if finding:
                 run.findings.append(finding)
-            told(finding)
+            on_outcome(finding)
     return run
 
 
@@ -132,7 +132,7 @@ def is_on_this_machine(url: str) -> bool:
         return host == "localhost"
 
 
-def _tried(poster: Poster, trial: Trial) -> WebhookFinding | None:
+def _tried(poster: DeliverySender, trial: Trial) -> WebhookFinding | None:
     headers = [("Content-Type", "application/json"), *trial.headers]
     try:
         status = poster.post(trial.delivery.body, headers).status

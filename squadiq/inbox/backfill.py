@@ -18,8 +18,8 @@ from squadiq_generated.models import ProcessedLead
 from squadiq.campaign import AsyncCampaign
 from squadiq.errors import ConfigurationError, SquadIQError
 from squadiq.inbox.payloads import payload_of
-from squadiq.inbox.store import EPOCH, Arrival, Store
-from squadiq.leads import epoch_seconds
+from squadiq.inbox.store import EPOCH, Arrival, InboxStore
+from squadiq.validation import epoch_seconds
 
 log = logging.getLogger("squadiq.inbox")
 
@@ -92,7 +92,7 @@ class Walk:
         InvalidInputError: `since` is no time.
     """
 
-    def __init__(self, store: Store, campaign: object, since: datetime | None, overlap_seconds: float) -> None:
+    def __init__(self, store: InboxStore, campaign: object, since: datetime | None, overlap_seconds: float) -> None:
         self._store = store
         self._campaign_id = _campaign_id(campaign)
         self._leads: list[ProcessedLead] = []
@@ -114,7 +114,7 @@ class Walk:
     def write(self) -> None:
         """Store the leads that were taken."""
         leads, self._leads = self._leads, []
-        arrivals = [arrival for lead in leads if (arrival := arrival_of(lead, self._campaign_id)) is not None]
+        arrivals = [arrival for lead in leads if (arrival := backfilled_arrival(lead, self._campaign_id)) is not None]
         self._read += len(leads)
         self._unreadable += len(leads) - len(arrivals)
         if arrivals:
@@ -136,7 +136,7 @@ class Walk:
         return Backfill(self._campaign_id, self.since, self._read, self._new, self._unreadable)
 
 
-def arrival_of(lead: ProcessedLead, campaign_id: str) -> Arrival | None:
+def backfilled_arrival(lead: ProcessedLead, campaign_id: str) -> Arrival | None:
     """Return a listed lead as it goes into the inbox; None if it cannot be known again.
 
     An odd lead keeps its odd values, so each is looked at before it is used.
@@ -152,7 +152,7 @@ def arrival_of(lead: ProcessedLead, campaign_id: str) -> Arrival | None:
         return None
 
 
-def backfill(store: Store, campaign: SourceCampaign, since: datetime | None, overlap_seconds: float) -> Backfill:
+def backfill(store: InboxStore, campaign: SourceCampaign, since: datetime | None, overlap_seconds: float) -> Backfill:
     """Read a campaign into the inbox, since a time or since where the last whole walk ended."""
     walk = Walk(store, campaign, since, overlap_seconds)
     leads: Any = campaign.get_leads(processed_after=walk.since)
@@ -168,7 +168,7 @@ def backfill(store: Store, campaign: SourceCampaign, since: datetime | None, ove
 
 
 async def backfill_async(
-    store: Store, campaign: AsyncSourceCampaign, since: datetime | None, overlap_seconds: float
+    store: InboxStore, campaign: AsyncSourceCampaign, since: datetime | None, overlap_seconds: float
 ) -> Backfill:
     """Do `backfill` without blocking."""
     walk = await asyncio.to_thread(Walk, store, campaign, since, overlap_seconds)

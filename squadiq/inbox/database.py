@@ -232,10 +232,10 @@ class _Ping:
     def __call__(self, connection: Any, record: Any, _proxy: object) -> None:
         _watch(connection, record)
         try:
-            answers = self._dialect.do_ping(connection)
+            responses = self._dialect.do_ping(connection)
         except Exception:  # whatever the driver says
-            answers = False
-        if not answers:
+            responses = False
+        if not responses:
             _end_watch(connection, record)
             raise DisconnectionError
 

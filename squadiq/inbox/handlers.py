@@ -58,10 +58,10 @@ def _name_of(function: Any) -> str:
     return f"{function.__module__}.{function.__qualname__}".replace(" ", "")
 
 
-def retry_after_seconds(attempts: int, chance: float) -> float:
+def backoff_seconds(attempts: int, rng: float) -> float:
     """Return how long to wait after a number of failures: doubling, up to a quarter less by chance."""
     longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempts - 1, 30))
-    return longest * (1 - chance / 4)
+    return longest * (1 - rng / 4)
 
 
 def place_of(error: BaseException) -> str:

@@ -32,9 +32,9 @@ from squadiq.inbox.database import database_url
 from squadiq.inbox.errors import InboxError
 from squadiq.inbox.group_commit import GroupCommit
 from squadiq.inbox.handlers import Handler, LeadHandler, TransactionHandler, handler_of
-from squadiq.inbox.opening import Opening
-from squadiq.inbox.store import Arrival, State, Store, StoredResult
-from squadiq.inbox.threads import DaemonThreads
+from squadiq.inbox.lazy import LazyStore
+from squadiq.inbox.store import Arrival, InboxStore, ResultState, StoredResult
+from squadiq.inbox.thread_pool import DaemonThreadPool
 from squadiq.inbox.worker import Worker
 from squadiq.webhooks.parsing import DeliveredLead
 
@@ -76,7 +76,7 @@ class Inbox(ForkSafe):
         stop_timeout_seconds: float = 30.0,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        rng: Callable[[], float] = random.random,
     ) -> None:
         super().__init__()
         self._url = database_url(database)
@@ -85,10 +85,10 @@ class Inbox(ForkSafe):
         self._store_within_seconds = positive("store_within_seconds", store_within_seconds)
         self._handler_timeout_seconds = positive("handler_timeout_seconds", handler_timeout_seconds)
         self._stop_timeout_seconds = positive("stop_timeout_seconds", stop_timeout_seconds)
-        self._chance = function("chance", chance)
+        self._rng = function("chance", rng)
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
-        self._opening = Opening(self._url, function("now", now), function("monotonic", monotonic))
+        self._opening = LazyStore(self._url, function("now", now), function("monotonic", monotonic))
         self._writer: tuple[int, GroupCommit[Arrival]] | None = None
 
     def __repr__(self) -> str:
@@ -220,7 +220,7 @@ class Inbox(ForkSafe):
 
         async def run() -> int:
             # What a handler has given to a thread and does not return must not keep the process.
-            asyncio.get_running_loop().set_default_executor(DaemonThreads("squadiq-inbox-handler"))
+            asyncio.get_running_loop().set_default_executor(DaemonThreadPool("squadiq-inbox-handler"))
             return await self.run_async(
                 concurrency=concurrency,
                 once=once,
@@ -256,7 +256,7 @@ class Inbox(ForkSafe):
             max_attempts=self._max_attempts,
             handler_timeout_seconds=self._handler_timeout_seconds,
             stop_timeout_seconds=self._stop_timeout_seconds,
-            chance=self._chance,
+            rng=self._rng,
         )
         self._workers.add(worker)
         try:
@@ -283,13 +283,13 @@ class Inbox(ForkSafe):
         found = self.results(campaign_id, lead_id)
         return found[-1].lead if found else None
 
-    def counts(self) -> dict[State, int]:
-        """Return how many results are `waiting`, `handled` and `set_aside`."""
+    def counts(self) -> dict[ResultState, int]:
+        """Return how many results are `waiting`, `handled` and `failed`."""
         return self._open().counts()
 
-    def set_aside(self) -> Sequence[StoredResult]:
+    def failed(self) -> Sequence[StoredResult]:
         """Return the results that were set aside after too many failures."""
-        return self._open().set_aside()
+        return self._open().failed()
 
     def replay(self, ids: Collection[int] | None = None) -> int:
         """Let results that were set aside be handled anew, all of them or those of the given ids.
@@ -301,7 +301,7 @@ class Inbox(ForkSafe):
         self._wake()
         return replayed
 
-    def forget(self, campaign_id: str, lead_id: str) -> int:
+    def erase(self, campaign_id: str, lead_id: str) -> int:
         """Erase everything that is stored about a lead; call it after `campaign.delete_lead`.
 
         Late repeats of what was processed until now are acknowledged and not stored. In a SQLite
@@ -314,9 +314,9 @@ class Inbox(ForkSafe):
         Raises:
             InboxError: another process kept the data from being overwritten; call it again.
         """
-        return self._open().forget(text("campaign_id", campaign_id), text("lead_id", lead_id))
+        return self._open().erase(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
-    def _open(self) -> Store:
+    def _open(self) -> InboxStore:
         return self._opening.store()
 
     def _writing(self) -> GroupCommit[Arrival]:

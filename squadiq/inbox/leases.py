@@ -27,7 +27,7 @@ WORKER_LOST = "the worker was lost while handling it"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ResultClaim:
     """A result that one worker may handle until its lease ends."""
 
     id: int
@@ -54,7 +54,9 @@ class Leases:
         self._reading = reading(engine)
         self._clock = clock
 
-    def claim(self, limit: int, *, lease_seconds: float, max_attempts: int, held: Collection[int] = ()) -> list[Claim]:
+    def claim(
+        self, limit: int, *, lease_seconds: float, max_attempts: int, held: Collection[int] = ()
+    ) -> list[ResultClaim]:
         """Take up to `limit` results that are due, in the order of `processed_at`, for `lease_seconds`.
 
         Of one lead, only the earliest result that waits is given out. A result whose worker was lost is
@@ -86,10 +88,11 @@ class Leases:
                 values = {"claim": token, "lease_until": now + lease_seconds, "attempts": _attempts(row)}
                 connection.execute(update(results).where(results.c.id == row.id).values(values))
         return [
-            Claim(row.id, token, _attempts(row), frozenset(row.handled_by.split()), bytes(row.payload)) for row in rows
+            ResultClaim(row.id, token, _attempts(row), frozenset(row.handled_by.split()), bytes(row.payload))
+            for row in rows
         ]
 
-    def renew(self, claims: Collection[Claim], *, lease_seconds: float) -> None:
+    def renew(self, claims: Collection[ResultClaim], *, lease_seconds: float) -> None:
         """Lengthen the leases of claims that are still being handled."""
         mine = results.c.id.in_([claim.id for claim in claims]) & results.c.claim.in_({claim.token for claim in claims})
         # A result that a transaction of its handler holds is skipped: nobody else can take it either.
@@ -98,7 +101,7 @@ class Leases:
             until = self._clock.keep(connection) + lease_seconds
             connection.execute(update(results).where(results.c.id.in_(free)).values(lease_until=until))
 
-    def mark(self, connection: Connection, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
+    def mark(self, connection: Connection, claim: ResultClaim, handled_by: Collection[str], *, finished: bool) -> bool:
         """Note which handlers have succeeded; return False if the claim is no longer held."""
         values: dict[str, Any] = {"handled_by": " ".join(sorted(handled_by))}
         if finished:
@@ -106,22 +109,22 @@ class Leases:
         changed = connection.execute(update(results).where(*_held(claim)).values(values))
         return count_of(changed) == 1
 
-    def mark_now(self, claim: Claim, handled_by: Collection[str], *, finished: bool) -> bool:
+    def mark_now(self, claim: ResultClaim, handled_by: Collection[str], *, finished: bool) -> bool:
         """Do `mark` in a transaction of its own."""
         with database_errors(), self.engine.begin() as connection:
             return self.mark(connection, claim, handled_by, finished=finished)
 
-    def fail(self, claim: Claim, error: str, *, again_after_seconds: float | None) -> None:
+    def fail(self, claim: ResultClaim, error: str, *, again_after_seconds: float | None) -> None:
         """Let a result wait to be handled again, or set it aside if `again_after_seconds` is None."""
         values: dict[str, Any] = {"claim": "", "lease_until": 0.0, "error": error}
         with database_errors(), self.engine.begin() as connection:
             if again_after_seconds is None:
-                values["state"] = "set_aside"
+                values["state"] = "failed"
             else:
                 values["due_at"] = self._clock.keep(connection) + again_after_seconds
             connection.execute(update(results).where(*_held(claim)).values(values))
 
-    def release(self, claim: Claim) -> None:
+    def release(self, claim: ResultClaim) -> None:
         """Give a result back as if it had never been claimed."""
         values = {"claim": "", "lease_until": 0.0, "attempts": results.c.attempts - 1}
         with database_errors(), self.engine.begin() as connection:
@@ -153,7 +156,7 @@ def _first(connection: Connection, conditions: tuple[Any, ...]) -> int | None:
 def _set_aside(connection: Connection, conditions: tuple[Any, ...], max_attempts: int) -> None:
     spent = (results.c.attempts >= max_attempts, results.c.claim.startswith(_ALONE, autoescape=True))
     chosen = select(results.c.id).where(*conditions, *spent).with_for_update(skip_locked=True)
-    values = {"state": "set_aside", "error": WORKER_LOST, "claim": ""}
+    values = {"state": "failed", "error": WORKER_LOST, "claim": ""}
     connection.execute(update(results).where(results.c.id.in_(chosen)).values(values))
 
 
@@ -182,5 +185,5 @@ def _blocked() -> Any:
     )
 
 
-def _held(claim: Claim) -> tuple[Any, ...]:
+def _held(claim: ResultClaim) -> tuple[Any, ...]:
     return (results.c.id == claim.id, results.c.claim == claim.token, results.c.state == WAITING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic_core import PydanticSerializationError
 from squadiq_generated.models import ProcessedLead
 
-from squadiq.answers import Differences, read_page
+from squadiq.responses import Differences, read_page
 from squadiq.webhooks.parsing import DeliveredLead, DeliveryError, parse
 
 _PAGE = b'{"count":1,"next":null,"previous":null,"results":[%b]}'

@@ -34,7 +34,7 @@ from squadiq.inbox.payloads import lead_of
 from squadiq.inbox.tables import backfills, forgotten, results
 from squadiq.webhooks.parsing import DeliveredLead
 
-State = Literal["waiting", "handled", "set_aside"]
+ResultState = Literal["waiting", "handled", "failed"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
@@ -63,7 +63,7 @@ class StoredResult:
         lead_id: of the lead; masked in the repr if it looks like a phone number.
         processed_at: when the lead was processed, to the second.
         received_at: when it was stored.
-        state: `waiting` to be handled, `handled`, or `set_aside` after too many failures.
+        state: `waiting` to be handled, `handled`, or `failed` after too many failures.
         attempts: how often it was given to the handlers, until it is replayed.
         error: the kind and place of the latest failure, without its message; empty if there is none.
         payload: the body as it came.
@@ -74,7 +74,7 @@ class StoredResult:
     lead_id: str = field(repr=False)
     processed_at: datetime
     received_at: datetime
-    state: State
+    state: ResultState
     attempts: int
     error: str
     payload: bytes = field(repr=False)
@@ -90,7 +90,7 @@ class StoredResult:
         return masked(self.lead_id)
 
 
-class Store(Leases):
+class InboxStore(Leases):
     """The durable part of an inbox.
 
     Args:
@@ -135,32 +135,32 @@ class Store(Leases):
 
     def replay(self, ids: Collection[int] | None) -> int:
         """Let results that were set aside, all or these, be handled anew; return how many."""
-        chosen = [results.c.state == "set_aside"] + ([] if ids is None else [results.c.id.in_(ids)])
+        chosen = [results.c.state == "failed"] + ([] if ids is None else [results.c.id.in_(ids)])
         values = {"state": "waiting", "attempts": 0, "due_at": 0.0, "lease_until": 0.0, "claim": ""}
         with database_errors(), self.engine.begin() as connection:
             return count_of(connection.execute(update(results).where(*chosen).values(values)))
 
-    def set_aside(self) -> list[StoredResult]:
+    def failed(self) -> list[StoredResult]:
         """Return the results that were set aside, in the order of `processed_at`."""
-        return self._select(results.c.state == "set_aside")
+        return self._select(results.c.state == "failed")
 
     def of_lead(self, campaign_id: str, lead_id: str) -> list[StoredResult]:
         """Return all results of a lead, in the order of `processed_at`."""
         return self._select((results.c.campaign_id == campaign_id) & (results.c.lead_id == lead_id))
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[ResultState, int]:
         """Return the number of results in each state."""
         query = select(results.c.state, func.count()).group_by(results.c.state)
         with database_errors(), self._reading.connect() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
-        return {state: found.get(state, 0) for state in ("waiting", "handled", "set_aside")}
+        return {state: found.get(state, 0) for state in ("waiting", "handled", "failed")}
 
-    def forget(self, campaign_id: str, lead_id: str) -> int:
+    def erase(self, campaign_id: str, lead_id: str) -> int:
         """Erase a lead's results, and keep those processed before now from coming back; return how many."""
         dialect = postgresql if self._on_postgresql else sqlite
-        row = {"lead_key": _lead_key(campaign_id, lead_id), "forgotten_at": int(self._now())}
+        row = {"lead_key": _lead_key(campaign_id, lead_id), "erased_at": int(self._now())}
         note = dialect.insert(forgotten).values(row)
-        note = note.on_conflict_do_update(index_elements=["lead_key"], set_={"forgotten_at": row["forgotten_at"]})
+        note = note.on_conflict_do_update(index_elements=["lead_key"], set_={"erased_at": row["erased_at"]})
         of_lead = (results.c.campaign_id == campaign_id) & (results.c.lead_id == lead_id)
         with database_errors(), self.engine.begin() as connection:
             if self._on_postgresql:  # or a delivery that is being stored right now could slip in behind
@@ -226,7 +226,7 @@ def _insert_unless_known(on_postgresql: bool) -> Any:
     columns = [value.key for value in arriving]
     erased = select(forgotten.c.lead_key).where(
         forgotten.c.lead_key == bindparam("lead_key", type_=LargeBinary),
-        forgotten.c.forgotten_at >= bindparam("processed_at", type_=BigInteger),
+        forgotten.c.erased_at >= bindparam("processed_at", type_=BigInteger),
     )
     dialect = postgresql if on_postgresql else sqlite
     insert = dialect.insert(results).from_select(columns, select(*arriving).where(~erased.exists()))

@@ -58,10 +58,10 @@ Index(
 )
 
 forgotten = Table(
-    "squadiq_inbox_forgotten",
+    "squadiq_inbox_erased",
     metadata,
     Column("lead_key", LargeBinary, primary_key=True),
-    Column("forgotten_at", BigInteger, nullable=False),
+    Column("erased_at", BigInteger, nullable=False),
 )
 """Leads that were erased, by a digest, so that a late repeat does not bring their data back."""
 

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from squadiq.inbox.calls import SHORTEST_SECONDS, Calls, HandlerFailedError, Running
 from squadiq.inbox.errors import InboxError
-from squadiq.inbox.handlers import Handler, place_of, retry_after_seconds
-from squadiq.inbox.leases import Claim, Leases
+from squadiq.inbox.handlers import Handler, backoff_seconds, place_of
+from squadiq.inbox.leases import Leases, ResultClaim
 from squadiq.inbox.payloads import lead_of
-from squadiq.inbox.threads import DaemonThreads
+from squadiq.inbox.runner import SHORTEST_SECONDS, HandlerFailedError, HandlerRunner, RunningHandler
+from squadiq.inbox.thread_pool import DaemonThreadPool
 
 log = logging.getLogger("squadiq.inbox")
 
@@ -58,7 +58,7 @@ class Worker:
         max_attempts: int,
         handler_timeout_seconds: float,
         stop_timeout_seconds: float,
-        chance: Callable[[], float],
+        rng: Callable[[], float],
     ) -> None:
         self._leases = leases
         self._handlers = tuple(handlers)
@@ -66,17 +66,17 @@ class Worker:
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._stop_timeout_seconds = stop_timeout_seconds
-        self._chance = chance
+        self._rng = rng
         self._loop = asyncio.get_running_loop()
-        self._threads = DaemonThreads("squadiq-inbox")
-        self._calls = Calls(
+        self._threads = DaemonThreadPool("squadiq-inbox")
+        self._calls = HandlerRunner(
             leases, self._threads, timeout_seconds=handler_timeout_seconds, seconds_to_stop=self._seconds_to_stop
         )
         self._awake = asyncio.Event()
         self._stopping = False
         self._ends: float | None = None
         self._told_that_all_hangs = False
-        self._running: set[Running] = set()
+        self._running: set[RunningHandler] = set()
         self._handled = 0
 
     def wake(self) -> None:
@@ -103,7 +103,7 @@ class Worker:
                 free = self._free()
                 claims = await self._claim(free) if free else []
                 for claim in claims:
-                    self._running.add(running := Running(claim))
+                    self._running.add(running := RunningHandler(claim))
                     tasks.add(asyncio.create_task(self._handle(running)))
                 if once and not tasks:
                     break
@@ -118,7 +118,7 @@ class Worker:
                 task.cancel()
             ended.set()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._calls.forget()
+            self._calls.erase()
             await asyncio.wait({renewing}, timeout=self._seconds_to_stop())
         return self._handled
 
@@ -135,8 +135,8 @@ class Worker:
         alone = any(running.claim.alone for running in self._running)
         return 0 if alone else self._concurrency - len(self._running)
 
-    async def _claim(self, free: int) -> list[Claim]:
-        claims: list[Claim] = []
+    async def _claim(self, free: int) -> list[ResultClaim]:
+        claims: list[ResultClaim] = []
         held = {running.claim.id for running in self._running}
 
         def claim() -> None:
@@ -162,7 +162,7 @@ class Worker:
         finally:
             awake.cancel()
 
-    async def _handle(self, running: Running) -> None:
+    async def _handle(self, running: RunningHandler) -> None:
         claim = running.claim
         try:
             await self._call_handlers(running)
@@ -183,7 +183,7 @@ class Worker:
         finally:
             self._running.discard(running)
 
-    async def _call_handlers(self, running: Running) -> None:
+    async def _call_handlers(self, running: RunningHandler) -> None:
         claim = running.claim
         lead = lead_of(claim.payload)
         done = set(claim.handled_by)
@@ -198,7 +198,7 @@ class Worker:
                 await self._in_thread(note)
 
     def _note(
-        self, claim: Claim, done: Collection[str], *, finished: bool, connection: Connection | None = None
+        self, claim: ResultClaim, done: Collection[str], *, finished: bool, connection: Connection | None = None
     ) -> None:
         """Note that handlers are done with a result, in a transaction of its own unless one is given."""
         if connection is None:
@@ -208,12 +208,12 @@ class Worker:
         if not held:
             raise ClaimLostError
 
-    async def _failed(self, claim: Claim, what: str) -> None:
+    async def _failed(self, claim: ResultClaim, what: str) -> None:
         if claim.attempts >= self._max_attempts:
             wait = None
             log.error("result %d: %s; set aside after %d attempts", claim.id, what, claim.attempts)
         else:
-            wait = retry_after_seconds(claim.attempts, self._chance())
+            wait = backoff_seconds(claim.attempts, self._rng())
             log.warning("result %d: %s; attempt %d, again in %.0f s", claim.id, what, claim.attempts, wait)
         await self._noted(partial(self._leases.fail, claim, what, again_after_seconds=wait))
 
@@ -235,7 +235,7 @@ class Worker:
 
     def _renew(self, ended: threading.Event) -> None:
         """Keep the leases of what is being handled, however busy the loop is."""
-        told: set[Running] = set()
+        told: set[RunningHandler] = set()
         while not ended.wait(self._lease_seconds / 3):
             running = set(self._running)
             late = {one for one in running if one.until + 2 * SHORTEST_SECONDS < time.monotonic()}
@@ -249,7 +249,7 @@ class Worker:
             told = late
             self._renew_leases([one.claim for one in running - late])
 
-    def _renew_leases(self, claims: Sequence[Claim]) -> None:
+    def _renew_leases(self, claims: Sequence[ResultClaim]) -> None:
         if not claims:
             return
         try:

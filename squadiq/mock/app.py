@@ -1,4 +1,4 @@
-"""The mock as an ASGI application: reads a request, hands it to the core, writes the answer."""
+"""The mock as an ASGI application: reads a request, hands it to the core, writes the response."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 from squadiq._extras import needs_extra
 from squadiq.mock.callers import host_name, refusal_of_caller
+from squadiq.mock.control_api import HELPERS
 from squadiq.mock.core import Mock
 from squadiq.mock.deliveries.waiting import until_delivered
-from squadiq.mock.helpers import HELPERS
-from squadiq.mock.messages import BODY_LIMIT, Answer, Request, json_answer
+from squadiq.mock.messages import BODY_LIMIT, MockRequest, MockResponse, json_response
 
 with needs_extra("mock"):
     from starlette.routing import Router
@@ -26,32 +26,32 @@ def application(mock: Mock) -> ASGIApp:
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         request = await _request(scope, receive)
-        answer = _refused(scope, request, allowed)
-        if answer is None:
+        response = _refused(scope, request, allowed)
+        if response is None:
             await until_delivered(mock.deliveries, request)
-            answer = mock.answer(request)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
-        headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+            response = mock.respond(request)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.body))]
+        headers += [(name.lower().encode(), value.encode()) for name, value in response.headers]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
 
     # No route of its own: Starlette's do not match a path with a line feed in it, and the core has the document's.
     return Router(default=respond, redirect_slashes=False)
 
 
-def _refused(scope: Scope, request: Request, allowed: Collection[str]) -> Answer | None:
+def _refused(scope: Scope, request: MockRequest, allowed: Collection[str]) -> MockResponse | None:
     if not request.path.startswith(HELPERS):
         return None
     why = refusal_of_caller(scope["headers"], allowed)
-    return json_answer(403, {"detail": why}) if why else None
+    return json_response(403, {"detail": why}) if why else None
 
 
-async def _request(scope: Scope, receive: Receive) -> Request:
+async def _request(scope: Scope, receive: Receive) -> MockRequest:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     host = headers.get("host", "")
     if not _HOST.fullmatch(host):
         host = "{}:{}".format(*scope["server"])
-    return Request(
+    return MockRequest(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
@@ -62,7 +62,7 @@ async def _request(scope: Scope, receive: Receive) -> Request:
 
 
 async def _body(receive: Receive) -> bytes:
-    # A body that is too large is read to its end and let go: a caller who still writes reads no answer.
+    # A body that is too large is read to its end and let go: a caller who still writes reads no response.
     body, more = bytearray(), True
     while more:
         message = await receive()

@@ -1,4 +1,4 @@
-"""The mock without any transport: a request goes in, an answer comes out.
+"""The mock without any transport: a request goes in, a response comes out.
 
 What refuses a request is looked for in the order of Django REST framework: the path, the access
 token, the quota, the method, the permission, the media type, the body's form, its contents, and
@@ -17,13 +17,21 @@ from typing import Any
 
 from squadiq._extras import needs_extra
 from squadiq.mock.clock import Clock
+from squadiq.mock.control_api import HELPERS, counts, handle_control_request, lead_state
 from squadiq.mock.deliveries.dispatch import Dispatch
-from squadiq.mock.document import Body, Document, Operation, Route, unquoted
-from squadiq.mock.helpers import HELPERS, answer_helper, counts, known
-from squadiq.mock.messages import BODY_LIMIT, Answer, RefusedError, Request, json_answer, refused, refused_for
-from squadiq.mock.operations import OPERATIONS, Call
+from squadiq.mock.document import Body, MockOperation, MockRoute, MockSpec, unquoted
+from squadiq.mock.messages import (
+    BODY_LIMIT,
+    MockRequest,
+    MockResponse,
+    RefusedError,
+    json_response,
+    refused,
+    refused_for,
+)
+from squadiq.mock.operations import OPERATIONS, MockCall
 from squadiq.mock.settings import MockSettings
-from squadiq.mock.store import Store
+from squadiq.mock.store import LeadStore
 from squadiq.mock.throttle import Throttle
 
 with needs_extra("mock"):
@@ -52,13 +60,13 @@ class Mock:
         self,
         settings: MockSettings | None = None,
         *,
-        document: Document | None = None,
+        document: MockSpec | None = None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or MockSettings()
-        self.document = document or Document.installed()
-        self.store = Store(self.settings.db)
+        self.document = document or MockSpec.installed()
+        self.store = LeadStore(self.settings.db)
         self.clock = Clock(max(now(), self.store.clock_reading()), speed=self.settings.speed, monotonic=monotonic)
         rate = self.document.hits if self.settings.rate is None else self.settings.rate
         self._throttle = Throttle(rate, self.document.window_seconds)
@@ -68,22 +76,24 @@ class Mock:
         # Not the token itself is kept with a campaign: the file may be looked at or passed on.
         self._businesses = {token: hashlib.sha256(token.encode()).hexdigest() for token in self.settings.tokens}
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: MockRequest) -> MockResponse:
         """Answer one request; never raises."""
         with self._lock:
             try:
                 if request.path.startswith(HELPERS):
-                    answer = answer_helper(self.store, self.clock, self.settings.seed, self.deliveries, request)
+                    response = handle_control_request(
+                        self.store, self.clock, self.settings.seed, self.deliveries, request
+                    )
                 else:
-                    answer = self._answer(request)
+                    response = self._respond(request)
             except RefusedError as refusal:
-                return refusal.answer
+                return refusal.response
             except sqlite3.Error:
                 logger.exception("The database of the mock failed.")
-                return json_answer(500, {"detail": "Internal Server Error"})
+                return json_response(500, {"detail": "Internal Server Error"})
         if request.method != "GET":
             self.deliveries.changed()
-        return answer
+        return response
 
     def advance(self, seconds: float) -> None:
         """Let seconds pass at once, for the leads and for the quota."""
@@ -97,10 +107,10 @@ class Mock:
         with self._lock:
             return counts(self.store, campaign_id, int(self.clock.now()))
 
-    def known(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
+    def lead_state(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
         """Return everything that the mock knows of a lead, None if nothing."""
         with self._lock:
-            return known(self.store, self.settings.seed, campaign_id, lead_id, int(self.clock.now()))
+            return lead_state(self.store, self.settings.seed, campaign_id, lead_id, int(self.clock.now()))
 
     def close(self) -> None:
         """Keep the time for the next start and close the file; a second time does nothing."""
@@ -110,7 +120,7 @@ class Mock:
                 self.store.keep_clock_reading(self.clock.now())
                 self.store.close()
 
-    def _answer(self, request: Request) -> Answer:
+    def _respond(self, request: MockRequest) -> MockResponse:
         found = self.document.find(request.path)
         if found is None:
             raise refused(404, "Not found.")
@@ -129,7 +139,7 @@ class Mock:
         if operate is None:
             return operation.example
         return operate(
-            Call(
+            MockCall(
                 settings=self.settings,
                 store=self.store,
                 business=business,
@@ -142,7 +152,7 @@ class Mock:
             )
         )
 
-    def _business(self, route: Route, request: Request) -> str:
+    def _business(self, route: MockRoute, request: MockRequest) -> str:
         if not route.needs_token:
             return ""
         authorization = request.headers.get("authorization", "")
@@ -158,7 +168,7 @@ class Mock:
         return business
 
 
-def _query(operation: Operation, raw_query: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _query(operation: MockOperation, raw_query: str) -> tuple[dict[str, Any], dict[str, Any]]:
     texts: dict[str, str | None] = {}
     for pair in raw_query.replace("+", " ").split("&"):
         raw_name, _, raw_text = pair.partition("=")
@@ -180,7 +190,7 @@ def _query(operation: Operation, raw_query: str) -> tuple[dict[str, Any], dict[s
     return given, {parameter.name: given.get(parameter.name, parameter.default) for parameter in operation.query}
 
 
-def _body(rules: Body, request: Request) -> Any:
+def _body(rules: Body, request: MockRequest) -> Any:
     media_type = request.headers.get("content-type", "")
     if media_type.partition(";")[0].strip().lower() != "application/json":
         raise refused(400, "Unsupported media type in request: send Content-Type: application/json.")

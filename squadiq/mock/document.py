@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from squadiq.mock.messages import Answer, json_answer
-from squadiq.mock.validation import FieldErrors, Rules
+from squadiq.mock.messages import MockResponse, json_response
+from squadiq.mock.validation import CompiledSchema, FieldErrors
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -19,7 +19,7 @@ _NAME_IN_BRACES = re.compile(r"\\{([^{}]+)\\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class MockParameter:
     """Hold one parameter of a path or a query."""
 
     name: str
@@ -27,7 +27,7 @@ class Parameter:
     required: bool
     is_integer: bool
     default: Any
-    rules: Rules
+    rules: CompiledSchema
 
     def read(self, text: str) -> tuple[Any, list[str]]:
         """Return the value that a text stands for, and what is wrong with it."""
@@ -41,10 +41,10 @@ class Parameter:
 class Body:
     """Hold the rules of a body: of the whole, of an object alone, of a list and of its items."""
 
-    whole: Rules
-    alone: Rules | None
-    listed: Rules | None
-    item: Rules | None
+    whole: CompiledSchema
+    alone: CompiledSchema | None
+    listed: CompiledSchema | None
+    item: CompiledSchema | None
 
     def errors(self, value: Any) -> FieldErrors | list[FieldErrors]:
         """Return what is wrong with a body, for a list item by item; nothing if it is valid."""
@@ -58,23 +58,23 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """Hold one operation; `example` is the document's own answer to it."""
+class MockOperation:
+    """Hold one operation; `example` is the document's own response to it."""
 
     operation_id: str
     needs_token: bool
-    query: tuple[Parameter, ...]
+    query: tuple[MockParameter, ...]
     body: Body | None
-    example: Answer
+    example: MockResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class MockRoute:
     """Hold one path of the document with its operations by method."""
 
     pattern: re.Pattern[str]
-    parameters: tuple[Parameter, ...]
-    operations: Mapping[str, Operation]
+    parameters: tuple[MockParameter, ...]
+    operations: Mapping[str, MockOperation]
     needs_token: bool
 
     @property
@@ -83,7 +83,7 @@ class Route:
         return ", ".join(self.operations)
 
 
-class Document:
+class MockSpec:
     """Read an OpenAPI document once, so that every request is answered from compiled parts."""
 
     def __init__(self, contents: Mapping[str, Any]) -> None:
@@ -95,11 +95,11 @@ class Document:
         self.routes = [self._route(path, item) for path, item in contents.get("paths", {}).items()]
 
     @classmethod
-    def installed(cls) -> Document:
+    def installed(cls) -> MockSpec:
         """Read the document that is installed beside the generated models."""
         return cls(json.loads((resources.files("squadiq_generated") / "openapi.json").read_bytes()))
 
-    def find(self, raw_path: str) -> tuple[Route, dict[str, str]] | None:
+    def find(self, raw_path: str) -> tuple[MockRoute, dict[str, str]] | None:
         """Return the route of a raw path and the values of its parameters; None if there is none.
 
         The path is split before it is unquoted, so that `%2F` stays within its segment.
@@ -117,7 +117,7 @@ class Document:
             values[parameter.name] = text
         return route, values
 
-    def _route(self, path: str, item: Mapping[str, Any]) -> Route:
+    def _route(self, path: str, item: Mapping[str, Any]) -> MockRoute:
         shared = list(self._parameters(item))
         names = _NAME_IN_BRACES.findall(re.escape(path))
         operations = {method.upper(): self._operation(item[method], shared) for method in METHODS if method in item}
@@ -127,17 +127,17 @@ class Document:
             for parameter in self._parameters(source)
             if parameter.place == "path"
         }
-        return Route(
+        return MockRoute(
             pattern=re.compile(_NAME_IN_BRACES.sub("([^/]*)", re.escape(path))),
             parameters=tuple(declared[name] for name in names),
             operations=operations,
             needs_token=any(operation.needs_token for operation in operations.values()),
         )
 
-    def _operation(self, operation: Mapping[str, Any], shared: list[Parameter]) -> Operation:
+    def _operation(self, operation: Mapping[str, Any], shared: list[MockParameter]) -> MockOperation:
         own = list(self._parameters(operation))
         query = {parameter.name: parameter for parameter in (*shared, *own) if parameter.place == "query"}
-        return Operation(
+        return MockOperation(
             operation_id=operation["operationId"],
             needs_token=bool(operation.get("security", self._contents.get("security"))),
             query=tuple(query.values()),
@@ -145,11 +145,11 @@ class Document:
             example=self._example(operation),
         )
 
-    def _parameters(self, source: Mapping[str, Any]) -> Iterator[Parameter]:
+    def _parameters(self, source: Mapping[str, Any]) -> Iterator[MockParameter]:
         for reference in source.get("parameters", []):
             parameter = self._resolved(reference)
             schema = self._resolved(parameter["schema"])
-            yield Parameter(
+            yield MockParameter(
                 name=parameter["name"],
                 place=parameter["in"],
                 required=parameter.get("required", False),
@@ -173,16 +173,16 @@ class Document:
             item=None if items is None else self._rules(items),
         )
 
-    def _example(self, operation: Mapping[str, Any]) -> Answer:
+    def _example(self, operation: Mapping[str, Any]) -> MockResponse:
         status, response = min((int(code), each) for code, each in operation["responses"].items() if code[0] == "2")
         content = self._resolved(response).get("content", {}).get("application/json")
         if content is None:
-            return Answer(status)
+            return MockResponse(status)
         examples = [self._resolved(example).get("value") for example in content.get("examples", {}).values()]
-        return json_answer(status, [*examples, content.get("example")][0])
+        return json_response(status, [*examples, content.get("example")][0])
 
-    def _rules(self, schema: Mapping[str, Any]) -> Rules:
-        return Rules(schema, self._components)
+    def _rules(self, schema: Mapping[str, Any]) -> CompiledSchema:
+        return CompiledSchema(schema, self._components)
 
     def _resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
         while "$ref" in part:

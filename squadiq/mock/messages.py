@@ -1,4 +1,4 @@
-"""What comes in and goes out, apart from any transport, and the answers that refuse a request."""
+"""What comes in and goes out, apart from any transport, and the responses that refuse a request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BODY_LIMIT = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class MockRequest:
     """Hold one request; path and query as they stood on the wire, header names in lower case."""
 
     method: str
@@ -28,8 +28,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold one answer; a body is always JSON."""
+class MockResponse:
+    """Hold one response; a body is always JSON."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
@@ -37,23 +37,23 @@ class Answer:
 
 
 class RefusedError(Exception):
-    """A request is not carried out; the answer says why."""
+    """A request is not carried out; the response says why."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: MockResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
-def json_answer(status: int, content: Any, *headers: tuple[str, str]) -> Answer:
-    """Return an answer with a body of JSON."""
-    return Answer(status, orjson.dumps(content), headers)
+def json_response(status: int, content: Any, *headers: tuple[str, str]) -> MockResponse:
+    """Return a response with a body of JSON."""
+    return MockResponse(status, orjson.dumps(content), headers)
 
 
 def refused(status: int, detail: str, *headers: tuple[str, str]) -> RefusedError:
     """Return the refusal of a whole request."""
-    return RefusedError(json_answer(status, {"detail": detail}, *headers))
+    return RefusedError(json_response(status, {"detail": detail}, *headers))
 
 
 def refused_for(status: int, errors: dict[str, list[str]] | list[dict[str, list[str]]]) -> RefusedError:
     """Return a refusal that says what is wrong by field, or by item of a batch and field."""
-    return RefusedError(json_answer(status, errors))
+    return RefusedError(json_response(status, errors))

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from squadiq._extras import needs_extra
-from squadiq.mock import life
-from squadiq.mock.messages import Answer, RefusedError, json_answer, refused, refused_for
+from squadiq.mock import simulation
+from squadiq.mock.messages import MockResponse, RefusedError, json_response, refused, refused_for
 from squadiq.mock.settings import MockSettings
-from squadiq.mock.store import Campaign, RepeatedLeadError, Store, StoredLead
+from squadiq.mock.store import LeadStore, RepeatedLeadError, StoredCampaign, StoredLead
 
 with needs_extra("mock"):
     import orjson
@@ -24,7 +24,7 @@ _NOT_FOUND = "Not found."
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class MockCall:
     """Hold a request that is valid, and what its operation works on.
 
     Args:
@@ -35,7 +35,7 @@ class Call:
     """
 
     settings: MockSettings
-    store: Store
+    store: LeadStore
     business: str
     campaign_id: str
     query: dict[str, Any] = field(repr=False)
@@ -46,7 +46,7 @@ class Call:
 
     @property
     def is_batch(self) -> bool:
-        """Whether the body is a list; then the answer is one too."""
+        """Whether the body is a list; then the response is one too."""
         return isinstance(self.body, list)
 
     @property
@@ -55,7 +55,7 @@ class Call:
         return self.body if self.is_batch else [self.body]
 
 
-def create_leads(call: Call) -> Answer:
+def handle_create_leads(call: MockCall) -> MockResponse:
     """Store new leads, all or none."""
     batch = call.batch
     lead_ids = [canonical(fields["lead_id"]) for fields in batch]
@@ -65,7 +65,7 @@ def create_leads(call: Call) -> Answer:
         raise _refused_by_item(call, 400, [first[lead_id] < place for place, lead_id in enumerate(lead_ids)], _TWICE)
     campaign = call.store.campaign(call.campaign_id) or call.store.new_campaign(call.campaign_id, call.business)
     life_key, process_after = (
-        life.campaign_key(call.settings.seed, call.campaign_id),
+        simulation.campaign_key(call.settings.seed, call.campaign_id),
         call.settings.process_after_seconds,
     )
     leads = [
@@ -76,7 +76,7 @@ def create_leads(call: Call) -> Answer:
             fields["contact_name"],
             custom_fields(fields),
             call.now,
-            call.now + life.delay_seconds(life_key, lead_id, process_after),
+            call.now + simulation.delay_seconds(life_key, lead_id, process_after),
         )
         for lead_id, fields in zip(lead_ids, call.batch, strict=True)
     ]
@@ -88,7 +88,7 @@ def create_leads(call: Call) -> Answer:
     return _acknowledged(call, 201, lead_ids)
 
 
-def get_leads(call: Call) -> Answer:
+def handle_get_leads(call: MockCall) -> MockResponse:
     """List processed leads, a page of them, in the order in which they were processed."""
     page, size = call.query["page"], call.query["page_size"]
     after = call.query["processed_after"]
@@ -99,17 +99,22 @@ def get_leads(call: Call) -> Answer:
     elif call.query["lead_id"] is not None:
         lead = call.store.find(campaign, call.query["lead_id"])
         count = int(lead is not None and lead.processed_at is not None and (after or 0) <= lead.processed_at <= before)
-        results = [listed(call.settings.seed, campaign, lead)] if lead is not None and count else []
+        results = [render_processed_lead(call.settings.seed, campaign, lead)] if lead is not None and count else []
     else:
         count = call.store.count_processed(campaign, after, before)
         seed = call.settings.seed
         results = call.store.page(
-            campaign, after or 0, before, size, (page - 1) * size, lambda lead: listed(seed, campaign, lead)
+            campaign,
+            after or 0,
+            before,
+            size,
+            (page - 1) * size,
+            lambda lead: render_processed_lead(seed, campaign, lead),
         )
     if page > max(1, -(-count // size)):
         raise refused(404, "Invalid page.")
     more = page * size < count
-    return Answer(
+    return MockResponse(
         200,
         b'{"count":%d,"next":%b,"previous":%b,"results":[%b]}'
         % (
@@ -121,7 +126,7 @@ def get_leads(call: Call) -> Answer:
     )
 
 
-def disable_leads(call: Call) -> Answer:
+def handle_disable_leads(call: MockCall) -> MockResponse:
     """Stop all calls to leads, to all of them or to none."""
     batch = call.batch
     lead_ids = [canonical(reference["lead_id"]) for reference in batch]
@@ -133,14 +138,14 @@ def disable_leads(call: Call) -> Answer:
     return _acknowledged(call, 201, lead_ids)
 
 
-def delete_lead(call: Call) -> Answer:
+def handle_delete_lead(call: MockCall) -> MockResponse:
     """Remove a lead with everything that is known of it."""
     campaign, lead = _found(call)
     call.store.delete(campaign, lead.lead_id)
     return _acknowledged(call, 202, [lead.lead_id])
 
 
-def update_lead(call: Call) -> Answer:
+def handle_update_lead(call: MockCall) -> MockResponse:
     """Set the given fields of a lead and leave the others."""
     _, lead = _found(call)
     old = orjson.loads(lead.custom_fields or b"{}")
@@ -155,20 +160,20 @@ def update_lead(call: Call) -> Answer:
     return _acknowledged(call, 200, [lead.lead_id])
 
 
-def convert_lead(call: Call) -> Answer:
+def handle_convert_lead(call: MockCall) -> MockResponse:
     """Keep that a lead was converted, when, and why."""
     _, lead = _found(call)
     call.store.save(replace(lead, converted_at=call.now, detail=call.body["detail"]))
     return _acknowledged(call, 200, [lead.lead_id])
 
 
-OPERATIONS: dict[str, Callable[[Call], Answer]] = {
-    "createLeads": create_leads,
-    "getLeads": get_leads,
-    "disableLeads": disable_leads,
-    "deleteLead": delete_lead,
-    "updateLead": update_lead,
-    "convertLead": convert_lead,
+OPERATIONS: dict[str, Callable[[MockCall], MockResponse]] = {
+    "createLeads": handle_create_leads,
+    "getLeads": handle_get_leads,
+    "disableLeads": handle_disable_leads,
+    "deleteLead": handle_delete_lead,
+    "updateLead": handle_update_lead,
+    "convertLead": handle_convert_lead,
 }
 """Operations with a behaviour of their own, by operationId."""
 
@@ -196,10 +201,10 @@ def in_iso_form(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
-def listed(seed: int, campaign: Campaign, lead: StoredLead) -> bytes:
+def render_processed_lead(seed: int, campaign: StoredCampaign, lead: StoredLead) -> bytes:
     """Return a lead as the document's ProcessedLead, in JSON."""
-    key = life.campaign_key(seed, campaign.campaign_id)
-    lived = life.life_of(key, campaign.campaign_id, lead.lead_id, lead.created_at, lead.due_at)
+    key = simulation.campaign_key(seed, campaign.campaign_id)
+    lived = simulation.simulate_lead(key, campaign.campaign_id, lead.lead_id, lead.created_at, lead.due_at)
     return orjson.dumps(
         {
             "lead_id": lead.lead_id,
@@ -216,7 +221,7 @@ def listed(seed: int, campaign: Campaign, lead: StoredLead) -> bytes:
     )
 
 
-def _found(call: Call) -> tuple[Campaign, StoredLead]:
+def _found(call: MockCall) -> tuple[StoredCampaign, StoredLead]:
     campaign = call.store.campaign(call.campaign_id)
     lead = call.store.find(campaign, canonical(call.body["lead_id"])) if campaign else None
     if campaign is None or lead is None:
@@ -224,17 +229,17 @@ def _found(call: Call) -> tuple[Campaign, StoredLead]:
     return campaign, lead
 
 
-def _acknowledged(call: Call, status: int, lead_ids: list[str]) -> Answer:
+def _acknowledged(call: MockCall, status: int, lead_ids: list[str]) -> MockResponse:
     content = [{"lead_id": lead_id} for lead_id in lead_ids]
-    return json_answer(status, content if call.is_batch else content[0])
+    return json_response(status, content if call.is_batch else content[0])
 
 
-def _refused_by_item(call: Call, status: int, wrong: list[bool], words: str) -> RefusedError:
+def _refused_by_item(call: MockCall, status: int, wrong: list[bool], words: str) -> RefusedError:
     if call.is_batch:
         return refused_for(status, [{"lead_id": [words]} if each else {} for each in wrong])
     return refused(status, words) if status == 404 else refused_for(status, {"lead_id": [words]})
 
 
-def _page_url(call: Call, page: int) -> bytes:
+def _page_url(call: MockCall, page: int) -> bytes:
     kept = {name: value for name, value in call.given.items() if name != "page"}
     return orjson.dumps(f"{call.url}?{urlencode({**kept, 'page': page})}")

@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
 
 @dataclass(frozen=True, slots=True)
 class RunningMock:
-    """A mock that answers on a loopback port.
+    """A mock that responds on a loopback port.
 
     Args:
         url: base URL, without a slash at its end.
@@ -72,7 +72,7 @@ class RunningMock:
 
     def lead(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
         """Return everything that the mock knows of a lead, None if nothing."""
-        return self.core.known(campaign_id, lead_id)
+        return self.core.lead_state(campaign_id, lead_id)
 
     def deliveries(self, *, wait_for: int = 0, timeout_seconds: float = 30) -> list[dict[str, Any]]:
         """Return what is delivered, with every attempt, as `/_mock/deliveries` does.

@@ -11,10 +11,10 @@ from itertools import chain
 from pathlib import Path
 
 from squadiq._extras import needs_extra
-from squadiq.mock.deliveries.ledger import SCHEMA as DELIVERY_SCHEMA
-from squadiq.mock.deliveries.ledger import Ledger
-from squadiq.mock.life import first_call
+from squadiq.mock.deliveries.delivery_store import SCHEMA as DELIVERY_SCHEMA
+from squadiq.mock.deliveries.delivery_store import DeliveryStore
 from squadiq.mock.settings import SettingError
+from squadiq.mock.simulation import first_call
 
 with needs_extra("mock"):
     import orjson
@@ -57,7 +57,7 @@ NewLead = tuple[int, str, str, str, bytes | None, int, int]
 
 
 @dataclass(slots=True)
-class Campaign:
+class StoredCampaign:
     """Hold a campaign, and how many of its leads were processed by `settled_at`."""
 
     key: int
@@ -98,7 +98,7 @@ def _insert(rows: int) -> str:
     return _INSERT.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * rows))
 
 
-class Store:
+class LeadStore:
     """Keep leads in a file or, as `:memory:`, in this process; for one thread at a time.
 
     Raises:
@@ -119,11 +119,11 @@ class Store:
             raise SettingError(f"db: {db} cannot be opened ({error}). Give another file.") from None
         self._connection.create_function("first_call", 2, first_call, deterministic=True)
         self._execute = self._connection.execute
-        self.ledger = Ledger(self._connection, self._transaction)
+        self.ledger = DeliveryStore(self._connection, self._transaction)
         try:
             self._prepare()
             self._campaigns = {
-                campaign_id: Campaign(key, campaign_id, owner)
+                campaign_id: StoredCampaign(key, campaign_id, owner)
                 for key, campaign_id, owner in self._execute("SELECT key, campaign_id, owner FROM campaign")
             }
         except sqlite3.Error as error:
@@ -170,20 +170,20 @@ class Store:
         """Keep a time for the next start."""
         self._execute("UPDATE clock SET reading = ?", (now,))
 
-    def campaign(self, campaign_id: str) -> Campaign | None:
+    def campaign(self, campaign_id: str) -> StoredCampaign | None:
         """Return a campaign that a lead was created in."""
         return self._campaigns.get(campaign_id)
 
     @property
-    def campaigns(self) -> Sequence[Campaign]:
+    def campaigns(self) -> Sequence[StoredCampaign]:
         """All campaigns that a lead was created in."""
         return tuple(self._campaigns.values())
 
-    def new_campaign(self, campaign_id: str, owner: str) -> Campaign:
+    def new_campaign(self, campaign_id: str, owner: str) -> StoredCampaign:
         """Return a campaign that exists as soon as a lead is created in it, and belongs to its owner then."""
-        return Campaign(len(self._campaigns) + 1, campaign_id, owner)
+        return StoredCampaign(len(self._campaigns) + 1, campaign_id, owner)
 
-    def create(self, campaign: Campaign, leads: Sequence[NewLead], *, replace: bool) -> None:
+    def create(self, campaign: StoredCampaign, leads: Sequence[NewLead], *, replace: bool) -> None:
         """Store all of the leads, or none of them.
 
         Raises:
@@ -206,7 +206,7 @@ class Store:
         self._campaigns[campaign.campaign_id] = campaign
         campaign.processed += sum(lead[6] <= campaign.settled_at for lead in leads)
 
-    def existing(self, campaign: Campaign, lead_ids: Iterable[str]) -> set[str]:
+    def existing(self, campaign: StoredCampaign, lead_ids: Iterable[str]) -> set[str]:
         """Return those of the lead_ids that the campaign has."""
         return {
             lead_id
@@ -216,7 +216,7 @@ class Store:
             )
         }
 
-    def find(self, campaign: Campaign, lead_id: str) -> StoredLead | None:
+    def find(self, campaign: StoredCampaign, lead_id: str) -> StoredLead | None:
         """Return one lead."""
         row = self._execute("SELECT * FROM lead WHERE campaign = ? AND lead_id = ?", (campaign.key, lead_id)).fetchone()
         return None if row is None else StoredLead(*row)
@@ -230,7 +230,7 @@ class Store:
         )
         self._rendered.pop(lead.sequence, None)
 
-    def disable(self, campaign: Campaign, lead_ids: Iterable[str], now: int) -> None:
+    def disable(self, campaign: StoredCampaign, lead_ids: Iterable[str], now: int) -> None:
         """Disable leads of which each is in the campaign; what is not processed yet never will be."""
         self._execute(
             "UPDATE lead SET disabled_at = coalesce(disabled_at, :now),"
@@ -239,14 +239,14 @@ class Store:
             {"now": now, "campaign": campaign.key, "lead_ids": orjson.dumps(list(lead_ids))},
         )
 
-    def delete(self, campaign: Campaign, lead_id: str) -> None:
+    def delete(self, campaign: StoredCampaign, lead_id: str) -> None:
         """Remove a lead and every trace of it from the file."""
         self._remove(campaign, [lead_id])
         if self._in_file:
             # What was once written still stands in the write-ahead log until that is cut.
             self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _remove(self, campaign: Campaign, lead_ids: list[str]) -> None:
+    def _remove(self, campaign: StoredCampaign, lead_ids: list[str]) -> None:
         for sequence, processed_at in self._execute(
             "DELETE FROM lead WHERE campaign = ? AND lead_id IN (SELECT value FROM json_each(?))"
             " RETURNING sequence, processed_at",
@@ -256,7 +256,7 @@ class Store:
             self._rendered.pop(sequence, None)
             self.ledger.remove(sequence)
 
-    def count_processed(self, campaign: Campaign, after: int | None, before: int) -> int:
+    def count_processed(self, campaign: StoredCampaign, after: int | None, before: int) -> int:
         """Count the leads processed from one second to another, both included.
 
         Without a first second only what was processed since the last such count is counted anew.
@@ -270,7 +270,7 @@ class Store:
             campaign.settled_at = before
         return campaign.processed
 
-    def _count_between(self, campaign: Campaign, first: int, last: int) -> int:
+    def _count_between(self, campaign: StoredCampaign, first: int, last: int) -> int:
         (count,) = self._execute(
             "SELECT count(*) FROM lead WHERE campaign = ? AND processed_at BETWEEN ? AND ?", (campaign.key, first, last)
         ).fetchone()
@@ -278,7 +278,7 @@ class Store:
 
     def page(
         self,
-        campaign: Campaign,
+        campaign: StoredCampaign,
         after: int,
         before: int,
         limit: int,
@@ -304,7 +304,7 @@ class Store:
                 rendered[row[0]] = render(StoredLead(*row))
         return [rendered[sequence] for sequence in sequences]
 
-    def counts(self, campaign: Campaign, now: int) -> dict[str, int]:
+    def counts(self, campaign: StoredCampaign, now: int) -> dict[str, int]:
         """Count the leads of a campaign by what has happened to them."""
         row = self._execute(
             "SELECT count(*),"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from squadiq.mock.core import Mock
-from squadiq.mock.messages import Request
+from squadiq.mock.messages import MockRequest
 
 
 class InProcessTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -28,8 +28,8 @@ class InProcessTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _answered(self, request: httpx.Request, body: bytes) -> httpx.Response:
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        answer = self.core.answer(
-            Request(
+        response = self.core.respond(
+            MockRequest(
                 method=request.method,
                 path=path,
                 query=query,
@@ -38,5 +38,5 @@ class InProcessTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 base_url=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
             )
         )
-        headers = [("content-type", "application/json"), *answer.headers]
-        return httpx.Response(answer.status, headers=headers, content=answer.body, request=request)
+        headers = [("content-type", "application/json"), *response.headers]
+        return httpx.Response(response.status, headers=headers, content=response.body, request=request)

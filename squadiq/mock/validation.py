@@ -39,7 +39,7 @@ _WORDS = {
 }
 
 
-class Rules:
+class CompiledSchema:
     """Check values against one schema of the document."""
 
     def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from squadiq.errors import QuotaStoreError, QuotaWaitError
-from squadiq.quota.file import SQLiteStore
+from squadiq.quota.factory import ends_in_time, open_store, quota_name
 from squadiq.quota.memory import MemoryStore
-from squadiq.quota.opening import ends_in_time, open_store, quota_name
-from squadiq.quota.server import RedisStore
-from squadiq.quota.store import Reservation, Snapshot, Store
+from squadiq.quota.redis import RedisStore
+from squadiq.quota.sqlite import SQLiteStore
+from squadiq.quota.store import QuotaStore, Reservation, Snapshot
 
 __all__ = [
     "MemoryStore",
+    "QuotaStore",
     "QuotaStoreError",
     "QuotaWaitError",
     "RedisStore",
     "Reservation",
     "SQLiteStore",
     "Snapshot",
-    "Store",
     "ends_in_time",
     "open_store",
     "quota_name",

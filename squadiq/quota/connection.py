@@ -19,7 +19,7 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 from squadiq._deadline import LateError, in_time
 
 MOST_BYTES = 1_000_000
-"""An answer of the quota's script has a few hundred."""
+"""A response of the quota's script has a few hundred."""
 
 _thread = threading.local()
 
@@ -79,7 +79,7 @@ class BoundedSocket:
     def _count(self, received: int) -> None:
         _thread.bytes_left -= received
         if _thread.bytes_left < 0:
-            raise OSError("it sends more than any answer has")
+            raise OSError("it sends more than any response has")
 
 
 class _Bounded:

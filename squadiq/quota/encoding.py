@@ -6,14 +6,14 @@ import math
 from array import array
 from itertools import chain
 
-from squadiq.quota.slots import State
+from squadiq.quota.slots import QuotaState
 
 _VERSION = 1.0
 _SINGLE = 8
 _HEAD = 1 + _SINGLE + 2
 
 
-def encode(state: State) -> bytes:
+def encode(state: QuotaState) -> bytes:
     """Return a state as bytes."""
     clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
     head = (clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at)
@@ -23,7 +23,7 @@ def encode(state: State) -> bytes:
     return numbers.tobytes()
 
 
-def decode(stored: bytes) -> State:
+def decode(stored: bytes) -> QuotaState:
     """Return the state that bytes stand for.
 
     Raises:
@@ -40,7 +40,7 @@ def decode(stored: bytes) -> State:
     if not _HEAD <= busy_ends <= flying_ends <= len(numbers):
         raise ValueError("cut short")
     flying, waiting = numbers[busy_ends:flying_ends], numbers[flying_ends:]
-    return State(
+    return QuotaState(
         *_single(numbers),
         tuple(numbers[_HEAD:busy_ends]),
         tuple(zip(flying[::2], map(int, flying[1::2]), strict=True)),

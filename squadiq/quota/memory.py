@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from squadiq._forks import ForkSafe
 from squadiq.quota import slots
-from squadiq.quota.slots import State
+from squadiq.quota.slots import QuotaState
 from squadiq.quota.store import SlotStore, new_holder
 
 _T = TypeVar("_T")
@@ -38,7 +38,7 @@ class MemoryStore(SlotStore, ForkSafe):
         self._now = now
         self._state = slots.fresh(self._rules, now(), now(), all_used=all_used)
 
-    def _change(self, change: Callable[[State], tuple[State, _T]], within_seconds: float | None) -> _T:
+    def _change(self, change: Callable[[QuotaState], tuple[QuotaState, _T]], within_seconds: float | None) -> _T:
         with self._lock:
             now = self._now()
             self._state, result = change(slots.advance(self._state, self._rules, now, now))

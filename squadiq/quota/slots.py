@@ -35,7 +35,7 @@ LONGEST_LEASE_SECONDS = 3600.0
 """No request arrives later than this; so a killed process never keeps a slot for longer, and a window."""
 
 Flight = tuple[float, int]
-"""A hit under way: until when it counts if no answer comes, and its holder."""
+"""A hit under way: until when it counts if no response comes, and its holder."""
 Waiter = tuple[float, int, float]
 """One who waits: since when, the holder, and when it is taken for dead unless it looked again."""
 
@@ -43,14 +43,14 @@ Waiter = tuple[float, int, float]
 _Item = TypeVar("_Item", float, Flight)
 
 
-class Rules(NamedTuple):
-    """How many hits count at once, and for how many seconds after its answer each does."""
+class QuotaRules(NamedTuple):
+    """How many hits count at once, and for how many seconds after its response each does."""
 
     limit: int
     window_seconds: float
 
 
-class State(NamedTuple):
+class QuotaState(NamedTuple):
     """Everything that is known of a quota; times are seconds on its own `clock`.
 
     `monotonic` and `wall` are what two clocks of the machine read when it was `anchor`; `busy` is when
@@ -70,13 +70,13 @@ class State(NamedTuple):
     waiting: tuple[Waiter, ...] = ()
 
 
-class Claim(NamedTuple):
+class SlotClaim(NamedTuple):
     """What came of asking for a slot.
 
     Attributes:
         since: the state's time at which it was first asked; to be given when asking again.
         wait_seconds: until it is worth asking again; 0.0 if the hit may be sent.
-        expected_seconds: until the hit can be sent, if every answer outstanding came at once.
+        expected_seconds: until the hit can be sent, if every response outstanding came at once.
         refused: whether that is longer than was allowed; then nothing was kept.
     """
 
@@ -86,14 +86,14 @@ class Claim(NamedTuple):
     refused: bool
 
 
-def fresh(rules: Rules, monotonic: float, wall: float, *, all_used: bool = False) -> State:
+def fresh(rules: QuotaRules, monotonic: float, wall: float, *, all_used: bool = False) -> QuotaState:
     """Return a state with every slot free, or with every slot used just now."""
     busy = (rules.window_seconds,) * rules.limit if all_used else ()
     long_ago = -REPEATED_WITHIN_WINDOWS * rules.window_seconds
-    return State(0.0, 0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
+    return QuotaState(0.0, 0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
 
 
-def advance(state: State, rules: Rules, monotonic: float, wall: float) -> State:
+def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) -> QuotaState:
     """Return the state at a later reading of two clocks, without what no longer counts.
 
     Only what both clocks say has passed: either of them may jump, in either direction. The state's
@@ -119,10 +119,12 @@ def advance(state: State, rules: Rules, monotonic: float, wall: float) -> State:
     if flying and flying[-1][0] > latest:
         flying = tuple(sorted((min(latest, until), holder) for until, holder in flying))
     paused_until = min(clock + LONGEST_PAUSE_WINDOWS * rules.window_seconds, paused_until)
-    return State(clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting)
+    return QuotaState(
+        clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting
+    )
 
 
-def resume(state: State, rules: Rules, monotonic: float, wall: float) -> State:
+def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) -> QuotaState:
     """Do as `advance`, for a state that was kept while the machine may have been started anew.
 
     Then the monotonic clock says how long ago, and the hits right before it may be forgotten: a
@@ -138,15 +140,15 @@ def resume(state: State, rules: Rules, monotonic: float, wall: float) -> State:
     return advance(state, rules, monotonic, wall)
 
 
-def allowed(state: State, rules: Rules) -> int:
+def allowed(state: QuotaState, rules: QuotaRules) -> int:
     """Return how many slots there are for us: the limit, or less while somebody else spends the same quota."""
     if state.share >= 1.0:
         return rules.limit
     return max(1, int(rules.limit * _share(state, rules)))
 
 
-def expected_start(state: State, rules: Rules) -> float:
-    """Return when one who came now could send, if every answer outstanding came now too.
+def expected_start(state: QuotaState, rules: QuotaRules) -> float:
+    """Return when one who came now could send, if every response outstanding came now too.
 
     It equals `state.clock` if that is at once. Only what is given back makes it earlier.
     """
@@ -154,13 +156,13 @@ def expected_start(state: State, rules: Rules) -> float:
 
 
 def claim(
-    state: State,
-    rules: Rules,
+    state: QuotaState,
+    rules: QuotaRules,
     holder: int,
     since: float | None,
     lease_seconds: float,
     max_wait_seconds: float | None = None,
-) -> tuple[State, Claim]:
+) -> tuple[QuotaState, SlotClaim]:
     """Take a slot for a holder, or its place in the queue, by how long it waits.
 
     To ask first (`since` is None) and to ask again is the same. Asking again after the slot was
@@ -181,10 +183,10 @@ def claim(
         wait = max(SHORTEST_WAIT_SECONDS, min(expected, rules.window_seconds / RECHECKS_PER_WINDOW))
         due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
         waiting = (*waiting[:position], (since, holder, due), *waiting[position:])
-    return state._replace(flying=flying, waiting=waiting), Claim(since, wait, expected, refused)
+    return state._replace(flying=flying, waiting=waiting), SlotClaim(since, wait, expected, refused)
 
 
-def answer(state: State, rules: Rules, holder: int) -> State:
+def complete(state: QuotaState, rules: QuotaRules, holder: int) -> QuotaState:
     """Let the slot of a holder be free one window from now.
 
     A holder that is not known, because its lease has long ended or the state was lost, used a slot
@@ -194,13 +196,13 @@ def answer(state: State, rules: Rules, holder: int) -> State:
     return state._replace(flying=_without(state.flying, holder), busy=busy)
 
 
-def give_back(state: State, holder: int) -> State:
+def give_back(state: QuotaState, holder: int) -> QuotaState:
     """Free the slot of a holder, or its place in the queue, as if it had never asked."""
     waiting = tuple(waiter for waiter in state.waiting if waiter[1] != holder)
     return state._replace(flying=_without(state.flying, holder), waiting=waiting)
 
 
-def throttle(state: State, rules: Rules, retry_after_seconds: float) -> State:
+def throttle(state: QuotaState, rules: QuotaRules, retry_after_seconds: float) -> QuotaState:
     """Pause everyone, since somebody else spends the same quota, and lower our share if it is not the first time.
 
     The answers to requests that were under way together are one event: at most one a window counts.
@@ -216,7 +218,7 @@ def throttle(state: State, rules: Rules, retry_after_seconds: float) -> State:
     return state._replace(throttled_at=state.clock)
 
 
-def reset(state: State, rules: Rules) -> State:
+def reset(state: QuotaState, rules: QuotaRules) -> QuotaState:
     """Forget everything but the time, as if every slot had been used just now: so no hit is one too many."""
     busy = (state.clock + rules.window_seconds,) * rules.limit
     long_ago = state.clock - REPEATED_WITHIN_WINDOWS * rules.window_seconds
@@ -231,7 +233,7 @@ def reset(state: State, rules: Rules) -> State:
     )
 
 
-def _expected_start(state: State, rules: Rules, position: int, flying: tuple[Flight, ...]) -> float:
+def _expected_start(state: QuotaState, rules: QuotaRules, position: int, flying: tuple[Flight, ...]) -> float:
     slots = allowed(state, rules)
     free = slots - len(state.busy) - len(flying)
     if position < free:
@@ -239,12 +241,12 @@ def _expected_start(state: State, rules: Rules, position: int, flying: tuple[Fli
     rounds, place = divmod(position, slots)
     start = state.clock
     if place >= free:
-        answered_now = state.clock + rules.window_seconds
-        start = sorted([*state.busy, *(min(until, answered_now) for until, _ in flying)])[place - free]
+        completed_now = state.clock + rules.window_seconds
+        start = sorted([*state.busy, *(min(until, completed_now) for until, _ in flying)])[place - free]
     return max(start + rounds * rules.window_seconds, state.paused_until)
 
 
-def _share(state: State, rules: Rules) -> float:
+def _share(state: QuotaState, rules: QuotaRules) -> float:
     windows = (state.clock - state.share_since) / rules.window_seconds
     return min(1.0, state.share + REGAINED_PER_WINDOW * windows)
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from squadiq.errors import ConfigurationError, QuotaStoreError, QuotaWaitError
 from squadiq.quota import slots
-from squadiq.quota.slots import Rules, State
+from squadiq.quota.slots import QuotaRules, QuotaState
 
 log = logging.getLogger("squadiq.quota")
 
@@ -33,7 +33,7 @@ class Reservation:
     Attributes:
         holder: random number that names this reservation.
         since: time of the store, in its own reckoning, at which it was asked for; says who waits longest.
-        wait_seconds: how long to wait before `Store.confirm`; 0.0 if the request may be sent at once.
+        wait_seconds: how long to wait before `QuotaStore.confirm`; 0.0 if the request may be sent at once.
     """
 
     holder: int
@@ -50,7 +50,7 @@ class Snapshot:
         window_seconds: length of the window.
         allowed: how many of the hits are ours: fewer than `limit` after others spent the same quota.
         free_now: hits that may be sent at once.
-        in_flight: hits that were sent and have no answer yet.
+        in_flight: hits that were sent and have no response yet.
         waiting: calls that wait for a slot.
         next_free_in_seconds: how long a new call would wait.
         paused_for_seconds: how long nobody may send, since the server said so with a 429.
@@ -66,7 +66,7 @@ class Snapshot:
     paused_for_seconds: float
 
 
-class Store(Protocol):
+class QuotaStore(Protocol):
     """Where the slots of a quota are kept.
 
     All methods are safe to call from several threads. Where `does_io` is true they read and write
@@ -104,8 +104,8 @@ class Store(Protocol):
         """
         ...
 
-    def answered(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
-        """Let the slot be free again one window from now: the answer has arrived. Never raises."""
+    def completed(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
+        """Let the slot be free again one window from now: the response has arrived. Never raises."""
         ...
 
     def give_back(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
@@ -115,7 +115,7 @@ class Store(Protocol):
     def throttled(
         self, reservation: Reservation, retry_after_seconds: float, *, within_seconds: float | None = None
     ) -> None:
-        """Pause everyone who shares the store, after `answered`: the answer was a 429. Never raises."""
+        """Pause everyone who shares the store, after `completed`: the response was a 429. Never raises."""
         ...
 
     def snapshot(self, *, within_seconds: float | None = None) -> Snapshot:
@@ -139,7 +139,7 @@ class Store(Protocol):
         ...
 
 
-def rules_for(limit: int, window_seconds: float) -> Rules:
+def rules_for(limit: int, window_seconds: float) -> QuotaRules:
     """Return what the slots go by, with a margin for clocks that run fast.
 
     Raises:
@@ -152,7 +152,7 @@ def rules_for(limit: int, window_seconds: float) -> Rules:
         raise ConfigurationError(
             f"The quota's quota_window_seconds must be a number from {SHORTEST_WINDOW} to {LONGEST_WINDOW:,}."
         )
-    return Rules(limit, window_seconds * (1 + CLOCK_RATE_MARGIN))
+    return QuotaRules(limit, window_seconds * (1 + CLOCK_RATE_MARGIN))
 
 
 def _is_number(value: object, *kinds: type) -> bool:
@@ -167,7 +167,7 @@ def new_holder() -> int:
     return secrets.randbits(53)
 
 
-def snapshot_of(state: State, rules: Rules, window_seconds: float) -> Snapshot:
+def snapshot_of(state: QuotaState, rules: QuotaRules, window_seconds: float) -> Snapshot:
     """Return what a state means, with the window as it was set."""
     allowed = slots.allowed(state, rules)
     paused = max(0.0, state.paused_until - state.clock)
@@ -195,7 +195,7 @@ class SlotStore(ABC):
         self._window_seconds = window_seconds
 
     @abstractmethod
-    def _change(self, change: Callable[[State], tuple[State, _T]], within_seconds: float | None) -> _T:
+    def _change(self, change: Callable[[QuotaState], tuple[QuotaState, _T]], within_seconds: float | None) -> _T:
         """Bring the state to now, change it with nobody else in between, and return what came of it."""
 
     def reserve(
@@ -217,8 +217,8 @@ class SlotStore(ABC):
         )
         return claim.wait_seconds
 
-    def answered(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
-        self._tell(lambda state: slots.answer(state, self._rules, reservation.holder), within_seconds)
+    def completed(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
+        self._tell(lambda state: slots.complete(state, self._rules, reservation.holder), within_seconds)
 
     def give_back(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
         self._tell(lambda state: slots.give_back(state, reservation.holder), within_seconds)
@@ -236,7 +236,7 @@ class SlotStore(ABC):
     def reset(self, *, within_seconds: float | None = None) -> None:
         self._change(lambda state: (slots.reset(state, self._rules), None), within_seconds)
 
-    def _tell(self, change: Callable[[State], State], within_seconds: float | None) -> None:
+    def _tell(self, change: Callable[[QuotaState], QuotaState], within_seconds: float | None) -> None:
         with never_raising():
             self._change(lambda state: (change(state), None), within_seconds)
 

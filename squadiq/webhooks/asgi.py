@@ -7,8 +7,8 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from squadiq.webhooks.callers import Callers, Request
-from squadiq.webhooks.endpoint import STORE_WITHIN_SECONDS, Answer, AsyncReceiver, Endpoint, checked_receiver
+from squadiq.webhooks.callers import Callers, WebhookRequest
+from squadiq.webhooks.endpoint import STORE_WITHIN_SECONDS, AsyncReceiver, Endpoint, EndpointResponse, checked_receiver
 from squadiq.webhooks.parsing import MAX_BODY_BYTES
 
 Scope = MutableMapping[str, Any]
@@ -42,11 +42,11 @@ class AsgiWebhook:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         else:
-            answer = await self._answer(_request(scope), receive)
-            if answer is not None:
-                await _send(answer, send)
+            response = await self._respond(_request(scope), receive)
+            if response is not None:
+                await _send(response, send)
 
-    async def _answer(self, request: Request, receive: Receive) -> Answer | None:
+    async def _respond(self, request: WebhookRequest, receive: Receive) -> EndpointResponse | None:
         refusal = self._endpoint.refusal(request)
         if refusal is not None:
             return refusal
@@ -54,7 +54,7 @@ class AsgiWebhook:
         if body is None:
             return None
         lead = self._endpoint.read(request, body)
-        if isinstance(lead, Answer):
+        if isinstance(lead, EndpointResponse):
             return lead
         try:
             async with asyncio.timeout(STORE_WITHIN_SECONDS):
@@ -64,9 +64,9 @@ class AsgiWebhook:
         return self._endpoint.stored(lead)
 
 
-def _request(scope: Scope) -> Request:
+def _request(scope: Scope) -> WebhookRequest:
     client = scope.get("client")
-    return Request(scope["method"], scope["path"], _headers(scope["headers"]), client[0] if client else None)
+    return WebhookRequest(scope["method"], scope["path"], _headers(scope["headers"]), client[0] if client else None)
 
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -92,10 +92,10 @@ async def _body(receive: Receive, most: int) -> bytes | None:
     return bytes(body)
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+async def _send(response: EndpointResponse, send: Send) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -33,7 +33,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WebhookRequest:
     """The part of a delivery that comes before its body.
 
     Attributes:
@@ -52,7 +52,7 @@ class Request:
 class Secret(Protocol):
     """Something that only SquadIQ and you know."""
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: WebhookRequest) -> bool:
         """Tell whether a request shows it, in a time that does not depend on how nearly it does."""
         ...
 
@@ -74,7 +74,7 @@ class UrlSecret:
         if not _URL_SAFE.fullmatch(self.secret):
             raise ConfigurationError("UrlSecret: use letters, digits and . _ ~ - only.")
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: WebhookRequest) -> bool:
         """Tell whether the path of a request ends with the secret."""
         return _same(request.path.rstrip("/").rpartition("/")[2], self.secret)
 
@@ -101,7 +101,7 @@ class HeaderSecret:
                 "without a line end and without blanks around it."
             )
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: WebhookRequest) -> bool:
         """Tell whether the header of a request is the secret."""
         return _same(request.headers.get(self.name.lower(), ""), self.secret)
 
@@ -125,7 +125,7 @@ class BasicCredentials:
         if not self.password.strip() or not (self.user + self.password).isprintable():
             raise ConfigurationError("BasicCredentials: the password is blank, or there is a control character.")
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: WebhookRequest) -> bool:
         """Tell whether the Basic credentials of a request are these."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         try:
@@ -173,16 +173,16 @@ class Callers:
         """Whether nobody is kept out."""
         return not self._secrets and not self._networks
 
-    def admit(self, request: Request) -> bool:
+    def admit(self, request: WebhookRequest) -> bool:
         """Tell whether a request may deliver."""
         shown = [secret.matches(request) for secret in self._secrets]  # all of them: time tells nothing
         return (not shown or any(shown)) and (not self._networks or self._from_network(request))
 
-    def _from_network(self, request: Request) -> bool:
+    def _from_network(self, request: WebhookRequest) -> bool:
         address = self._caller_of(request)
         return address is not None and _is_in(address, self._networks)
 
-    def _caller_of(self, request: Request) -> Address | None:
+    def _caller_of(self, request: WebhookRequest) -> Address | None:
         """The address of who really calls, as far as our own proxies can be believed; None if unknown.
 
         Several X-Forwarded-For are believed in nothing: which of them a proxy wrote cannot be told, and

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from squadiq.errors import ConfigurationError
-from squadiq.webhooks.callers import Callers, Request
+from squadiq.webhooks.callers import Callers, WebhookRequest
 from squadiq.webhooks.parsing import MAX_BODY_BYTES, DeliveredLead, DeliveryError, content_length, parse, too_large
 
 log = logging.getLogger("squadiq.webhooks")
@@ -55,7 +55,7 @@ def checked_receiver(receiver: ReceiverT, method: str) -> ReceiverT:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointResponse:
     """What to answer: status, headers and a body of JSON."""
 
     status: int
@@ -89,40 +89,40 @@ class Endpoint:
                 "Agree on a secret or on networks with SquadIQ's operations team and pass them as callers=Callers(...)."
             )
 
-    def refusal(self, request: Request) -> Answer | None:
-        """Return the answer to a request whose body need not be read; None if it is to be read."""
+    def refusal(self, request: WebhookRequest) -> EndpointResponse | None:
+        """Return the response to a request whose body need not be read; None if it is to be read."""
         if not self._callers.admit(request):
             log.warning("refused a delivery from %s: not an allowed caller", request.client or "a Unix socket")
-            return _answer(403, {"detail": "You do not have permission to perform this action."})
+            return _response(403, {"detail": "You do not have permission to perform this action."})
         if request.method != "POST":
-            return _answer(405, {"detail": "Only POST is allowed."}, (("allow", "POST"),))
+            return _response(405, {"detail": "Only POST is allowed."}, (("allow", "POST"),))
         if (content_length(request.headers) or 0) > self.max_body_bytes:
             return self._refused(too_large(self.max_body_bytes))
         return None
 
-    def read(self, request: Request, body: bytes) -> DeliveredLead | Answer:
-        """Return the lead that was delivered, or the answer that says what is wrong with it."""
+    def read(self, request: WebhookRequest, body: bytes) -> DeliveredLead | EndpointResponse:
+        """Return the lead that was delivered, or the response that says what is wrong with it."""
         try:
             return parse(body, request.headers, max_body_bytes=self.max_body_bytes)
         except DeliveryError as error:
             return self._refused(error)
 
-    def stored(self, lead: DeliveredLead) -> Answer:
-        """Return the answer to a delivery that is stored."""
-        return _answer(201, {"lead_id": lead.lead_id})
+    def stored(self, lead: DeliveredLead) -> EndpointResponse:
+        """Return the response to a delivery that is stored."""
+        return _response(201, {"lead_id": lead.lead_id})
 
-    def not_stored(self, error: Exception) -> Answer:
-        """Return the answer to a delivery that could not be stored, so that it may be sent again."""
+    def not_stored(self, error: Exception) -> EndpointResponse:
+        """Return the response to a delivery that could not be stored, so that it may be sent again."""
         log.error("a delivery could not be stored and was answered with 503: %s", type(error).__name__)
         detail = {"detail": "The delivery could not be stored. Send it again."}
-        return _answer(503, detail, (("retry-after", str(RETRY_AFTER_SECONDS)),))
+        return _response(503, detail, (("retry-after", str(RETRY_AFTER_SECONDS)),))
 
-    def _refused(self, error: DeliveryError) -> Answer:
+    def _refused(self, error: DeliveryError) -> EndpointResponse:
         log.warning("refused a delivery with %d: %s", error.status, error)
-        return _answer(error.status, error.fields or {"detail": str(error)})
+        return _response(error.status, error.fields or {"detail": str(error)})
 
 
-def _answer(status: int, body: Mapping[str, Any], headers: Headers = ()) -> Answer:
+def _response(status: int, body: Mapping[str, Any], headers: Headers = ()) -> EndpointResponse:
     content = json.dumps(body).encode()
     length = (("content-type", "application/json"), ("content-length", str(len(content))))
-    return Answer(status, content, (*length, *headers))
+    return EndpointResponse(status, content, (*length, *headers))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from squadiq.webhooks.callers import Callers, Request
-from squadiq.webhooks.endpoint import Answer, Endpoint, Receiver, checked_receiver
+from squadiq.webhooks.callers import Callers, WebhookRequest
+from squadiq.webhooks.endpoint import Endpoint, EndpointResponse, Receiver, checked_receiver
 from squadiq.webhooks.parsing import MAX_BODY_BYTES, content_length
 
 Environ = Mapping[str, Any]
@@ -35,18 +35,18 @@ class WsgiWebhook:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        answer = self.answer(environ)
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers))
-        return [answer.body]
+        response = self.respond(environ)
+        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", list(response.headers))
+        return [response.body]
 
-    def answer(self, environ: Environ) -> Answer:
-        """Return the answer to one request, for a view of a framework that keeps the WSGI environment."""
+    def respond(self, environ: Environ) -> EndpointResponse:
+        """Return the response to one request, for a view of a framework that keeps the WSGI environment."""
         request = _request(environ)
         refusal = self._endpoint.refusal(request)
         if refusal is not None:
             return refusal
         lead = self._endpoint.read(request, _body(environ, request, self._endpoint.max_body_bytes))
-        if isinstance(lead, Answer):
+        if isinstance(lead, EndpointResponse):
             return lead
         try:
             self._receiver.receive(lead)
@@ -55,17 +55,17 @@ class WsgiWebhook:
         return self._endpoint.stored(lead)
 
 
-def _request(environ: Environ) -> Request:
+def _request(environ: Environ) -> WebhookRequest:
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         headers.pop(header := name.replace("_", "-").lower(), None)  # it was `Content_Type`: the server knows better
         if environ.get(name):
             headers[header] = environ[name]
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return Request(environ["REQUEST_METHOD"], path, headers, environ.get("REMOTE_ADDR"))
+    return WebhookRequest(environ["REQUEST_METHOD"], path, headers, environ.get("REMOTE_ADDR"))
 
 
-def _body(environ: Environ, request: Request, most: int) -> bytes:
+def _body(environ: Environ, request: WebhookRequest, most: int) -> bytes:
     """The body, or its beginning if it has more than `most` bytes, or what came of it before the caller hung up."""
     length = content_length(request.headers)
     left = min(most + 1, length) if length is not None else most + 1

@@ -12,9 +12,9 @@ import httpx
 
 from contract_tests.targets import FaultyMock, Plant, sound
 from squadiq.auth import AccessToken
-from squadiq.contract.document import Document
+from squadiq.contract.document import Spec
 from squadiq.contract.live import LiveSettings
-from squadiq.mock.messages import Request
+from squadiq.mock.messages import MockRequest
 from squadiq.mock.settings import MockSettings
 from squadiq.quota import MemoryStore
 from tests.servers import ActingServer, Action, Reply, Seen, acting_server
@@ -22,7 +22,7 @@ from tests.servers import ActingServer, Action, Reply, Seen, acting_server
 TOKEN = "secret_token_of_the_business"
 CAMPAIGN = "live-1"
 PHONE_NUMBER = "9812345678"
-DOCUMENT = Document.installed()
+DOCUMENT = Spec.installed()
 PEOPLE = ["9876500001", "asha.rao-17", "u3", "u4", "u5"]
 """lead_ids as businesses choose them: one is a phone number, one holds a name."""
 
@@ -100,10 +100,10 @@ def recording(
 def create(mock: FaultyMock, lead_id: str) -> None:
     body = b'{"lead_id": "%s", "phone_number": "9899999999", "contact_name": "Meera Iyer"}' % lead_id.encode()
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    assert mock.sound(Request("POST", f"/api/v4/leads/create/{CAMPAIGN}/", "", headers, body)).status == 201
+    assert mock.sound(MockRequest("POST", f"/api/v4/leads/create/{CAMPAIGN}/", "", headers, body)).status == 201
 
 
 def _reply(mock: FaultyMock, seen: Seen) -> Reply:
     path, _, query = seen.target.partition("?")
-    answer = mock.answer(Request(seen.method, path, query, seen.headers, seen.body, "http://127.0.0.1"))
-    return Reply(answer.status, answer.body, dict(answer.headers))
+    response = mock.respond(MockRequest(seen.method, path, query, seen.headers, seen.body, "http://127.0.0.1"))
+    return Reply(response.status, response.body, dict(response.headers))

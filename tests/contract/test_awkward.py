@@ -11,40 +11,40 @@ import httpx
 import pytest
 
 from squadiq.auth import AccessToken
-from squadiq.cli.showing import header_of, shown
+from squadiq.cli.output import header_of, shown
 from squadiq.contract.bodies import leads_of, refusal_of_leads
-from squadiq.contract.conformance import Hit, answer_findings, request_findings
-from squadiq.contract.document import Document
-from squadiq.contract.examples import number_of
+from squadiq.contract.cases import number_of
+from squadiq.contract.conformance import Hit, request_findings, response_findings
+from squadiq.contract.document import Spec
 from squadiq.contract.guard import Permission, refusal
 from squadiq.contract.report import curl_of
 from squadiq.contract.rules import BrokenError
-from squadiq.contract.target import seconds
+from squadiq.contract.target import epoch_seconds
 from squadiq.mock.callers import refusal_of_caller
 from squadiq.mock.core import Mock
-from squadiq.mock.messages import Request
+from squadiq.mock.messages import MockRequest
 from squadiq.mock.settings import MockSettings, SettingError
 
-DOCUMENT = Document.installed()
+DOCUMENT = Spec.installed()
 LIST = "/api/v4/leads/responses/c1/"
 LONG = 250_000
 AWKWARD = [*'09a -.(/%&=+:<[{"x', "\u0967", "\0", "+9(", "1-", "a.", "%2"]
 
 
-def answered(text: str) -> None:
+def completed(text: str) -> None:
     for value in (text, {"detail": text}, {text: text}, {"results": [{"lead_id": text, "contact_name": text}]}):
         body = json.dumps(value).encode()
-        answer_findings(DOCUMENT, Hit("GET", f"http://x{LIST}", b"", 200, {"content-type": text}, body))
+        response_findings(DOCUMENT, Hit("GET", f"http://x{LIST}", b"", 200, {"content-type": text}, body))
         hit = Hit("POST", "http://x/api/v4/leads/create/c1/", body, 201, {"content-type": "application/json"}, body)
-        answer_findings(DOCUMENT, hit)
+        response_findings(DOCUMENT, hit)
         request_findings(DOCUMENT, hit)
         curl_of(hit)
     header = {"content-type": "application/json", "retry-after": text, "www-authenticate": text}
-    answer_findings(DOCUMENT, Hit("GET", f"http://x{LIST}", b"", 429, header, b"{}"))
+    response_findings(DOCUMENT, Hit("GET", f"http://x{LIST}", b"", 429, header, b"{}"))
 
 
 def read(text: str) -> None:
-    for function in (number_of, seconds):
+    for function in (number_of, epoch_seconds):
         try:
             function(text)
             function(f"http://x/?page={text}")
@@ -73,13 +73,13 @@ def asked(text: str) -> None:
     headers = {"authorization": "Bearer test_token", "content-type": "application/json"}
     lead = {"lead_id": text, "phone_number": text, "contact_name": text, text[:200]: text}
     for value in (text, lead, [lead]):
-        mock.answer(Request("POST", "/api/v4/leads/create/c1/", text, headers, json.dumps(value).encode()))
-    mock.answer(Request("GET", LIST, f"page={text}&lead_id={text}&{text}", headers))
-    mock.answer(Request("GET", LIST, "", {"authorization": f"Bearer {text}", "content-type": text}))
-    mock.answer(Request("GET", f"/api/v4/leads/responses/{text}/", "", headers))
+        mock.respond(MockRequest("POST", "/api/v4/leads/create/c1/", text, headers, json.dumps(value).encode()))
+    mock.respond(MockRequest("GET", LIST, f"page={text}&lead_id={text}&{text}", headers))
+    mock.respond(MockRequest("GET", LIST, "", {"authorization": f"Bearer {text}", "content-type": text}))
+    mock.respond(MockRequest("GET", f"/api/v4/leads/responses/{text}/", "", headers))
     for path in (f"/_mock/{text}", f"/_mock/campaigns/{text}/leads/{text}", f"/_mock/deliveries/{text}"):
-        mock.answer(Request("GET", path, text))
-    mock.answer(Request("POST", "/_mock/advance", "", {}, text.encode()))
+        mock.respond(MockRequest("GET", path, text))
+    mock.respond(MockRequest("POST", "/_mock/advance", "", {}, text.encode()))
     mock.close()
 
 
@@ -101,7 +101,7 @@ def set_up(text: str) -> None:
 
 
 @pytest.mark.parametrize("character", AWKWARD)
-@pytest.mark.parametrize("look", [answered, read, guarded, called, asked, set_up])
+@pytest.mark.parametrize("look", [completed, read, guarded, called, asked, set_up])
 def test_a_long_text_of_it_takes_a_moment(look: Callable[[str], None], character: str) -> None:
     began = time.process_time()
     look(character * (LONG // len(character)))

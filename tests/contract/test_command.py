@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from contract_tests.faults import FAULTS
 from squadiq.cli import app
-from squadiq.cli.interrupting import interruptions
+from squadiq.cli.interrupts import interruptions
 from squadiq.config import BASE_URL, base_url_from
 from squadiq.contract.ledger import ledger_directory
 from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN, Recording, recording
@@ -33,8 +33,8 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SQUADIQ_QUOTA_URL", "memory")
 
 
-def command(*arguments: str, answer: str | None = None) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["contract", *arguments], input=answer)
+def command(*arguments: str, response: str | None = None) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["contract", *arguments], input=response)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     assert TOKEN not in done.output
     assert PHONE_NUMBER not in done.output
@@ -45,9 +45,9 @@ def at(server: Recording, *more: str) -> list[str]:
     return ["--target", server.url, "--campaign", CAMPAIGN, "--hits-per-minute", "100", *more]
 
 
-def test_the_plan_comes_first_and_no_is_an_answer() -> None:
+def test_the_plan_comes_first_and_no_is_an_response() -> None:
     with recording() as server:
-        code, said = command(*at(server), answer="n\n")
+        code, said = command(*at(server), response="n\n")
         assert server.seen == []
     assert code == 1
     assert said.index("Hits at most") < said.index("Go on?")
@@ -55,13 +55,13 @@ def test_the_plan_comes_first_and_no_is_an_answer() -> None:
 
 def test_a_good_service_is_told_in_a_line_and_in_reports(tmp_path: Path) -> None:
     with recording() as server:
-        code, said = command(*at(server, "--report", str(tmp_path / "report")), answer="y\n")
+        code, said = command(*at(server, "--report", str(tmp_path / "report")), response="y\n")
     assert (code, "0 found something" in said) == (0, True)
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"contract.html", "contract.xml"}
 
 
 BAR = """
-from squadiq.cli.showing import progress
+from squadiq.cli.output import progress
 with progress("asking", 3) as one_more:
     one_more(True)
     one_more(False)
@@ -183,7 +183,7 @@ WRITES = ["--yes", "--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "
 
 @contextmanager
 def interrupted() -> Generator[tuple[Recording, subprocess.Popen[str]]]:
-    """A run that has created leads and waits for an answer that does not come."""
+    """A run that has created leads and waits for a response that does not come."""
     reached = threading.Event()
 
     def interfere(seen: Seen) -> Action | None:
@@ -370,9 +370,9 @@ def test_there_is_no_live_address_unless_it_is_given(monkeypatch: pytest.MonkeyP
 
 def test_drift_is_told_by_how_many_calls_had_it(tmp_path: Path) -> None:
     url = f"https://api.test/api/v4/leads/responses/{CAMPAIGN}/"
-    answer: dict[str, Any] = {"status": 418, "headers": [], "content": {}}
-    entries: list[dict[str, Any]] = [{"request": {"method": "GET", "url": url}, "response": answer}] * 3
-    entries.append({"request": {"method": "GET", "url": "https://api.test/"}, "response": answer})
+    response: dict[str, Any] = {"status": 418, "headers": [], "content": {}}
+    entries: list[dict[str, Any]] = [{"request": {"method": "GET", "url": url}, "response": response}] * 3
+    entries.append({"request": {"method": "GET", "url": "https://api.test/"}, "response": response})
     path = tmp_path / "calls.har"
     path.write_text(json.dumps({"log": {"entries": entries}}))
     code, said = command("drift", "--har", str(path))

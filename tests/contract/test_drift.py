@@ -13,7 +13,7 @@ import pytest
 
 from contract_tests.faults import FAULTS
 from squadiq.client import AsyncSquadIQ, SquadIQ
-from squadiq.contract.conformance import Hit, answer_findings, operation_of, request_findings
+from squadiq.contract.conformance import Hit, operation_of, request_findings, response_findings
 from squadiq.contract.drift import Drift, drift_of, read_har
 from squadiq.contract.recorder import RecordingTransport, read_log
 from squadiq.contract.rules import Rule
@@ -129,8 +129,8 @@ def test_what_is_no_har_file_is_said_to_be_none_without_its_contents(tmp_path: P
         (Hit("PUT", LIST, b"", 200, JSON, b""), {Rule.METHOD}),
     ],
 )
-def test_an_answer_is_judged_by_status_media_type_headers_and_body(hit: Hit, wanted: set[Rule]) -> None:
-    findings = answer_findings(DOCUMENT, hit)
+def test_an_response_is_judged_by_status_media_type_headers_and_body(hit: Hit, wanted: set[Rule]) -> None:
+    findings = response_findings(DOCUMENT, hit)
     assert {each.rule for each in findings} == wanted
     assert "9876543210" not in repr(findings)
 
@@ -152,8 +152,8 @@ def test_a_request_is_judged_only_if_it_was_taken(hit: Hit, wanted: int) -> None
 
 def test_names_that_the_document_does_not_know_are_not_repeated() -> None:
     body = json.dumps({"9876543210": [1]}).encode()
-    (finding,) = answer_findings(DOCUMENT, Hit("PATCH", UPDATE, b"", 400, JSON, body))
-    assert "9876543210" not in finding.came
+    (finding,) = response_findings(DOCUMENT, Hit("PATCH", UPDATE, b"", 400, JSON, body))
+    assert "9876543210" not in finding.observed
 
 
 def test_the_facade_can_write_what_differs_and_nothing_else(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_what_is_no_log_is_said_to_be_none(tmp_path: Path, content: str) -> None
 def test_a_difference_shows_no_more_than_its_rule_and_its_place() -> None:
     (each,) = drift_of(DOCUMENT, [Hit("GET", LIST, b"", 418, JSON, b"{}")]).drifts
     assert isinstance(each, Drift)
-    assert each.finding.came == "status 418 for getLeads"
+    assert each.finding.observed == "status 418 for getLeads"
     unknown = Hit("GET", "https://api.test/dashboard/9876543210", b"", 500, JSON, b"{}")
     assert operation_of(DOCUMENT, unknown) == "an unknown path"
     assert operation_of(DOCUMENT, Hit("PUT", LIST, b"", 405, JSON, b"{}")) == "PUT of a path without it"

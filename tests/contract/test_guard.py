@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squadiq.auth import AccessToken
-from squadiq.contract.document import Document
-from squadiq.contract.guard import GuardedTransport, NotAllowedError, Permission, StoppedError, Writes, refusal
-from squadiq.contract.ledger import Ledger, Where
+from squadiq.contract.document import Spec
+from squadiq.contract.guard import GuardedTransport, NotAllowedError, Permission, RunStoppedError, Writes, refusal
+from squadiq.contract.ledger import LeadLedger, LedgerHeader
 from squadiq.quota import MemoryStore
 from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN
 from tests.servers import ActingServer, Reply, acting_server
@@ -40,7 +40,7 @@ def guarded(writes: Writes | None = None, *, max_hits: int = 1000) -> Generator[
 
 @pytest.fixture
 def writes(tmp_path: Path) -> Writes:
-    return Writes(Ledger(tmp_path / "run.jsonl", Where("http://x", CAMPAIGN, "mine-")), [PHONE_NUMBER])
+    return Writes(LeadLedger(tmp_path / "run.jsonl", LedgerHeader("http://x", CAMPAIGN, "mine-")), [PHONE_NUMBER])
 
 
 def test_a_read_of_the_campaign_is_let_through() -> None:
@@ -209,7 +209,7 @@ def test_a_write_with_a_header_of_its_own_is_not_sent(writes: Writes, header: di
 
 
 def test_nothing_is_written_by_a_run_whose_lead_ids_have_no_prefix(tmp_path: Path) -> None:
-    writes = Writes(Ledger(tmp_path / "run.jsonl", Where("http://x", CAMPAIGN, "")), [PHONE_NUMBER])
+    writes = Writes(LeadLedger(tmp_path / "run.jsonl", LedgerHeader("http://x", CAMPAIGN, "")), [PHONE_NUMBER])
     with guarded(writes) as (http, server):
         with pytest.raises(NotAllowedError, match="no prefix"):
             http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
@@ -236,7 +236,7 @@ def test_a_create_that_found_no_connection_leaves_nothing_behind(writes: Writes)
     with guarded(writes) as (http, server):
         server.shutdown()
         server.server_close()
-        with pytest.raises(StoppedError, match="no connection"):
+        with pytest.raises(RunStoppedError, match="no connection"):
             http.post(CREATE, json=[LEAD], headers=HEADERS)
     assert not writes.ledger.pending
 
@@ -244,7 +244,7 @@ def test_a_create_that_found_no_connection_leaves_nothing_behind(writes: Writes)
 def test_a_lead_is_not_created_without_the_hits_to_delete_it(writes: Writes) -> None:
     with guarded(writes, max_hits=3) as (http, server):
         http.post(CREATE, json=[LEAD], headers=HEADERS)
-        with pytest.raises(StoppedError, match="budget"):
+        with pytest.raises(RunStoppedError, match="budget"):
             http.post(CREATE, json=[{**LEAD, "lead_id": "mine-2"}], headers=HEADERS)
         http.post(f"/api/v4/leads/disable/{CAMPAIGN}/", json=[{"lead_id": "mine-1"}], headers=HEADERS)
         http.post(DELETE, json={"lead_id": "mine-1"}, headers=HEADERS)
@@ -255,7 +255,7 @@ def test_an_endpoint_that_the_document_adds_is_known_and_without_a_campaign_not_
     listed = {"operationId": "getCampaigns", "responses": {"200": {"description": "Campaigns."}}}
     path = "/api/v4/campaigns/"
     contents = {**DOCUMENT.contents, "paths": {**DOCUMENT.contents["paths"], path: {"get": listed}}}
-    document = Document(contents)
+    document = Spec(contents)
     found = document.route(path)
     assert found is not None
     assert (found[0].operations["GET"].operation_id, found[1]) == ("getCampaigns", "")

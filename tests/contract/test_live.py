@@ -14,8 +14,8 @@ import pytest
 from contract_tests.faults import FAULTS
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of
-from squadiq.contract.examples import Outcome
-from squadiq.contract.ledger import Ledger, Where
+from squadiq.contract.cases import CaseResult
+from squadiq.contract.ledger import LeadLedger, LedgerHeader
 from squadiq.contract.live import InterruptedRun, LiveSettings, clean_up, live_settings_url, plan, run_live
 from squadiq.contract.rules import Rule
 from squadiq.errors import ConfigurationError
@@ -56,7 +56,7 @@ def test_the_share_of_the_quota_and_the_whole_are_never_exceeded(tmp_path: Path,
     with recording() as server:
         shared = MemoryStore(100, 60.0, now=server.time.now)
         for _ in range(others):
-            shared.answered(shared.reserve(1.0))
+            shared.completed(shared.reserve(1.0))
         run_live(server.settings(tmp_path, max_hits=200, quota=shared))
     for arrival in server.arrivals:
         within = [each for each in server.arrivals if arrival <= each < arrival + 60]
@@ -66,7 +66,7 @@ def test_the_share_of_the_quota_and_the_whole_are_never_exceeded(tmp_path: Path,
 
 def test_findings_are_kept_with_their_hits_and_the_run_goes_on(tmp_path: Path) -> None:
     with recording(FAULTS["the time filters are ignored"].plant) as server:
-        told: list[Outcome] = []
+        told: list[CaseResult] = []
         done = run_live(server.settings(tmp_path, max_hits=100), told.append)
     assert told == done.outcomes
     assert {each.finding.rule for each in done.findings if each.finding} == {Rule.TIME_FILTER, Rule.INVALID}
@@ -79,7 +79,7 @@ def test_a_random_read_finds_what_the_examples_do_not(tmp_path: Path) -> None:
 
     with recording(interfere=late) as server:
         done = run_live(server.settings(tmp_path, max_hits=100))
-    found = [each.example for each in done.findings]
+    found = [each.case for each in done.findings]
     assert any(name.startswith("a_random_read_with_") for name in found)
 
 
@@ -95,7 +95,7 @@ def test_an_empty_campaign_is_inconclusive_and_no_finding(tmp_path: Path) -> Non
     [
         (Reply(401, {"detail": "x"}, {"WWW-Authenticate": "Bearer"}), "401: check the access token"),
         (Reply(429, {"detail": "x"}, {"Retry-After": "9"}), "somebody else spends the same quota"),
-        (Reset(), "there is no answer"),
+        (Reset(), "there is no response"),
     ],
 )
 def test_a_service_that_says_no_is_left_alone(tmp_path: Path, action: Action, words: str) -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_writes_touches_only_its_own_leads_and_deletes_them(tmp_path:
 
 
 @pytest.mark.parametrize("fault", ["create is 200", "disable stops nothing", "a refusal is 422"])
-def test_what_a_broken_service_answers_to_a_create_is_disabled_all_the_same(tmp_path: Path, fault: str) -> None:
+def test_what_a_broken_service_responses_to_a_create_is_disabled_all_the_same(tmp_path: Path, fault: str) -> None:
     with recording(FAULTS[fault].plant) as server:
         done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
     assert done.left_behind == 0
@@ -141,14 +141,14 @@ def test_what_a_broken_service_answers_to_a_create_is_disabled_all_the_same(tmp_
             assert "/disable/" in server.seen[place + 1].target
 
 
-def test_a_broken_answer_to_a_disable_does_not_keep_the_others_from_being_disabled(tmp_path: Path) -> None:
+def test_a_broken_response_to_a_disable_does_not_keep_the_others_from_being_disabled(tmp_path: Path) -> None:
     def odd(seen: Seen) -> Action | None:
         return Reply(418) if "/disable/" in seen.target else None
 
     with recording(interfere=odd) as server:
         done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
     assert done.left_behind == 0
-    assert [each.example for each in done.findings] == ["leads_are_disabled_in_a_list_or_alone"]
+    assert [each.case for each in done.findings] == ["leads_are_disabled_in_a_list_or_alone"]
 
 
 @pytest.mark.parametrize("max_hits", range(26, 60, 8))
@@ -168,7 +168,7 @@ def test_a_created_lead_is_disabled_without_waiting_however_small_the_share_is(
     with recording() as server:
         shared = MemoryStore(100, 60.0, now=server.time.now)
         for _ in range(others):
-            shared.answered(shared.reserve(1.0))
+            shared.completed(shared.reserve(1.0))
         options = {"phone_numbers": [PHONE_NUMBER], "max_hits": 300, "hits_per_minute": share, "quota": shared}
         done = run_live(server.settings(tmp_path, **options))
         assert (done.stopped, done.findings, done.left_behind) == ("", [], 0)
@@ -193,13 +193,13 @@ def test_a_create_that_is_not_answered_is_deleted_with_the_hit_that_was_kept_for
     with recording(interfere=late) as server:
         options = {"phone_numbers": [PHONE_NUMBER], "max_hits": 300, "hits_per_minute": 4}
         done = run_live(server.settings(tmp_path, **options))
-        assert "there is no answer" in done.stopped
+        assert "there is no response" in done.stopped
         assert server.arrivals[-1] == server.arrivals[-3], "two leads are looked for at once"
         assert [seen.target.split("/")[4] for seen in server.seen[-3:]] == ["create", "delete", "delete"]
-        # What had no answer may be on its way still: that it is not found now proves nothing.
+        # What had no response may be on its way still: that it is not found now proves nothing.
         assert done.left_behind == 2
         (path,) = tmp_path.iterdir()
-        assert clean_up(server.settings(tmp_path), Ledger(path)) == 0
+        assert clean_up(server.settings(tmp_path), LeadLedger(path)) == 0
 
 
 def test_a_quota_that_stays_spent_ends_the_run_and_is_told(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_quota_that_stays_spent_ends_the_run_and_is_told(tmp_path: Path) -> No
 def test_a_ledger_that_cannot_be_written_any_more_keeps_leads_from_being_created(tmp_path: Path) -> None:
     with recording() as server:
 
-        def lose(outcome: Outcome) -> None:
+        def lose(outcome: CaseResult) -> None:
             for path in tmp_path.iterdir():
                 path.unlink()
 
@@ -247,7 +247,7 @@ def test_without_the_package_for_phone_numbers_the_document_alone_judges_them(
 def test_a_line_that_the_disk_takes_in_part_is_taken_back(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     path = tmp_path / "run.jsonl"
-    ledger = Ledger(path, Where("https://api.test", "c1", PREFIX))
+    ledger = LeadLedger(path, LedgerHeader("https://api.test", "c1", PREFIX))
     ledger.creating([f"{PREFIX}1"])
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -274,16 +274,16 @@ def test_a_ledger_that_cannot_be_made_is_an_error_before_the_first_hit(tmp_path:
 
 def test_a_new_run_never_writes_into_the_ledger_of_another(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    Ledger(path, Where("https://api.test", "c1", PREFIX)).creating(["a"])
+    LeadLedger(path, LedgerHeader("https://api.test", "c1", PREFIX)).creating(["a"])
     before = path.read_bytes()
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        Ledger(path, Where("https://api.test", "c1", PREFIX))
+        LeadLedger(path, LedgerHeader("https://api.test", "c1", PREFIX))
     assert path.read_bytes() == before
 
 
 def test_an_interrupted_run_cleans_up(tmp_path: Path) -> None:
-    def interrupt(outcome: Outcome) -> None:
-        if outcome.example.startswith("leads_are_created"):
+    def interrupt(outcome: CaseResult) -> None:
+        if outcome.case.startswith("leads_are_created"):
             raise KeyboardInterrupt
 
     with recording() as server:
@@ -293,12 +293,12 @@ def test_an_interrupted_run_cleans_up(tmp_path: Path) -> None:
         assert server.mock.counts(CAMPAIGN)["created"] == 5
 
 
-@pytest.mark.parametrize("answer", [Reset(), Reply(500)])
-def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Path, answer: Action) -> None:
+@pytest.mark.parametrize("response", [Reset(), Reply(500)])
+def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Path, response: Action) -> None:
     def gone(_: Seen) -> Action:
         return Reply(202)
 
-    with recording(interfere=lambda seen: answer if "/delete/" in seen.target else None) as server:
+    with recording(interfere=lambda seen: response if "/delete/" in seen.target else None) as server:
         done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
         assert done.left_behind > 0
         (path,) = tmp_path.iterdir()
@@ -309,13 +309,13 @@ def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Pa
         assert left["created"] > 5
         assert left["disabled"] == left["created"] - 5
         server.server.handler = gone
-        assert clean_up(server.settings(tmp_path), Ledger(path)) == 0
+        assert clean_up(server.settings(tmp_path), LeadLedger(path)) == 0
     assert not path.exists()
 
 
 def test_a_ledger_of_another_campaign_is_refused(tmp_path: Path) -> None:
     with recording() as server:
-        ledger = Ledger(tmp_path / "x.jsonl", Where(server.url, "other", PREFIX))
+        ledger = LeadLedger(tmp_path / "x.jsonl", LedgerHeader(server.url, "other", PREFIX))
         with pytest.raises(ConfigurationError, match="of campaign other"):
             clean_up(server.settings(tmp_path), ledger)
     assert server.seen == []
@@ -368,13 +368,13 @@ def test_the_token_never_goes_out_in_the_clear() -> None:
 
 def test_a_ledger_survives_a_line_that_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    ledger = Ledger(path, Where("https://api.test", "c1", PREFIX))
+    ledger = LeadLedger(path, LedgerHeader("https://api.test", "c1", PREFIX))
     ledger.creating(["a", "b"])
     ledger.deleted("a")
     ledger.deleted("never created")
     with path.open("ab") as file:
         file.write(json.dumps({"created": ["c"]}).encode()[:-3])
-    assert list(Ledger(path).pending) == ["b"]
+    assert list(LeadLedger(path).pending) == ["b"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"nonsense\n", b"[1]\n"])
@@ -382,4 +382,4 @@ def test_what_is_no_ledger_is_said_to_be_none(tmp_path: Path, content: bytes) ->
     path = tmp_path / "other.jsonl"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match="no ledger"):
-        Ledger(path)
+        LeadLedger(path)

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from contract_tests.faults import FAULTS
+from squadiq.contract.cases import CaseResult
 from squadiq.contract.conformance import Hit
-from squadiq.contract.examples import Outcome
 from squadiq.contract.live import LiveRun, run_live
 from squadiq.contract.report import Facts, as_html, as_junit, curl_of, write_reports
 from squadiq.contract.rules import Finding, Rule
@@ -40,11 +40,11 @@ def test_a_report_holds_no_token_phone_number_or_name(tmp_path: Path, fault: str
 
 def test_a_finding_says_what_the_document_says_what_came_how_to_repeat_it_and_what_to_change(tmp_path: Path) -> None:
     done = run(tmp_path, "processed before takes one second more")
-    (outcome,) = [each for each in done.findings if each.example == "the_seconds_beside_are_outside"]
+    (outcome,) = [each for each in done.findings if each.case == "the_seconds_beside_are_outside"]
     assert outcome.hit is not None
     page, junit = write_reports(tmp_path / "new" / "folder", Facts("t", [], done.people), done.outcomes)
     text = page.read_text("utf-8")
-    assert Rule.TIME_FILTER.says in text
+    assert Rule.TIME_FILTER.description in text
     assert "a lead that was processed outside of processed_before" in text
     assert Rule.TIME_FILTER.change.value in text
     assert "curl -i" in text
@@ -106,14 +106,14 @@ def test_a_run_knows_whose_lead_ids_it_asked_for(tmp_path: Path) -> None:
 
 def test_what_cannot_be_said_is_no_failure_and_markup_is_only_text() -> None:
     outcomes = [
-        Outcome("open", 1, inconclusive="no lead <b>"),
-        Outcome("found", 1, Finding(Rule.SCHEMA, "<script>")),
-        Outcome("good", 1),
+        CaseResult("open", 1, inconclusive="no lead <b>"),
+        CaseResult("found", 1, Finding(Rule.SCHEMA, "<script>")),
+        CaseResult("good", 1),
     ]
     page = as_html(Facts("<i>", ["<u>"]), outcomes)
     assert "<script>" not in page
     assert "<i>" not in page
-    assert "1 of 3 examples found something" in page
-    assert "3 examples hold" in as_html(Facts("t", []), [Outcome("good", 1)] * 3)
+    assert "1 of 3 cases found something" in page
+    assert "3 cases hold" in as_html(Facts("t", []), [CaseResult("good", 1)] * 3)
     suite = ElementTree.fromstring(as_junit(Facts("t", []), outcomes))
     assert (suite.get("failures"), suite.get("skipped")) == ("1", "1")

@@ -21,8 +21,8 @@ def create(mock: RunningMock, lead_ids: Iterable[str | int], campaign_id: str = 
 
 
 def send(mock: RunningMock, action: str, body: Any, campaign_id: str = "c1") -> None:
-    answer = httpx.post(f"{mock.url}/api/v4/leads/{action}/{campaign_id}/", json=body, headers=bearer(mock))
-    assert answer.is_success, answer.text
+    response = httpx.post(f"{mock.url}/api/v4/leads/{action}/{campaign_id}/", json=body, headers=bearer(mock))
+    assert response.is_success, response.text
 
 
 def listed(mock: RunningMock, campaign_id: str = "c1") -> list[dict[str, Any]]:

@@ -25,8 +25,8 @@ def test_a_killed_mock_delivers_the_rest_after_its_next_start(tmp_path: Path) ->
         mock.process.kill()
         mock.process.wait(20)
     with acting_server(Reply(201)) as server, started(*options, "--webhook-url", server.url) as mock:
-        answer = httpx.get(f"{mock.url}/_mock/deliveries?wait_for=5&timeout_seconds=30", timeout=40)
-        assert answer.json()["leads_acknowledged"] == 5
+        response = httpx.get(f"{mock.url}/_mock/deliveries?wait_for=5&timeout_seconds=30", timeout=40)
+        assert response.json()["leads_acknowledged"] == 5
         assert mock.end() == "Ended.\n"
     assert {seen.headers["x-webhook-secret"] for seen in server.seen} == {"s3cret"}
 

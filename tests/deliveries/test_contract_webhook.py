@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from squadiq.cli import app
 from squadiq.contract import webhook
-from squadiq.contract.document import Document
+from squadiq.contract.document import Spec
 from squadiq.contract.webhook import Trial, WebhookRule, is_on_this_machine, trials, try_endpoint
 from squadiq.webhooks import AsgiWebhook, Callers, DeliveredLead, HeaderSecret, WsgiWebhook
 from tests.servers import Reply, Reset, Seen, acting_server, scripted
@@ -20,8 +20,8 @@ from tests.webhooks.serving import KINDS, serving
 
 SECRET = ("X-Webhook-Secret", "s3cret-of-tests")
 CALLERS = Callers(secrets=[HeaderSecret(*SECRET)])
-Answer = tuple[int, bytes]
-Fault = Callable[[dict[str, Any], Callable[[], Answer]], Answer]
+Response = tuple[int, bytes]
+Fault = Callable[[dict[str, Any], Callable[[], Response]], Response]
 
 
 class Taken:
@@ -36,7 +36,7 @@ class Taken:
 
 @pytest.fixture(scope="module")
 def planned() -> list[Trial]:
-    return trials(Document.installed(), [SECRET], seed=0)
+    return trials(Spec.installed(), [SECRET], seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -64,25 +64,29 @@ def faulty(fault: Fault) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
     def respond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
 
-        def answer(**changed: Any) -> Answer:
+        def response(**changed: Any) -> Response:
             from io import BytesIO
 
-            given = right.answer({**environ, "wsgi.input": BytesIO(body), **changed})
+            given = right.respond({**environ, "wsgi.input": BytesIO(body), **changed})
             return given.status, given.body
 
         try:
             payload = json.loads(body)
         except (ValueError, RecursionError):
             payload = None
-        seen: dict[str, Any] = {"body": body, "payload": payload if isinstance(payload, dict) else {}, "again": answer}
-        status, content = fault(seen, answer)
+        seen: dict[str, Any] = {
+            "body": body,
+            "payload": payload if isinstance(payload, dict) else {},
+            "again": response,
+        }
+        status, content = fault(seen, response)
         start_response(f"{status} Said", [("Content-Length", str(len(content)))])
         return [content]
 
     return respond
 
 
-def a_null_recording_makes_it_fail(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def a_null_recording_makes_it_fail(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (
         (500, b"")
         if "latest_recording_url" in seen["payload"] and not seen["payload"]["latest_recording_url"]
@@ -90,17 +94,17 @@ def a_null_recording_makes_it_fail(seen: dict[str, Any], right: Callable[[], Ans
     )
 
 
-def garbage_is_taken_with_200(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def garbage_is_taken_with_200(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (200, b"") if right()[0] == 400 else right()
 
 
-def credentials_are_ignored(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def credentials_are_ignored(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     header = "HTTP_" + SECRET[0].upper().replace("-", "_")
-    answer: Answer = seen["again"](**{header: SECRET[1]})
-    return answer
+    response: Response = seen["again"](**{header: SECRET[1]})
+    return response
 
 
-def credentials_are_compared_by_their_beginning(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def credentials_are_compared_by_their_beginning(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     status, body = right()
     return (
         (201, b"{}")
@@ -112,52 +116,52 @@ def credentials_are_compared_by_their_beginning(seen: dict[str, Any], right: Cal
     )
 
 
-def wrong_credentials_are_answered_with_401(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def wrong_credentials_are_answered_with_401(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     status, body = right()
     return (401, b"") if status == 403 else (status, body)
 
 
-def it_answers_200_to_all(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def it_responses_200_to_all(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     status, body = right()
     return (200, body) if status == 201 else (status, body)
 
 
-def an_epoch_number_is_refused(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def an_epoch_number_is_refused(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (400, b"") if isinstance(seen["payload"].get("created_at"), int) else right()
 
 
-def a_number_as_lead_id_is_refused(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def a_number_as_lead_id_is_refused(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (400, b"") if isinstance(seen["payload"].get("lead_id"), int) else right()
 
 
-def a_field_it_does_not_know_is_refused(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def a_field_it_does_not_know_is_refused(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (400, b"") if "product_plan" in seen["payload"] else right()
 
 
-def a_time_without_an_offset_makes_it_fail(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def a_time_without_an_offset_makes_it_fail(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (500, b"") if str(seen["payload"].get("processed_at")) == "2018-12-03T14:37:54" else right()
 
 
-def a_missing_outcome_is_taken(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def a_missing_outcome_is_taken(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (201, b"") if seen["payload"] and "lead_outcome" not in seen["payload"] else right()
 
 
-def broken_json_makes_it_fail(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def broken_json_makes_it_fail(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (500, b"") if right()[0] == 400 and not seen["payload"] else right()
 
 
-def deep_nesting_makes_it_fail(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+def deep_nesting_makes_it_fail(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     return (500, b"") if b"[" * 1000 in seen["body"] else right()
 
 
 def repeats_are_conflicts() -> Fault:
-    known: set[bytes] = set()
+    lead_state: set[bytes] = set()
 
-    def fault(seen: dict[str, Any], right: Callable[[], Answer]) -> Answer:
+    def fault(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
         status, body = right()
-        if status == 201 and seen["body"] in known:
+        if status == 201 and seen["body"] in lead_state:
             return 409, b""
-        known.add(seen["body"])
+        lead_state.add(seen["body"])
         return status, body
 
     return fault
@@ -178,7 +182,7 @@ RULES = WebhookRule
         (credentials_are_ignored, {RULES.REFUSES_CALLERS}, "without credentials: answered with 201"),
         (credentials_are_compared_by_their_beginning, {RULES.REFUSES_CALLERS}, "cut short: answered with 201"),
         (wrong_credentials_are_answered_with_401, {RULES.REFUSES_CALLERS}, "without credentials: answered with 401"),
-        (it_answers_200_to_all, {RULES.TAKES_VALID, RULES.TAKES_REPEATS, RULES.NEVER_FAILS}, "answered with 200"),
+        (it_responses_200_to_all, {RULES.TAKES_VALID, RULES.TAKES_REPEATS, RULES.NEVER_FAILS}, "answered with 200"),
         (
             an_epoch_number_is_refused,
             {RULES.TAKES_VALID, RULES.TAKES_REPEATS},
@@ -216,7 +220,7 @@ def test_the_copy_without_a_fault_passes(planned: list[Trial]) -> None:
 @pytest.mark.usefixtures("few")
 def test_the_same_seed_sends_the_same_and_another_sends_others() -> None:
     def bodies(seed: int) -> list[bytes]:
-        planned = trials(Document.installed(), [], seed=seed)
+        planned = trials(Spec.installed(), [], seed=seed)
         return [trial.delivery.body for trial in planned]
 
     assert bodies(1) == bodies(1) != bodies(2)
@@ -251,8 +255,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "RANDOM_INVALID", 2)
 
 
-def contract_webhook(*options: str, answer: str = "") -> Result:
-    return CliRunner().invoke(app, ["contract", "webhook", *options], input=answer, env={"COLUMNS": "300"})
+def contract_webhook(*options: str, response: str = "") -> Result:
+    return CliRunner().invoke(app, ["contract", "webhook", *options], input=response, env={"COLUMNS": "300"})
 
 
 @pytest.mark.usefixtures("few")
@@ -282,7 +286,7 @@ def test_the_command_ends_with_0_if_all_is_right_and_says_what_was_not_tried() -
 
 @pytest.mark.usefixtures("few")
 def test_another_machine_is_tried_only_after_the_plan_is_confirmed() -> None:
-    done = contract_webhook("http://192.0.2.1/", answer="n\n")
+    done = contract_webhook("http://192.0.2.1/", response="n\n")
     assert done.exit_code == 1
     assert "deliveries of invented leads to 192.0.2.1" in done.stdout
     assert "may they be sent?" in done.stdout

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from squadiq_generated.models import ProcessedLead
 
-from squadiq.mock.deliveries import deliverer, ledger
+from squadiq.mock.deliveries import deliverer, delivery_store
 from squadiq.mock.server import RunningMock, running_mock
 from squadiq.mock.settings import Trouble
 from tests.deliveries.endpoint import FAST, PHONE_NUMBER, create, helper, listed, send, whole
@@ -71,7 +71,7 @@ def test_leads_of_the_second_that_is_already_delivered_are_delivered_too() -> No
 
 
 def test_a_delivery_is_repeated_with_growing_waits_until_201() -> None:
-    answers: list[Action] = [
+    responses: list[Action] = [
         Reply(500),
         Reply(403),
         Reply(200),
@@ -82,7 +82,7 @@ def test_a_delivery_is_repeated_with_growing_waits_until_201() -> None:
         Reply(204, b""),
     ]
     with (
-        acting_server(scripted(*answers, then=TAKEN)) as server,
+        acting_server(scripted(*responses, then=TAKEN)) as server,
         running_mock(rate=0, webhook_url=server.url, speed=FAST) as mock,
     ):
         create(mock, ["a"])
@@ -91,7 +91,7 @@ def test_a_delivery_is_repeated_with_growing_waits_until_201() -> None:
     assert statuses(delivery)[:4] == [500, 403, 200, 400]
     assert statuses(delivery)[4] in ("ReadError", "RemoteProtocolError")
     assert statuses(delivery)[5:] == ["RemoteProtocolError", 302, 204, 201]
-    assert delivery["attempts"][-1]["answer"] == '{"lead_id": "taken"}'
+    assert delivery["attempts"][-1]["response"] == '{"lead_id": "taken"}'
     assert len({seen.body for seen in server.seen}) == 1
     moments = [datetime.fromisoformat(attempt["sent_at"]).timestamp() for attempt in delivery["attempts"]]
     waits = [later - sooner for sooner, later in pairwise(moments)]
@@ -113,7 +113,7 @@ def test_an_endpoint_that_is_not_there_yet_gets_everything_later() -> None:
 
 
 @pytest.mark.parametrize("endless", [False, True])
-def test_an_endpoint_that_does_not_answer_is_given_up_and_tried_again(
+def test_an_endpoint_that_does_not_response_is_given_up_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, endless: bool
 ) -> None:
     monkeypatch.setattr(deliverer, "TIMEOUT_SECONDS", 0.2)
@@ -141,18 +141,18 @@ def test_headers_are_sent_and_no_secret_is_shown() -> None:
     assert "s3cret" not in shown
 
 
-def test_no_more_of_an_answer_is_kept_than_a_person_reads() -> None:
+def test_no_more_of_an_response_is_kept_than_a_person_reads() -> None:
     with (
         acting_server(Reply(201, b"x" * 1_000_000)) as server,
         running_mock(rate=0, webhook_url=server.url, speed=FAST) as mock,
     ):
         create(mock, ["a"])
         (delivery,) = mock.deliveries(wait_for=1)
-    assert len(delivery["attempts"][0]["answer"]) == deliverer.ANSWER_LIMIT
+    assert len(delivery["attempts"][0]["response"]) == deliverer.RESPONSE_LIMIT
 
 
 def test_a_crowd_is_planned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "PLANNED_AT_ONCE", 7)
+    monkeypatch.setattr(delivery_store, "PLANNED_AT_ONCE", 7)
     with acting_server(TAKEN) as server, running_mock(rate=0, webhook_url=server.url, process_after_seconds=0) as mock:
         create(mock, range(40))
         mock.deliveries(wait_for=40)
@@ -218,8 +218,8 @@ def test_without_a_webhook_nothing_is_sent_and_with_one_later_everything_is(tmp_
     with acting_server(TAKEN) as server, running_mock(rate=0, db=db, webhook_url=server.url) as mock:
         assert len(mock.deliveries(wait_for=3)) == 3
     with running_mock(rate=0, db=db) as mock:
-        answer = helper(mock, "deliveries/1/send", "POST")
-        assert (answer.status_code, answer.json()) == (
+        response = helper(mock, "deliveries/1/send", "POST")
+        assert (response.status_code, response.json()) == (
             400,
             {"detail": "Nothing is sent: start the mock with --webhook-url."},
         )
@@ -237,7 +237,7 @@ def test_all_trouble_at_once_loses_nothing() -> None:
     assert len(deliveries) > 150, "no duplicates"
     assert len(whole(server)) < len(server.seen), "nothing was cut in its body"
     told = {words for each in deliveries for attempt in each["attempts"] for words in attempt["trouble"]}
-    assert told == {"slow", "cut in the body", "cut before the answer"}
+    assert told == {"slow", "cut in the body", "cut before the response"}
     moments = [lead["processed_at"] for lead in arrived]
     assert moments != sorted(moments), "nothing came out of order"
     for each in deliveries:
@@ -265,12 +265,12 @@ def test_a_test_can_wait_see_and_send_again_over_http() -> None:
     with acting_server(TAKEN) as server, running_mock(rate=0, webhook_url=server.url, speed=FAST) as mock:
         create(mock, ["a", "b"])
         create(mock, ["a"], "c2")
-        answer = helper(mock, "deliveries?wait_for=3&timeout_seconds=30").json()
-        assert (answer["count"], answer["waiting"], answer["leads_acknowledged"]) == (3, 0, 3)
+        response = helper(mock, "deliveries?wait_for=3&timeout_seconds=30").json()
+        assert (response["count"], response["waiting"], response["leads_acknowledged"]) == (3, 0, 3)
         assert helper(mock, "deliveries?campaign_id=c1&lead_id=a&wait_for=1").json()["count"] == 1
         assert [each["id"] for each in helper(mock, "deliveries?limit=1&after=1").json()["results"]] == [2]
         one = helper(mock, "deliveries/1").json()
-        assert one == answer["results"][0]
+        assert one == response["results"][0]
         assert one["body"]["phone_number"] == PHONE_NUMBER
         server.handler = scripted(Reply(500), then=TAKEN)
         again = helper(mock, "deliveries/1/send", "POST").json()
@@ -287,19 +287,19 @@ def test_a_test_can_wait_see_and_send_again_over_http() -> None:
 
 
 def test_who_waits_is_answered_as_soon_as_it_is_delivered() -> None:
-    answers: list[Any] = []
+    responses: list[Any] = []
     with (
         acting_server(TAKEN) as server,
         running_mock(rate=0, webhook_url=server.url, process_after_seconds=1e6) as mock,
     ):
         create(mock, ["a"])
-        waiting = threading.Thread(target=lambda: answers.append(helper(mock, "deliveries?wait_for=1").json()))
+        waiting = threading.Thread(target=lambda: responses.append(helper(mock, "deliveries?wait_for=1").json()))
         with Watched(mock) as watched:
             waiting.start()
             watched.somebody_waits()
         mock.advance(1e6)
         waiting.join(20)
-    assert answers[0]["leads_acknowledged"] == 1
+    assert responses[0]["leads_acknowledged"] == 1
 
 
 def test_the_mock_ends_although_somebody_waits() -> None:
@@ -349,8 +349,8 @@ def test_who_waits_for_too_many_is_told_how_many_there_were() -> None:
     with acting_server(TAKEN) as server, running_mock(rate=0, webhook_url=server.url, speed=FAST) as mock:
         create(mock, ["a"])
         mock.deliveries(wait_for=1)
-        answer = helper(mock, "deliveries?wait_for=2&timeout_seconds=0")
-        assert (answer.status_code, answer.json()["detail"]) == (
+        response = helper(mock, "deliveries?wait_for=2&timeout_seconds=0")
+        assert (response.status_code, response.json()["detail"]) == (
             408,
             "1 of 2 leads were acknowledged with 201 in time.",
         )
@@ -375,6 +375,6 @@ def test_who_waits_for_too_many_is_told_how_many_there_were() -> None:
 )
 def test_what_cannot_be_asked_of_deliveries_is_refused(method: str, path: str, status: int, words: str) -> None:
     with running_mock(rate=0, webhook_url="http://127.0.0.1:9") as mock:
-        answer = helper(mock, path, method)
-    assert answer.status_code == status
-    assert words in answer.text
+        response = helper(mock, path, method)
+    assert response.status_code == status
+    assert words in response.text

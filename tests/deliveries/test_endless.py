@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from squadiq.cli import app, trigger
 from squadiq.contract import webhook
-from squadiq.contract.document import Document
-from squadiq.contract.posting import ANSWER_BYTES, Poster
+from squadiq.contract.delivery_sender import RESPONSE_BYTES, DeliverySender
+from squadiq.contract.document import Spec
 from squadiq.contract.webhook import trials, try_endpoint
 from squadiq.mock.deliveries import deliverer
 from squadiq.mock.server import running_mock
@@ -57,14 +57,14 @@ def dripping_body() -> Iterator[bytes]:
 
 
 @contextmanager
-def endless(answer: Callable[[], Iterable[bytes]]) -> Generator[str]:
+def endless(response: Callable[[], Iterable[bytes]]) -> Generator[str]:
     """An endpoint that reads a delivery and answers until the caller hangs up."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):
                 self.request.recv(1 << 20)
-                for piece in answer():
+                for piece in response():
                     self.request.sendall(piece)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
@@ -81,17 +81,17 @@ def endless(answer: Callable[[], Iterable[bytes]]) -> Generator[str]:
 NEVER = [continues, body, chunks, dripping_head, dripping_body]
 
 
-@pytest.mark.parametrize("answer", NEVER)
+@pytest.mark.parametrize("response", NEVER)
 def test_a_test_of_an_endpoint_ends_in_time_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Iterator[bytes]]
+    monkeypatch: pytest.MonkeyPatch, response: Callable[[], Iterator[bytes]]
 ) -> None:
     monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.5)
-    planned = trials(Document.installed(), [], seed=0)[:1]
-    with endless(answer) as url:
+    planned = trials(Spec.installed(), [], seed=0)[:1]
+    with endless(response) as url:
         began = time.monotonic()
         run = try_endpoint(url, planned)
         assert time.monotonic() - began < 30
-    # Where the status came before the endless rest, the start of the answer is enough.
+    # Where the status came before the endless rest, the start of the response is enough.
     assert [finding.words for finding in run.findings] in (
         [],
         ["the example of the document: ReadTimeout"],
@@ -99,12 +99,12 @@ def test_a_test_of_an_endpoint_ends_in_time_and_says_so(
     )
 
 
-@pytest.mark.parametrize("answer", NEVER)
+@pytest.mark.parametrize("response", NEVER)
 def test_a_trigger_ends_in_time_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Iterator[bytes]]
+    monkeypatch: pytest.MonkeyPatch, response: Callable[[], Iterator[bytes]]
 ) -> None:
     monkeypatch.setattr(trigger, "TIMEOUT_SECONDS", 0.5)
-    with endless(answer) as url:
+    with endless(response) as url:
         began = time.monotonic()
         done = CliRunner().invoke(app, ["trigger", "lead-processed", "--to", url, "--json"])
         assert time.monotonic() - began < 30
@@ -112,13 +112,13 @@ def test_a_trigger_ends_in_time_and_says_so(
     assert (told["status"], told["error"]) in {(201, None), (None, "ReadTimeout"), (None, "RemoteProtocolError")}
 
 
-@pytest.mark.parametrize("answer", NEVER)
+@pytest.mark.parametrize("response", NEVER)
 def test_a_delivery_of_the_mock_ends_in_time(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Iterator[bytes]]
+    monkeypatch: pytest.MonkeyPatch, response: Callable[[], Iterator[bytes]]
 ) -> None:
     monkeypatch.setattr(deliverer, "TIMEOUT_SECONDS", 0.5)
     monkeypatch.setattr(deliverer, "SLOW_SECONDS", 0.0)
-    with endless(answer) as url, running_mock(rate=0, speed=FAST, webhook_url=url) as mock:
+    with endless(response) as url, running_mock(rate=0, speed=FAST, webhook_url=url) as mock:
         create(mock, ["a"])
         until = time.monotonic() + 60
         while not (attempts := [each for one in mock.deliveries() for each in one["attempts"]]):
@@ -135,16 +135,16 @@ def test_a_bomb_is_read_up_to_a_bound() -> None:
     head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB)
     tracemalloc.start()
     try:
-        with endless(lambda: [head + BOMB]) as url, Poster(url, 30.0) as poster:
+        with endless(lambda: [head + BOMB]) as url, DeliverySender(url, 30.0) as poster:
             posted = poster.post(b"{}", [])
-        assert (posted.status, posted.body) == (201, bytes(ANSWER_BYTES))
+        assert (posted.status, posted.body) == (201, bytes(RESPONSE_BYTES))
         with (
             endless(lambda: [head + BOMB]) as url,
             running_mock(rate=0, speed=FAST, webhook_url=url) as mock,
         ):
             create(mock, ["a"])
             (delivery,) = mock.deliveries(wait_for=1)
-        assert len(delivery["attempts"][0]["answer"]) <= deliverer.ANSWER_LIMIT
+        assert len(delivery["attempts"][0]["response"]) <= deliverer.RESPONSE_LIMIT
         assert tracemalloc.get_traced_memory()[1] < 100 * 1024 * 1024
     finally:
         tracemalloc.stop()
@@ -165,7 +165,7 @@ def test_a_cookie_of_an_endpoint_is_not_sent_back() -> None:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        with Poster(f"http://127.0.0.1:{server.server_address[1]}/", 30.0) as poster:
+        with DeliverySender(f"http://127.0.0.1:{server.server_address[1]}/", 30.0) as poster:
             assert [poster.post(b"{}", []).status for _ in range(3)] == [201] * 3
         server.shutdown()
         thread.join()

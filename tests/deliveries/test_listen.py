@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq.cli.listen import Listener, make_server
-from squadiq.cli.showing import LONGEST, initials, shown
+from squadiq.cli.output import LONGEST, initials, shown
 from squadiq.mock.server import bound_socket
 from tests.servers import Reply, acting_server
 from tests.webhooks.payloads import PERSONAL, delivery
@@ -55,9 +55,9 @@ def post(listener: Listening, body: bytes, **headers: str) -> httpx.Response:
 
 def test_a_delivery_is_printed_for_a_person_and_taken() -> None:
     with listening() as listener:
-        answer = post(listener, delivery(shoe_size=43, lead_responses={"plan": "Lite", "call": "+91 98765 43210"}))
+        response = post(listener, delivery(shoe_size=43, lead_responses={"plan": "Lite", "call": "+91 98765 43210"}))
         assert post(listener, delivery(latest_called_at=None, latest_recording_url=None)).status_code == 201
-    assert (answer.status_code, answer.json()) == (201, {"lead_id": "test_lead_id"})
+    assert (response.status_code, response.json()) == (201, {"lead_id": "test_lead_id"})
     first, second = listener.printed
     for words in (
         "Connected : Objective Met",
@@ -89,9 +89,9 @@ def test_a_delivery_is_passed_on_as_it_is_and_answered_as_the_endpoint_does() ->
     body = delivery(lead_responses={"name": "\u0906\u0936\u093e"})
     refusal = Reply(403, {"detail": "No."})
     with acting_server(refusal) as server, listening(f"{server.url}/hook") as listener:
-        answer = post(listener, body, **{"X-Secret": "s3cret"})
+        response = post(listener, body, **{"X-Secret": "s3cret"})
         odd = post(listener, b"{")
-    assert (answer.status_code, answer.json()) == (403, {"detail": "No."})
+    assert (response.status_code, response.json()) == (403, {"detail": "No."})
     assert odd.status_code == 403
     first, second = server.seen
     assert (first.method, first.target, first.body, first.headers["x-secret"]) == ("POST", "/hook", body, "s3cret")
@@ -109,7 +109,7 @@ def test_an_endpoint_that_is_not_there_is_told_and_answered_with_502() -> None:
     assert "could not be passed on: ConnectError" in listener.printed[1]
 
 
-def test_a_request_without_a_length_and_an_answer_with_an_odd_status_are_passed_on() -> None:
+def test_a_request_without_a_length_and_an_response_with_an_odd_status_are_passed_on() -> None:
     with acting_server(Reply(299, b"")) as server, listening(server.url) as listener:
         assert httpx.get(listener.url).status_code == 299
     assert server.seen[0].method == "GET"
@@ -177,11 +177,11 @@ def test_the_command_says_where_it_listens_and_ends_with_ctrl_c() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         first = [process.stdout.readline() for _ in range(2)]
-        answers = [httpx.post(first[0].split()[-1], content=body).status_code for body in (delivery(), b"")]
+        responses = [httpx.post(first[0].split()[-1], content=body).status_code for body in (delivery(), b"")]
         process.send_signal(signal.SIGINT)
         rest = process.communicate(timeout=20)[0]
     assert first[1] == "Ctrl-C ends it.\n"
-    assert answers == [201, 400]
+    assert responses == [201, 400]
     assert process.returncode == 0
     assert rest.endswith("Ended.\n")
     assert "refused with 400" in rest

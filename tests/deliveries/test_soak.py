@@ -132,7 +132,7 @@ def _checked(engine: Any, folder: Path, leads: int, deliveries: list[dict[str, A
     logged = Counter((folder / "effects.log").read_text("ascii").splitlines())
     assert {key.split()[0] for key in stored} == {str(number) for number in range(leads)}
     assert stored.total() == leads, "a result is stored twice"
-    assert counts == {"waiting": 0, "handled": leads, "set_aside": 0}
+    assert counts == {"waiting": 0, "handled": leads, "failed": 0}
     assert effects == stored, "an effect in the transaction did not happen exactly once"
     assert set(stored) <= set(logged), "an effect outside of the transaction did not happen"
     attempts = [attempt for each in deliveries for attempt in each["attempts"]]

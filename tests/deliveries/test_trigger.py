@@ -62,7 +62,7 @@ def test_several_leads_are_others_and_the_same_command_sends_the_same(options: l
     assert len({lead.lead_outcome for lead in leads}) == (1 if not options else 5)
 
 
-def test_each_answer_is_told_without_phone_numbers_or_secrets() -> None:
+def test_each_response_is_told_without_phone_numbers_or_secrets() -> None:
     refused = Reply(400, {"phone_number": ["+91 98765 43210 is odd\x1b[2J"]})
     with acting_server(scripted(refused, Reset(), Reply(200), Reply(201))) as server:
         done = trigger(server, "--count", "4", "--header", "X-Secret: s3cret", "--set", "lead_id=9876543210")
@@ -78,7 +78,7 @@ def test_json_has_one_object_for_each_delivery() -> None:
     with acting_server(scripted(Reply(201), Reset())) as server:
         done = trigger(server, "--count", "2", "--json")
     told: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(each["lead_id"], each["status"], each["answer"], each["error"]) for each in told] == [
+    assert [(each["lead_id"], each["status"], each["response"], each["error"]) for each in told] == [
         ("test_lead_id", 201, "{}", None),
         ("test_lead_id_2", None, None, "ReadError"),
     ]

@@ -336,7 +336,7 @@ class Careless(Lead):
 
     @field_validator("plan")
     @classmethod
-    def known(cls, plan: str) -> Any:
+    def lead_state(cls, plan: str) -> Any:
         if plan == "raise":
             raise KeyError(MARK)
         if plan == "number":

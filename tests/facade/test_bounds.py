@@ -1,4 +1,4 @@
-"""An answer has a bound in bytes, decompressed, and what is said of one that cannot be read is true."""
+"""A response has a bound in bytes, decompressed, and what is said of one that cannot be read is true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from squadiq import AsyncSquadIQ, errors
-from squadiq.retry import SendAgain, Situation, Stop
+from squadiq.retry import GiveUp, Retry, RetryState
 from tests.facade.test_client import LEAD, TOKEN, Both, failing, open_both
 from tests.servers import Endless, Reply, acting_server, scripted
 
@@ -51,9 +51,9 @@ class Streamed(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield chunk
 
 
-def answering(*answers: httpx.Response) -> dict[str, Any]:
-    """An own transport that gives these answers, the last one for ever."""
-    script = list(answers)
+def answering(*responses: httpx.Response) -> dict[str, Any]:
+    """An own transport that gives these responses, the last one for ever."""
+    script = list(responses)
     transport = httpx.MockTransport(lambda _: script.pop(0) if len(script) > 1 else script[0])
     return {"transport": transport, "quota": "memory"}
 
@@ -75,7 +75,7 @@ def test_a_bomb_does_not_expand_and_is_told(kind: str, name: str, encoding: str)
         finally:
             tracemalloc.stop()
         assert len(server.seen) == 1, "it would be as large again, and a create be repeated"
-    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert isinstance(error, errors.UnexpectedResponseError)
     assert (error.status, error.attempts[0].status) == (status, status)
     assert "max_response_bytes=1048576" in str(error)
     assert error.outcome_unknown
@@ -90,7 +90,7 @@ def test_the_bound_is_there_without_being_set(kind: str) -> None:
     assert f"max_response_bytes={64 * MEBIBYTE}" in str(error)
 
 
-def test_a_plain_answer_has_the_same_bound(kind: str) -> None:
+def test_a_plain_response_has_the_same_bound(kind: str) -> None:
     endless = Endless(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", b" " * 65536)
     with acting_server(endless) as server, open_both(kind, server.url, max_response_bytes=MEBIBYTE) as both:
         assert "max_response_bytes" in str(failing(both, "get_leads"))
@@ -99,12 +99,12 @@ def test_a_plain_answer_has_the_same_bound(kind: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_answer_that_is_broken_off_leaves_nothing_open(anyio_backend: str) -> None:
+async def test_an_response_that_is_broken_off_leaves_nothing_open(anyio_backend: str) -> None:
     endless = Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\n{}\r\n" * 10_000)
     with acting_server(endless) as server:
         async with AsyncSquadIQ(TOKEN, base_url=server.url, max_response_bytes=100, quota="memory") as client:
             for _ in range(3):
-                with pytest.raises(errors.UnexpectedAnswerError):
+                with pytest.raises(errors.UnexpectedResponseError):
                     await client.campaign("c").delete_lead("u1")
             gc.collect()
 
@@ -134,16 +134,16 @@ async def test_any_stream_of_an_own_async_transport_can_be_broken_off(
 ) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(202, stream=body()))
     async with AsyncSquadIQ(TOKEN, transport=transport, max_response_bytes=100, quota="memory") as client:
-        with pytest.raises(errors.UnexpectedAnswerError):
+        with pytest.raises(errors.UnexpectedResponseError):
             await client.campaign("c").delete_lead("u1")
 
 
-def test_an_answer_of_exactly_the_bound_is_read(kind: str) -> None:
+def test_an_response_of_exactly_the_bound_is_read(kind: str) -> None:
     page = json.dumps(PAGE).encode()
     with acting_server(Reply(200, page)) as server, open_both(kind, server.url, max_response_bytes=len(page)) as both:
         assert both.call("get_leads") == []
         tighter = both.client.with_options(max_response_bytes=len(page) - 1)
-        assert isinstance(failing(both, "get_leads", client=tighter), errors.UnexpectedAnswerError)
+        assert isinstance(failing(both, "get_leads", client=tighter), errors.UnexpectedResponseError)
 
 
 def test_a_create_that_is_answered_too_largely_is_not_repeated_and_not_said_to_have_failed(kind: str) -> None:
@@ -154,25 +154,25 @@ def test_a_create_that_is_answered_too_largely_is_not_repeated_and_not_said_to_h
         error = failing(both, "create_leads", [LEAD])
         assert len(server.seen) == 1
     assert isinstance(error, errors.OutcomeUnknownError)
-    assert isinstance(error.__cause__, errors.UnexpectedAnswerError)
+    assert isinstance(error.__cause__, errors.UnexpectedResponseError)
     assert error.outcome_unknown
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "identity", "GZIP"])
-def test_compressed_answers_are_read(kind: str, encoding: str) -> None:
+def test_compressed_responses_are_read(kind: str, encoding: str) -> None:
     plain = json.dumps({**PAGE, "count": 1, "results": [{"lead_id": "u1"}]}).encode()
     encoded = plain if encoding == "identity" else gzip.compress(plain)
     encoded = zlib.compress(plain) if encoding == "deflate" else encoded
     with (
         acting_server(Reply(200, encoded, {"Content-Encoding": encoding})) as server,
         open_both(kind, server.url) as both,
-        both.client.record_responses() as answers,
+        both.client.record_responses() as responses,
     ):
         [lead] = both.call("get_leads")
     assert lead.lead_id == "u1"
     assert server.seen[0].headers["accept-encoding"] == "gzip, deflate"
     if kind == "sync":
-        assert answers[0].content == plain
+        assert responses[0].content == plain
 
 
 @pytest.mark.parametrize(
@@ -185,12 +185,12 @@ def test_an_encoding_that_was_not_asked_for_is_told(kind: str, encoding: str, sa
     ):
         error = failing(both, "get_leads")
         assert len(server.seen) == 1
-    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert isinstance(error, errors.UnexpectedResponseError)
     assert said in str(error)
     assert TOKEN not in str(error)
 
 
-def test_a_damaged_answer_is_asked_for_again_where_that_is_safe(kind: str) -> None:
+def test_a_damaged_response_is_asked_for_again_where_that_is_safe(kind: str) -> None:
     damaged = Reply(200, gzip.compress(b"{}")[:-2], {"Content-Encoding": "gzip"})
     options: dict[str, Any] = {"retry_policy": None}
     with acting_server(scripted(damaged, Reply(200, PAGE))) as server, open_both(kind, server.url, **options) as both:
@@ -198,27 +198,27 @@ def test_a_damaged_answer_is_asked_for_again_where_that_is_safe(kind: str) -> No
         assert len(server.seen) == 2
     with acting_server(damaged) as server, open_both(kind, server.url, max_attempts=1) as both:
         error = failing(both, "delete_lead", "u1")
-    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert isinstance(error, errors.UnexpectedResponseError)
     assert error.outcome_unknown
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_stream_of_an_own_transport_has_the_same_bound(kind: str, chunked: bool) -> None:
     chunks = [BOMB[n : n + 1000] for n in range(0, len(BOMB), 1000)] if chunked else [BOMB]
-    answer = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Streamed(*chunks))
-    with Both(kind, TOKEN, max_response_bytes=MEBIBYTE, **answering(answer)) as both:
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Streamed(*chunks))
+    with Both(kind, TOKEN, max_response_bytes=MEBIBYTE, **answering(response)) as both:
         assert "max_response_bytes" in str(failing(both, "get_leads"))
 
 
-def test_an_answer_that_an_own_transport_has_read_is_taken_as_it_is(kind: str) -> None:
+def test_an_response_that_an_own_transport_has_read_is_taken_as_it_is(kind: str) -> None:
     plain = json.dumps(PAGE).encode()
     read = [
         httpx.Response(200, content=plain),
         httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=gzip.compress(plain)),
         httpx.Response(200, headers={"Content-Encoding": "deflate"}, stream=Streamed(zlib.compress(plain))),
     ]
-    for answer in read:
-        with Both(kind, TOKEN, **answering(answer)) as both:
+    for response in read:
+        with Both(kind, TOKEN, **answering(response)) as both:
             assert both.call("get_leads") == []
             assert both.call("get_leads", client=both.client.with_options(max_attempts=1)) == []
             tight = both.client.with_options(max_response_bytes=5)
@@ -250,12 +250,12 @@ def test_an_error_whose_body_cannot_be_read_is_judged_by_its_status(kind: str, e
 
 @pytest.mark.parametrize("status", [-1, 0, 99, 100, 101, 150, 199])
 def test_what_is_no_final_status_is_no_success(kind: str, status: int) -> None:
-    def once(situation: Situation) -> SendAgain | Stop:
-        return Stop("seen")
+    def once(situation: RetryState) -> Retry | GiveUp:
+        return GiveUp("seen")
 
     with Both(kind, TOKEN, retry_policy=once, **answering(httpx.Response(status))) as both:
         error = failing(both, "delete_lead", "u1")
-    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert isinstance(error, errors.UnexpectedResponseError)
     assert error.status == status
 
 
@@ -308,16 +308,16 @@ def test_whatever_an_own_transport_raises_is_an_error_of_ours(kind: str, raised:
 
     with Both(kind, TOKEN, transport=httpx.MockTransport(fail), max_attempts=1, quota="memory") as both:
         error = failing(both, "create_leads", [LEAD])
-    assert isinstance(error, errors.NoAnswerError)
+    assert isinstance(error, errors.NoResponseError)
     assert isinstance(error, errors.DeadlineExceededError) == isinstance(raised, TimeoutError)
     assert error.outcome_unknown
     assert error.__cause__ is raised
 
 
-@pytest.mark.parametrize("answer", [None, "200", object(), httpx.Response("200")])  # type: ignore[arg-type]
-def test_whatever_an_own_transport_returns_is_an_error_of_ours(kind: str, answer: Any) -> None:
-    with Both(kind, TOKEN, max_attempts=1, **answering(answer)) as both:
-        assert isinstance(failing(both, "delete_lead", "u1"), errors.NoAnswerError)
+@pytest.mark.parametrize("response", [None, "200", object(), httpx.Response("200")])  # type: ignore[arg-type]
+def test_whatever_an_own_transport_returns_is_an_error_of_ours(kind: str, response: Any) -> None:
+    with Both(kind, TOKEN, max_attempts=1, **answering(response)) as both:
+        assert isinstance(failing(both, "delete_lead", "u1"), errors.NoResponseError)
 
 
 def test_cookies_do_not_stick(kind: str) -> None:

@@ -22,7 +22,7 @@ from squadiq.auth import AccessToken
 from squadiq.campaign import AsyncCampaign, Campaign
 from squadiq.mock.server import RunningMock
 from squadiq.quota import MemoryStore
-from squadiq.retry import SendAgain, Situation
+from squadiq.retry import Retry, RetryState
 from squadiq.transport import Transport
 from tests.servers import Drip, Half, Reply, Reset, Stall, acting_server, scripted
 
@@ -30,8 +30,8 @@ TOKEN = "not-a-real-token"
 LEAD = {"lead_id": "u1", "phone_number": "98765 43210", "contact_name": "Asha"}
 
 
-def send_again_at_once(_: Situation) -> SendAgain:
-    return SendAgain(0)
+def send_again_at_once(_: RetryState) -> Retry:
+    return Retry(0)
 
 
 class Both:
@@ -106,9 +106,9 @@ def test_a_lead_goes_its_whole_way(both: Both, mock: RunningMock) -> None:
     both.call("update_lead", "u1", product_plan="Pro")
     both.call("convert_lead", "u1", detail="PAID")
     both.call("disable_leads", ["u1"])
-    known = mock.lead("campaign-1", "u1")
-    assert known is not None
-    assert known["custom_fields"]["product_plan"] == "Pro"
+    lead_state = mock.lead("campaign-1", "u1")
+    assert lead_state is not None
+    assert lead_state["custom_fields"]["product_plan"] == "Pro"
     both.call("delete_lead", "u1")
     assert mock.lead("campaign-1", "u1") is None
 
@@ -195,7 +195,7 @@ def test_a_success_with_another_code_is_told_once(kind: str, caplog: pytest.LogC
         for _ in range(2):
             both.call("disable_leads", ["u1"])
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert told == ["disableLeads: the answer differs from the document: status is 200, not 201"]
+    assert told == ["disableLeads: the response differs from the document: status is 200, not 201"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_trouble_that_passes_is_not_seen(kind: str, trouble: Any) -> None:
 
 
 @pytest.mark.parametrize("trouble", [Stall(), Stall(b"HTTP/1.1 200 OK\r\nContent-"), Drip(0.01)])
-def test_an_answer_that_does_not_end_is_given_up_in_time(kind: str, trouble: Any) -> None:
+def test_an_response_that_does_not_end_is_given_up_in_time(kind: str, trouble: Any) -> None:
     options = {"timeout_seconds": 0.2, "deadline_seconds": 0.3, "max_attempts": 5}
     with acting_server(trouble) as server, open_both(kind, server.url, **options) as both:
         error = failing(both, "delete_lead", "u1")
@@ -227,7 +227,7 @@ def test_a_server_that_is_not_there_is_told(kind: str) -> None:
         error = failing(both, "delete_lead", "u1")
     assert isinstance(error, errors.ConnectionFailedError)
     assert not error.outcome_unknown
-    assert str(error) == "deleteLead: no answer from 127.0.0.1 (ConnectError)"
+    assert str(error) == "deleteLead: no response from 127.0.0.1 (ConnectError)"
 
 
 def test_a_redirect_is_not_followed_and_the_token_stays(kind: str) -> None:
@@ -248,9 +248,9 @@ def test_a_next_page_at_another_host_is_asked_for_at_our_own(kind: str) -> None:
         assert [seen.target.partition("?")[2] for seen in server.seen] == ["page_size=1", "page=2&page_size=1"]
 
 
-def test_an_answer_that_is_no_page_is_an_error(kind: str) -> None:
+def test_an_response_that_is_no_page_is_an_error(kind: str) -> None:
     with acting_server(Reply(200, b"<html>")) as server, open_both(kind, server.url) as both:
-        assert isinstance(failing(both, "get_leads"), errors.UnexpectedAnswerError)
+        assert isinstance(failing(both, "get_leads"), errors.UnexpectedResponseError)
 
 
 def test_an_error_of_the_server_is_an_exception_of_its_own(both: Both) -> None:
@@ -280,17 +280,17 @@ def test_options_of_one_call_do_not_change_the_client(kind: str) -> None:
         assert "x-b" not in server.seen[1].headers
 
 
-def test_status_and_headers_of_an_answer_can_be_had(kind: str) -> None:
+def test_status_and_headers_of_an_response_can_be_had(kind: str) -> None:
     with acting_server(Reply(202, {"a": 1}, {"X-Request-Id": "r7"})) as server, open_both(kind, server.url) as both:
-        with both.client.record_responses() as answers:
+        with both.client.record_responses() as responses:
             if kind == "sync":
                 both.call("delete_lead", "u1")
             else:
                 both.portal.call(both.client.campaign("campaign-1").delete_lead, "u1")
         both.call("delete_lead", "u1")
-    [answer] = answers
-    assert (answer.operation, answer.status, answer.headers["x-request-id"]) == ("deleteLead", 202, "r7")
-    assert answer.content == b'{"a": 1}'
+    [respond] = responses
+    assert (respond.operation, respond.status, respond.headers["x-request-id"]) == ("deleteLead", 202, "r7")
+    assert respond.content == b'{"a": 1}'
 
 
 def test_nothing_secret_or_personal_is_logged_or_shown(kind: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -318,9 +318,9 @@ def test_an_own_type_of_lead_comes_back(mock: RunningMock) -> None:
         campaign = client.campaign("campaign-1", lead_type=MyLead)
         [lead] = campaign.create_leads([LEAD])
         assert lead.product_plan == "Lite"
-        known = mock.lead("campaign-1", "u1")
-        assert known is not None
-        assert known["custom_fields"]["product_plan"] == "Lite"
+        lead_state = mock.lead("campaign-1", "u1")
+        assert lead_state is not None
+        assert lead_state["custom_fields"]["product_plan"] == "Lite"
         with pytest.raises(errors.InvalidInputError, match="product_plan"):
             campaign.update_lead("u1", product_plan=["Pro"])
 
@@ -338,10 +338,10 @@ def test_settings_come_from_the_environment(mock: RunningMock, monkeypatch: pyte
 
 
 def test_an_own_transport_is_used(kind: str) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(202, json={})
 
-    with Both(kind, TOKEN, transport=httpx.MockTransport(answer), quota="memory") as both:
+    with Both(kind, TOKEN, transport=httpx.MockTransport(respond), quota="memory") as both:
         both.call("delete_lead", "u1")
 
 

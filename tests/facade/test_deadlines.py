@@ -26,20 +26,20 @@ from squadiq import AsyncSquadIQ, errors
 from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
 from squadiq.config import network_from
 from squadiq.quota import MemoryStore
-from squadiq.retry import SendAgain, Situation, Stop
+from squadiq.retry import GiveUp, Retry, RetryState
 from squadiq.transport import AsyncTransport, open_transport
 from tests.facade.test_client import LEAD, TOKEN, Both, failing, open_both
 from tests.servers import Action, Endless, Reply, Stall, acting_server
 
 
-def send_again_twice(situation: Situation) -> SendAgain | Stop:
-    return SendAgain(0) if situation.attempt < 2 else Stop("twice is enough")
+def send_again_twice(situation: RetryState) -> Retry | GiveUp:
+    return Retry(0) if situation.attempt < 2 else GiveUp("twice is enough")
 
 
 HURRY: dict[str, Any] = {"timeout_seconds": 0.3, "deadline_seconds": 0.5, "quota": "memory"}
 TWICE: dict[str, Any] = {**HURRY, "deadline_seconds": 10, "max_attempts": 2, "retry_policy": send_again_twice}
 LONG_AFTER_SECONDS = 10.0
-"""Not a deadline: how long a loaded machine may take to notice one, far below what an endless answer takes."""
+"""Not a deadline: how long a loaded machine may take to notice one, far below what an endless response takes."""
 
 OWN: dict[str, Callable[[], Any]] = {"sync": httpx.HTTPTransport, "async": httpx.AsyncHTTPTransport}
 
@@ -76,7 +76,7 @@ def soon() -> Generator[None]:
 
 @pytest.mark.parametrize("transport", ["stock", "own"])
 @pytest.mark.parametrize("what", ENDLESS)
-def test_an_answer_without_an_end_is_given_up_in_time(kind: str, what: str, transport: str) -> None:
+def test_an_response_without_an_end_is_given_up_in_time(kind: str, what: str, transport: str) -> None:
     options = {**HURRY, "transport": OWN[kind]()} if transport == "own" else HURRY
     with acting_server(ENDLESS[what]) as server, open_both(kind, server.url, **options) as both, soon():
         error = failing(both, "delete_lead", "u1")
@@ -90,7 +90,7 @@ def test_an_endless_head_in_a_hurry_is_an_error_of_ours(kind: str, what: str) ->
     assert isinstance(endless, Endless)
     flood = Endless(endless.start, endless.again * 1000)
     with acting_server(flood) as server, open_both(kind, server.url, **HURRY) as both, soon():
-        assert isinstance(failing(both, "delete_lead", "u1"), errors.NoAnswerError)
+        assert isinstance(failing(both, "delete_lead", "u1"), errors.NoResponseError)
 
 
 @contextmanager
@@ -134,12 +134,12 @@ def test_a_handshake_that_does_not_end_is_given_up_in_time(kind: str) -> None:
     record = b"\x16\x03\x03\x3f\xff" + bytes(1 << 14)  # as long as one may be
     sent: Counter[socket.socket] = Counter()
 
-    def answer(connection: socket.socket) -> None:
+    def response(connection: socket.socket) -> None:
         drip(connection, record[sent[connection] :][:1])
         sent[connection] += 1
 
     with (
-        listening(answer) as port,
+        listening(response) as port,
         open_both(kind, f"https://127.0.0.1:{port}", **TWICE) as both,
         soon(),
     ):
@@ -157,14 +157,14 @@ def test_a_proxy_that_does_not_connect_is_given_up_in_time(kind: str, said: byte
     with listening(lambda connection: drip(connection, said)) as port:
         options = {**HURRY, "proxy": f"http://127.0.0.1:{port}"}
         with open_both(kind, "https://squadiq.test", **options) as both, soon():
-            assert isinstance(failing(both, "delete_lead", "u1"), errors.NoAnswerError)
+            assert isinstance(failing(both, "delete_lead", "u1"), errors.NoResponseError)
 
 
 def test_a_proxy_with_tls_that_drips_is_given_up_in_time(kind: str) -> None:
     with listening(lambda connection: drip(connection, b"\x16")) as port:
         options = {**HURRY, "proxy": f"https://127.0.0.1:{port}", "verify": False}
         with open_both(kind, "https://squadiq.test", **options) as both, soon():
-            assert isinstance(failing(both, "delete_lead", "u1"), errors.NoAnswerError)
+            assert isinstance(failing(both, "delete_lead", "u1"), errors.NoResponseError)
 
 
 def test_a_server_that_does_not_read_is_given_up_in_time(kind: str) -> None:
@@ -200,20 +200,20 @@ def test_a_name_that_is_looked_up_for_ever_is_given_up_in_time(monkeypatch: pyte
 class Slow(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """A transport that takes no notice of the time that it is given."""
 
-    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
-        self.answer = answer
+    def __init__(self, respond: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.respond = respond
         self.over = threading.Event()
         self.timeouts: list[Any] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.timeouts.append(request.extensions["timeout"])
         self.over.wait(60)
-        return self.answer(request)
+        return self.respond(request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.timeouts.append(request.extensions["timeout"])
         await anyio.sleep(60)
-        return self.answer(request)
+        return self.respond(request)
 
 
 def test_an_own_transport_that_takes_no_notice_is_left_alone_in_time(kind: str) -> None:
@@ -228,11 +228,11 @@ def test_an_own_transport_that_takes_no_notice_is_left_alone_in_time(kind: str) 
 def test_an_own_transport_is_told_how_long_an_attempt_may_take(kind: str) -> None:
     timeouts: list[Any] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         timeouts.append(request.extensions["timeout"])
         return httpx.Response(202)
 
-    options: dict[str, Any] = {"transport": httpx.MockTransport(answer), "quota": "memory"}
+    options: dict[str, Any] = {"transport": httpx.MockTransport(response), "quota": "memory"}
     with Both(kind, TOKEN, timeout_seconds=7, **options) as both:
         both.call("delete_lead", "u1")
         both.call("delete_lead", "u1", client=both.client.with_options(deadline_seconds=3))
@@ -244,11 +244,11 @@ def test_an_own_blocking_transport_sees_the_context_of_its_caller() -> None:
     where: ContextVar[str] = ContextVar("where", default="nowhere")
     seen: list[str] = []
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         seen.append(where.get())
         return httpx.Response(202)
 
-    with Both("sync", TOKEN, transport=httpx.MockTransport(answer), quota="memory") as both:
+    with Both("sync", TOKEN, transport=httpx.MockTransport(response), quota="memory") as both:
         where.set("here")
         both.call("delete_lead", "u1")
     assert seen == ["here"]
@@ -282,26 +282,26 @@ class Dripping(httpx.SyncByteStream, httpx.AsyncByteStream):
 def test_a_body_that_does_not_end_is_given_up_and_closed(kind: str, status: int) -> None:
     bodies: list[Dripping] = []
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         bodies.append(Dripping(b""))
         return httpx.Response(status, stream=bodies[-1])
 
-    with Both(kind, TOKEN, transport=httpx.MockTransport(answer), **HURRY) as both, soon():
+    with Both(kind, TOKEN, transport=httpx.MockTransport(response), **HURRY) as both, soon():
         assert isinstance(failing(both, "delete_lead", "u1"), errors.DeadlineExceededError)
         assert all(body.closed.wait(LONG_AFTER_SECONDS) for body in bodies)
     assert bodies
 
 
 @pytest.mark.anyio
-async def test_an_answer_of_a_call_that_is_cancelled_is_closed(anyio_backend: str) -> None:
+async def test_an_response_of_a_call_that_is_cancelled_is_closed(anyio_backend: str) -> None:
     body, came = Dripping(b" "), anyio.Event()
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         came.set()
         return httpx.Response(202, stream=body)
 
     async with (
-        AsyncSquadIQ(TOKEN, transport=httpx.MockTransport(answer), quota="memory") as client,
+        AsyncSquadIQ(TOKEN, transport=httpx.MockTransport(response), quota="memory") as client,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(client.campaign("c").delete_lead, "u1")

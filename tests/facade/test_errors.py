@@ -1,4 +1,4 @@
-"""What an error answer becomes, whatever shape it comes in."""
+"""What an error response becomes, whatever shape it comes in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq import errors
-from squadiq._words import read_words
+from squadiq.error_body import read_error_body
 from squadiq.errors import Attempt, BadRequestError, StatusError, UnexpectedStatusError, error_of
 from squadiq.inbox import InboxError
 from squadiq.webhooks import DeliveryError
@@ -30,7 +30,7 @@ def error(
     operation: str = "createLeads",
 ) -> StatusError:
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return error_of(operation, status, read_words(raw, content_type, json.dumps(sent).encode()))
+    return error_of(operation, status, read_error_body(raw, content_type, json.dumps(sent).encode()))
 
 
 @pytest.mark.parametrize(
@@ -116,21 +116,21 @@ def test_the_servers_own_words_are_kept(body: Any, content_type: str, detail: st
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 def test_words_are_read_in_any_encoding_of_json(encoding: str) -> None:
     raw = '{"detail": "Größe."}'.encode(encoding)
-    assert read_words(raw, "application/json", b"").detail == "Größe."
+    assert read_error_body(raw, "application/json", b"").detail == "Größe."
 
 
 @pytest.mark.parametrize(
     "charset", ["", "utf-16", "iso-8859-1", '"Windows-1252"', "utf-8", "iso-8859-99", "zip", "idna", "\0", "x" * 99]
 )
 def test_words_that_are_no_utf_8_are_read_as_latin_1(charset: str) -> None:
-    assert read_words("Größe.".encode("latin-1"), f"text/plain; charset={charset}; x=y", b"").detail == "Größe."
+    assert read_error_body("Größe.".encode("latin-1"), f"text/plain; charset={charset}; x=y", b"").detail == "Größe."
 
 
 @pytest.mark.parametrize("size", [64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1])
 @pytest.mark.parametrize("character", ["é", "आ", "\N{GRINNING FACE}"])
 def test_a_character_that_is_cut_costs_only_itself(size: int, character: str) -> None:
     said = "Offline. " + " " * (size - 10) + character * 3
-    assert read_words(said.encode(), "text/plain", b"").detail.strip(f" {character}") == "Offline."
+    assert read_error_body(said.encode(), "text/plain", b"").detail.strip(f" {character}") == "Offline."
 
 
 def test_json_that_is_cut_says_what_came_before() -> None:
@@ -243,7 +243,7 @@ def test_nothing_about_a_person_is_repeated() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"not json", b'["x"]', b"7"])
 def test_words_are_read_whatever_was_sent(sent: bytes) -> None:
-    assert read_words(b'{"detail": "No."}', "application/json", sent).detail == "No."
+    assert read_error_body(b'{"detail": "No."}', "application/json", sent).detail == "No."
 
 
 @given(
@@ -277,7 +277,7 @@ def test_an_error_says_if_an_earlier_attempt_may_have_been_carried_out() -> None
     assert str(raised).endswith("An earlier attempt of this call may have been carried out")
 
 
-def _after_a_lost_answer(body: Any, operation: str = "createLeads") -> StatusError:
+def _after_a_lost_response(body: Any, operation: str = "createLeads") -> StatusError:
     raised = error(body, operation=operation)
     raised.attempts = (Attempt(0, 1, failure="ReadError", unknown=True), Attempt(2, 1, 400))
     raised.resolve_repeated_create()
@@ -285,7 +285,7 @@ def _after_a_lost_answer(body: Any, operation: str = "createLeads") -> StatusErr
 
 
 def test_leads_that_are_all_there_may_have_been_created_by_the_attempt_before() -> None:
-    raised = _after_a_lost_answer([{"lead_id": ["Exists."]}, {"lead_id": ["Exists."]}])
+    raised = _after_a_lost_response([{"lead_id": ["Exists."]}, {"lead_id": ["Exists."]}])
     assert [lead.state for lead in raised.lead_errors] == ["unknown", "unknown"]
 
 
@@ -298,12 +298,12 @@ def test_leads_that_are_all_there_may_have_been_created_by_the_attempt_before() 
     ],
 )
 def test_if_one_lead_of_a_batch_is_not_there_then_no_attempt_created_any(body: Any) -> None:
-    raised = _after_a_lost_answer(body)
+    raised = _after_a_lost_response(body)
     assert all(lead.state == "refused" for lead in raised.lead_errors)
 
 
 def test_only_a_create_is_resolved_lead_by_lead() -> None:
-    raised = _after_a_lost_answer([{"lead_id": ["Gone."]}, {"lead_id": ["Gone."]}], operation="disableLeads")
+    raised = _after_a_lost_response([{"lead_id": ["Gone."]}, {"lead_id": ["Gone."]}], operation="disableLeads")
     assert {lead.state for lead in raised.lead_errors} == {"refused"}
 
 

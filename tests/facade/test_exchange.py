@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from squadiq import errors
 from squadiq.errors import Attempt, SquadIQError
-from squadiq.exchange import Ask, Call, Exchange, Failure, Send, Wait
+from squadiq.exchange import CallPolicy, Exchange, Failure, Send, UseStore, Wait
 from squadiq.quota import MemoryStore, Reservation
-from squadiq.retry import Outcome, RetryRules, SendAgain, Situation, Stop
+from squadiq.retry import AttemptOutcome, GiveUp, Retry, RetryRules, RetryState
 
 OPERATIONS = ["createLeads", "getLeads", "updateLead", "convertLead", "disableLeads", "deleteLead"]
 SENT = b'[{"lead_id": "u1", "phone_number": "+919876543210"}]'
 
 
 @dataclass
-class Answer:
+class Response:
     status_code: int
     headers: dict[str, str] = field(default_factory=dict[str, str])
     content: bytes = b"{}"
@@ -30,22 +30,22 @@ class Answer:
     latency: float = 0.1
 
 
-def lost(outcome: Outcome = Outcome.UNKNOWN, *, timed_out: bool = False) -> Failure:
+def lost(outcome: AttemptOutcome = AttemptOutcome.UNKNOWN, *, timed_out: bool = False) -> Failure:
     return Failure(outcome, ConnectionResetError("+919876543210"), timed_out=timed_out)
 
 
 class World:
-    """Virtual time, a store of the quota, and a server that answers by a script."""
+    """Virtual time, a store of the quota, and a server that responds by a script."""
 
-    def __init__(self, script: Sequence[Answer | Failure | BaseException], hits: int = 100) -> None:
+    def __init__(self, script: Sequence[Response | Failure | BaseException], hits: int = 100) -> None:
         self.script = list(script)
         self.time = 1000.0
         self.store = MemoryStore(hits, 60.0, now=lambda: self.time)
         self.sent_at: list[float] = []
         self.on_wait: Callable[[], None] = lambda: None
 
-    def run(self, call: Call) -> Any:
-        exchange = Exchange(call, "api.squadiq.in", SENT, self.store, now=lambda: self.time, chance=lambda: 0.5)
+    def run(self, call: CallPolicy) -> Any:
+        exchange = Exchange(call, "api.squadiq.in", SENT, self.store, now=lambda: self.time, jitter=lambda: 0.5)
         steps = exchange.steps()
         result: Any = None
         raised: BaseException | None = None
@@ -59,8 +59,8 @@ class World:
             except BaseException as error:
                 result, raised = None, error
 
-    def _do(self, step: Ask | Wait | Send) -> Any:
-        if isinstance(step, Ask):
+    def _do(self, step: UseStore | Wait | Send) -> Any:
+        if isinstance(step, UseStore):
             return step.call()
         if isinstance(step, Wait):
             self.time += max(step.seconds, 1e-6)  # as real time, it passes
@@ -68,54 +68,54 @@ class World:
             return None
         self.sent_at.append(self.time)
         came = self.script.pop(0)
-        if isinstance(came, Answer):
+        if isinstance(came, Response):
             self.time += came.latency
             return came
         self.time += step.within_seconds if isinstance(came, Failure) and came.timed_out else 0.1
         raise came
 
 
-def call(operation: str = "getLeads", **options: Any) -> Call:
+def call(operation: str = "getLeads", **options: Any) -> CallPolicy:
     settings: dict[str, Any] = {"timeout_seconds": 10.0, "deadline_seconds": 120.0, **options}
-    return Call(operation, **settings)
+    return CallPolicy(operation, **settings)
 
 
-def failing(world: World, request: Call) -> SquadIQError:
+def failing(world: World, request: CallPolicy) -> SquadIQError:
     with pytest.raises(SquadIQError) as raised:
         world.run(request)
     return raised.value
 
 
-def test_a_good_answer_is_returned_with_its_attempts() -> None:
-    answer = World([Answer(200)]).run(call())
-    assert answer.status_code == 200
-    [attempt] = answer.extensions["squadiq.attempts"]
+def test_a_good_response_is_returned_with_its_attempts() -> None:
+    response = World([Response(200)]).run(call())
+    assert response.status_code == 200
+    [attempt] = response.extensions["squadiq.attempts"]
     assert (attempt.status, attempt.took_seconds) == (200, pytest.approx(0.1))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize(
-    "trouble", [lost(), lost(Outcome.NEVER_SENT), Answer(500), Answer(502), Answer(503), Answer(429)]
+    "trouble", [lost(), lost(AttemptOutcome.NEVER_SENT), Response(500), Response(502), Response(503), Response(429)]
 )
-def test_trouble_that_passes_is_not_seen(operation: str, trouble: Answer | Failure) -> None:
-    assert World([trouble, Answer(200)]).run(call(operation)).status_code == 200
+def test_trouble_that_passes_is_not_seen(operation: str, trouble: Response | Failure) -> None:
+    assert World([trouble, Response(200)]).run(call(operation)).status_code == 200
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 418])
 def test_a_request_that_is_wrong_is_sent_once(status: int) -> None:
-    world = World([Answer(status)])
+    world = World([Response(status)])
     error = failing(world, call())
     assert isinstance(error, errors.StatusError)
     assert (error.status, error.operation, len(error.attempts)) == (status, "getLeads", 1)
 
 
 def test_a_request_that_no_server_could_take_is_sent_once() -> None:
-    error = failing(World([lost(Outcome.FINAL)]), call())
-    assert str(error) == "getLeads: no answer from api.squadiq.in (ConnectionResetError)"
+    error = failing(World([lost(AttemptOutcome.FINAL)]), call())
+    assert str(error) == "getLeads: no response from api.squadiq.in (ConnectionResetError)"
 
 
 def test_an_error_tells_each_attempt() -> None:
-    world = World([Answer(500), lost(timed_out=True), Answer(503), Answer(503)])
+    world = World([Response(500), lost(timed_out=True), Response(503), Response(503)])
     error = failing(world, call())
     assert isinstance(error, errors.ServiceUnavailableError)
     assert [attempt.status or attempt.failure for attempt in error.attempts] == [500, "ConnectionResetError", 503, 503]
@@ -127,34 +127,34 @@ def test_an_error_tells_each_attempt() -> None:
 
 
 def test_an_error_names_no_person() -> None:
-    error = failing(World([lost(Outcome.FINAL)]), call())
+    error = failing(World([lost(AttemptOutcome.FINAL)]), call())
     assert "98765" not in str(error) + repr(error) + "".join(getattr(error, "__notes__", []))
 
 
 @pytest.mark.parametrize(
     ("failure", "name"), [(lost(), "ConnectionFailedError"), (lost(timed_out=True), "DeadlineExceededError")]
 )
-def test_no_answer_is_an_error_of_its_own(failure: Failure, name: str) -> None:
+def test_no_response_is_an_error_of_its_own(failure: Failure, name: str) -> None:
     error = failing(World([failure]), call(retries=RetryRules(max_attempts=1)))
     assert type(error).__name__ == name
-    assert isinstance(error, errors.NoAnswerError)
+    assert isinstance(error, errors.NoResponseError)
     assert error.outcome_unknown
     assert error.__cause__ is failure.cause
 
 
 def test_a_redirect_is_not_followed() -> None:
-    error = failing(World([Answer(302, {"Location": "https://elsewhere.example/"})]), call())
+    error = failing(World([Response(302, {"Location": "https://elsewhere.example/"})]), call())
     assert "it redirects, which is not followed: check the base URL (api.squadiq.in)" in str(error)
 
 
 def test_squadiq_is_given_the_time_that_it_asks_for() -> None:
-    world = World([Answer(503, {"Retry-After": "42"}), Answer(200)])
+    world = World([Response(503, {"Retry-After": "42"}), Response(200)])
     world.run(call())
     assert world.sent_at == [1000.0, pytest.approx(1042.1)]
 
 
 def test_a_wait_that_would_overrun_the_deadline_is_not_waited() -> None:
-    world = World([Answer(503, {"Retry-After": "42"})])
+    world = World([Response(503, {"Retry-After": "42"})])
     error = failing(world, call(deadline_seconds=40.0))
     assert isinstance(error, errors.ServiceUnavailableError)
     assert error.retry_after_seconds == 42
@@ -169,42 +169,42 @@ def test_an_attempt_gets_no_more_time_than_the_deadline_leaves() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b" [1]", b'"ok"', b"null", b"7"])
 def test_another_success_than_the_documented_one_is_a_success_if_it_speaks_json(body: bytes) -> None:
-    assert World([Answer(200, content=body)]).run(call("createLeads", success=201)).status_code == 200
+    assert World([Response(200, content=body)]).run(call("createLeads", success=201)).status_code == 200
 
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_the_page_of_a_proxy_is_no_success(status: int) -> None:
-    page = Answer(status, content=b"\n<html>Please log in to the Wi-Fi</html>")
+    page = Response(status, content=b"\n<html>Please log in to the Wi-Fi</html>")
     error = failing(World([page] * 4), call("createLeads", success=201))
-    assert isinstance(error, errors.UnexpectedAnswerError)
+    assert isinstance(error, errors.UnexpectedResponseError)
     assert error.outcome_unknown
     assert len(error.attempts) == 4
-    assert World([page, Answer(201)]).run(call("createLeads", success=201)).status_code == 201
+    assert World([page, Response(201)]).run(call("createLeads", success=201)).status_code == 201
 
 
 def test_a_delete_that_was_carried_out_by_the_attempt_before_is_done() -> None:
-    assert World([lost(), Answer(404)]).run(call("deleteLead")).status_code == 404
+    assert World([lost(), Response(404)]).run(call("deleteLead")).status_code == 404
 
 
 def test_a_delete_of_a_lead_that_never_was_is_an_error() -> None:
-    assert isinstance(failing(World([Answer(404)]), call("deleteLead")), errors.NotFoundError)
-    assert isinstance(failing(World([Answer(503), Answer(404)]), call("deleteLead")), errors.NotFoundError)
+    assert isinstance(failing(World([Response(404)]), call("deleteLead")), errors.NotFoundError)
+    assert isinstance(failing(World([Response(503), Response(404)]), call("deleteLead")), errors.NotFoundError)
 
 
 def test_only_a_delete_is_done_when_the_lead_is_gone() -> None:
-    assert isinstance(failing(World([lost(), Answer(404)]), call("updateLead")), errors.NotFoundError)
+    assert isinstance(failing(World([lost(), Response(404)]), call("updateLead")), errors.NotFoundError)
 
 
 def test_a_repeated_create_that_is_refused_says_what_can_be_known() -> None:
-    world = World([lost(), Answer(400, content=b'[{"lead_id": ["Exists."]}]')])
+    world = World([lost(), Response(400, content=b'[{"lead_id": ["Exists."]}]')])
     error = failing(world, call("createLeads"))
     assert isinstance(error, errors.BadRequestError)
     assert error.previous_attempt_unknown
     assert [lead.state for lead in error.lead_errors] == ["unknown"]
 
 
-@pytest.mark.parametrize("trouble", [lost(), Answer(500)])
-def test_leads_are_not_created_twice_when_repeating_is_off(trouble: Answer | Failure) -> None:
+@pytest.mark.parametrize("trouble", [lost(), Response(500)])
+def test_leads_are_not_created_twice_when_repeating_is_off(trouble: Response | Failure) -> None:
     error = failing(World([trouble]), call("createLeads", retries=RetryRules(repeat_creates=False)))
     assert isinstance(error, errors.OutcomeUnknownError)
     assert error.outcome_unknown
@@ -212,29 +212,29 @@ def test_leads_are_not_created_twice_when_repeating_is_off(trouble: Answer | Fai
 
 
 def test_leads_that_surely_were_not_created_are_sent_again_even_then() -> None:
-    world = World([lost(Outcome.NEVER_SENT), Answer(429), Answer(503), Answer(201)])
+    world = World([lost(AttemptOutcome.NEVER_SENT), Response(429), Response(503), Response(201)])
     assert world.run(call("createLeads", retries=RetryRules(repeat_creates=False))).status_code == 201
 
 
 def test_an_own_policy_decides() -> None:
-    seen: list[Situation] = []
+    seen: list[RetryState] = []
 
-    def policy(situation: Situation) -> SendAgain | Stop:
+    def policy(situation: RetryState) -> Retry | GiveUp:
         seen.append(situation)
-        return SendAgain(1.0) if situation.attempt < 2 else Stop("enough")
+        return Retry(1.0) if situation.attempt < 2 else GiveUp("enough")
 
-    failing(World([Answer(400), Answer(400)]), call(retry_policy=policy))
+    failing(World([Response(400), Response(400)]), call(retry_policy=policy))
     assert [(one.attempt, one.status, one.outcome) for one in seen] == [
-        (1, 400, Outcome.FINAL),
-        (2, 400, Outcome.FINAL),
+        (1, 400, AttemptOutcome.FINAL),
+        (2, 400, AttemptOutcome.FINAL),
     ]
 
 
 def test_the_deadline_holds_whatever_an_own_policy_says() -> None:
-    def stubborn(_: Situation) -> SendAgain:
-        return SendAgain(2.0)
+    def stubborn(_: RetryState) -> Retry:
+        return Retry(2.0)
 
-    world = World([Answer(503)] * 10)
+    world = World([Response(503)] * 10)
     failing(world, call(deadline_seconds=5.0, retry_policy=stubborn))
     assert world.time <= 1005.0
 
@@ -248,19 +248,19 @@ def test_hooks_see_each_attempt() -> None:
     def after(operation: str, number: int, attempt: Attempt) -> None:
         seen.append((operation, number, attempt.status))
 
-    World([Answer(503), Answer(200)]).run(call(before_attempt=before, after_attempt=after))
+    World([Response(503), Response(200)]).run(call(before_attempt=before, after_attempt=after))
     assert seen == [("getLeads", 1), ("getLeads", 1, 503), ("getLeads", 2), ("getLeads", 2, 200)]
 
 
 def test_a_call_waits_for_the_quota() -> None:
-    world = World([Answer(200), Answer(200)], hits=1)
+    world = World([Response(200), Response(200)], hits=1)
     world.run(call())
     world.run(call())
     assert world.sent_at == [1000.0, pytest.approx(1060.1, abs=0.1)]
 
 
 def test_a_call_that_would_wait_longer_than_it_may_fails_at_once() -> None:
-    world = World([Answer(200)], hits=1)
+    world = World([Response(200)], hits=1)
     world.run(call())
     error = failing(world, call(max_wait_seconds=5.0))
     assert isinstance(error, errors.QuotaWaitError)
@@ -269,7 +269,7 @@ def test_a_call_that_would_wait_longer_than_it_may_fails_at_once() -> None:
 
 
 def test_a_call_that_turns_out_to_wait_longer_than_it_may_fails_and_gives_its_place_back() -> None:
-    world = World([Answer(200), Answer(200)], hits=1)
+    world = World([Response(200), Response(200)], hits=1)
     world.run(call())
     elsewhere = Reservation(1, 0.0, 0.0)
     world.on_wait = lambda: world.store.throttled(elsewhere, 60.0)
@@ -280,35 +280,35 @@ def test_a_call_that_turns_out_to_wait_longer_than_it_may_fails_and_gives_its_pl
 
 
 def test_a_call_that_may_not_wait_is_sent_if_a_hit_is_free() -> None:
-    assert World([Answer(200)]).run(call(max_wait_seconds=0.0)).status_code == 200
+    assert World([Response(200)]).run(call(max_wait_seconds=0.0)).status_code == 200
 
 
 def test_a_call_whose_quota_comes_after_the_deadline_fails_at_once() -> None:
-    world = World([Answer(200)], hits=1)
+    world = World([Response(200)], hits=1)
     world.run(call())
     assert isinstance(failing(world, call(deadline_seconds=30.0)), errors.QuotaWaitError)
     assert world.time == pytest.approx(1000.1)
 
 
 def test_if_there_is_no_hit_for_another_attempt_then_the_error_is_that_of_the_last_one() -> None:
-    error = failing(World([Answer(503)], hits=1), call(deadline_seconds=30.0))
+    error = failing(World([Response(503)], hits=1), call(deadline_seconds=30.0))
     assert isinstance(error, errors.ServiceUnavailableError)
 
 
 def test_a_hit_that_never_left_is_given_back() -> None:
-    world = World([lost(Outcome.NEVER_SENT), Answer(200)], hits=1)
+    world = World([lost(AttemptOutcome.NEVER_SENT), Response(200)], hits=1)
     world.run(call())
     assert world.sent_at[1] < 1001.0
 
 
-def test_a_hit_whose_answer_is_lost_is_kept() -> None:
-    world = World([lost(), Answer(200)], hits=1)
+def test_a_hit_whose_response_is_lost_is_kept() -> None:
+    world = World([lost(), Response(200)], hits=1)
     world.run(call())
     assert world.sent_at[1] >= 1060.0
 
 
 def test_a_429_makes_everybody_wait() -> None:
-    world = World([Answer(429, {"Retry-After": "30"}), Answer(200)])
+    world = World([Response(429, {"Retry-After": "30"}), Response(200)])
     failing(world, call(retries=RetryRules(max_attempts=1)))
     world.run(call())
     assert world.sent_at[1] >= 1030.0
@@ -327,7 +327,7 @@ def test_a_429_makes_everybody_wait() -> None:
 )
 def test_no_429_stops_everybody_for_long_and_the_call_says_what_was_asked_for(asked: str, told: float | None) -> None:
     headers = {"Retry-After": asked, "Date": "Mon, 01 Jan 2035 00:00:00 GMT"}
-    world = World([Answer(429, headers), Answer(200)])
+    world = World([Response(429, headers), Response(200)])
     error = failing(world, call(retries=RetryRules(max_attempts=1)))
     assert isinstance(error, errors.TooManyRequestsError)
     assert error.retry_after_seconds == told
@@ -348,7 +348,7 @@ class Broken(MemoryStore):
 
 @pytest.mark.parametrize("name", ["reserve", "confirm"])
 def test_whatever_a_store_of_ones_own_raises_is_an_error_of_ours(name: str) -> None:
-    world = World([Answer(503), Answer(200)])
+    world = World([Response(503), Response(200)])
     world.store = Broken(name)
     if name == "confirm":
         world.store.reserve(0.1)
@@ -358,12 +358,12 @@ def test_whatever_a_store_of_ones_own_raises_is_an_error_of_ours(name: str) -> N
     assert (error.operation, error.attempts) == ("getLeads", ())
 
 
-@pytest.mark.parametrize("came", [Answer(200), Answer(429, {"Retry-After": "0"}), lost(Outcome.NEVER_SENT)])
+@pytest.mark.parametrize("came", [Response(200), Response(429, {"Retry-After": "0"}), lost(AttemptOutcome.NEVER_SENT)])
 def test_what_a_request_brought_is_not_lost_over_a_store_of_ones_own(
-    came: Answer | Failure, caplog: pytest.LogCaptureFixture
+    came: Response | Failure, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = {200: "answered", 429: "throttled"}.get(getattr(came, "status_code", 0), "give_back")
-    world = World([came, Answer(200)])
+    world = World([came, Response(200)])
     world.store = Broken(name)
     request = call(retries=RetryRules(max_attempts=1))
     if name == "answered":
@@ -376,7 +376,7 @@ def test_what_a_request_brought_is_not_lost_over_a_store_of_ones_own(
 
 
 def test_a_store_that_returns_something_else_is_an_error_of_ours() -> None:
-    world = World([Answer(200)])
+    world = World([Response(200)])
     store: Any = world.store
     store.reserve = lambda *_, **__: None  # pyright: ignore[reportUnknownLambdaType]
     assert isinstance(failing(world, call()), errors.QuotaStoreError)
@@ -404,14 +404,14 @@ def test_no_lease_is_longer_than_what_is_left_of_the_deadline() -> None:
 
 
 def test_breaking_off_a_wait_gives_the_hit_back() -> None:
-    world = World([Answer(200), Answer(200)], hits=1)
+    world = World([Response(200), Response(200)], hits=1)
     world.run(call())
     steps = Exchange(call(), "host", b"", world.store, now=lambda: world.time).steps()
     ask = next(steps)
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, UseStore)
     assert isinstance(steps.send(ask.call()), Wait)
     give_back = steps.throw(KeyboardInterrupt())
-    assert isinstance(give_back, Ask)
+    assert isinstance(give_back, UseStore)
     with pytest.raises(KeyboardInterrupt):
         steps.send(give_back.call())
     world.run(call())
@@ -437,18 +437,19 @@ def test_no_call_outlives_its_deadline(
     operation: str, script: list[Any], deadline: float, retry_after: str | None, hits: int
 ) -> None:
     headers = {"Retry-After": retry_after} if retry_after else {}
-    kinds = {"never": Outcome.NEVER_SENT, "lost": Outcome.UNKNOWN, "timeout": Outcome.UNKNOWN}
-    came: list[Answer | Failure] = [
-        lost(kinds[one], timed_out=one == "timeout") if isinstance(one, str) else Answer(one, headers) for one in script
+    kinds = {"never": AttemptOutcome.NEVER_SENT, "lost": AttemptOutcome.UNKNOWN, "timeout": AttemptOutcome.UNKNOWN}
+    came: list[Response | Failure] = [
+        lost(kinds[one], timed_out=one == "timeout") if isinstance(one, str) else Response(one, headers)
+        for one in script
     ]
-    world = World([*came, *[Answer(200)] * 8], hits=hits)
+    world = World([*came, *[Response(200)] * 8], hits=hits)
     with contextlib.suppress(SquadIQError):
         world.run(call(operation, deadline_seconds=deadline))
     assert world.time - 1000.0 <= deadline + 0.1 + 1e-6
 
 
 def test_a_call_that_is_made_to_wait_beyond_its_deadline_gives_up_and_its_place_back() -> None:
-    world = World([Answer(200)], hits=1)
+    world = World([Response(200)], hits=1)
     world.run(call())
     world.on_wait = lambda: world.store.throttled(Reservation(0, 0.0, 0.0), 500.0)
     assert isinstance(failing(world, call(deadline_seconds=70.0)), errors.QuotaWaitError)

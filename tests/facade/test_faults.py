@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from squadiq import AsyncSquadIQ, SquadIQ, SquadIQError, StatusError
 from squadiq.mock.core import Mock
-from squadiq.mock.messages import Request
+from squadiq.mock.messages import MockRequest
 from squadiq.mock.settings import MockSettings
-from squadiq.retry import RetryRules, SendAgain, Situation, Stop, decide
+from squadiq.retry import GiveUp, Retry, RetryRules, RetryState, decide
 from tests.servers import ActingServer, Action, Half, Reply, Reset, Seen, Stall, acting_server
 
 TOKEN = "never-to-be-seen"
@@ -42,7 +42,7 @@ CALLS = st.tuples(
 )
 
 
-def policy(situation: Situation) -> SendAgain | Stop:
+def policy(situation: RetryState) -> Retry | GiveUp:
     return decide(situation, RULES, 0.5)
 
 
@@ -72,8 +72,10 @@ class Service:
 
     def _carried_out(self, seen: Seen) -> Reply:
         target = urlsplit(seen.target)
-        answer = self.core.answer(Request(seen.method, target.path, target.query, seen.headers, seen.body, "http://x"))
-        return Reply(answer.status, answer.body, dict(answer.headers))
+        response = self.core.respond(
+            MockRequest(seen.method, target.path, target.query, seen.headers, seen.body, "http://x")
+        )
+        return Reply(response.status, response.body, dict(response.headers))
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Told:
 def check(call: tuple[str, str, Any], campaign: Any, run: Any, service: Service, told: Told, number: int) -> None:
     """Make one call and hold what it reports against what the service knows."""
     kind, lead_id, _ = call
-    before = service.core.known("c", lead_id)
+    before = service.core.lead_state("c", lead_id)
     lead = {"lead_id": lead_id, "phone_number": "9876543210", "contact_name": "Asha", "call": number}
     calls: dict[str, Any] = {
         "create": lambda: campaign.create_leads([lead]),
@@ -105,7 +107,7 @@ def check(call: tuple[str, str, Any], campaign: Any, run: Any, service: Service,
         error = raised
         told.messages.append(f"{raised} {raised!r} {getattr(raised, '__notes__', '')}")
     told.longest_seconds = max(told.longest_seconds, time.monotonic() - began)
-    after = service.core.known("c", lead_id)
+    after = service.core.lead_state("c", lead_id)
     effects = {
         "create": after is not None and after["custom_fields"] == {"call": number},
         "update": after is not None and after["custom_fields"] == {"call": number},
@@ -172,7 +174,7 @@ def play(calls: list[tuple[str, str, Any]], opened: Any) -> Told:
         for number, call in enumerate(calls):
             service.script = list(call[2])
             check(call, campaign, run, service, told, number)
-    created = [one for one in ("u1", "u2", "u3") if service.core.known("c", one) is not None]
+    created = [one for one in ("u1", "u2", "u3") if service.core.lead_state("c", one) is not None]
     assert service.core.counts("c")["created"] == len(created), "a lead is there more than once"
     service.core.close()
     assert not any(TOKEN in message or "9876543210" in message or "Asha" in message for message in told.messages)

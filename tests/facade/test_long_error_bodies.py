@@ -1,4 +1,4 @@
-"""However long an error answer is and whatever it repeats, reading it takes little time."""
+"""However long an error response is and whatever it repeats, reading it takes little time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from squadiq._error_body import read_body
-from squadiq._forms import decoded, folded
+from squadiq._body_parsing import parse_body
+from squadiq._normalization import decoded, folded
 from squadiq._redaction import Redactor
-from squadiq._words import read_words, without_personal_data
-from squadiq.cli.showing import shown
+from squadiq.cli.output import shown
+from squadiq.error_body import read_error_body, without_personal_data
 
 CHARACTERS = [
     *'<>0 (+-"[{&\\\0%@a.A_=/…\x80\xff\n',
@@ -43,7 +43,7 @@ GENEROUS_SECONDS = 10.0
 def seconds_of(text: str) -> float:
     began = time.process_time()
     for content_type in ("application/json", "text/html", "text/plain"):
-        read_words(text.encode("utf-8", "replace"), content_type, SENT.encode())
+        read_error_body(text.encode("utf-8", "replace"), content_type, SENT.encode())
     without_personal_data(text)
     shown(text)
     return time.process_time() - began
@@ -63,7 +63,7 @@ def test_a_megabyte_within_something_is_read_at_once(before: str, character: str
 def test_pairs_of_awkward_characters_cost_no_more() -> None:
     def cost(pair: str, size: int) -> float:
         began = time.process_time()
-        read_words((pair * (size // len(pair))).encode("utf-8", "replace"), "text/html", SENT.encode())
+        read_error_body((pair * (size // len(pair))).encode("utf-8", "replace"), "text/html", SENT.encode())
         return time.process_time() - began
 
     slowest = sorted(PAIRS, key=lambda pair: cost(pair, 1000))[-5:]
@@ -77,7 +77,7 @@ def test_what_scans_beneath_takes_long_texts_of_anything(character: str) -> None
     began = time.process_time()
     decoded(text)
     folded(text)
-    read_body(text.encode("utf-8", "replace"), "text/html", 1000)
+    parse_body(text.encode("utf-8", "replace"), "text/html", 1000)
     assert time.process_time() - began < GENEROUS_SECONDS
 
 
@@ -88,7 +88,7 @@ def test_many_leads_and_many_words_are_read_at_once() -> None:
     ]
     body = json.dumps([{"note": [f"Odd: Asha{n} of {n}."]} for n in range(5000)]).encode()
     began = time.process_time()
-    words = read_words(body, "application/json", json.dumps(leads).encode())
+    words = read_error_body(body, "application/json", json.dumps(leads).encode())
     assert time.process_time() - began < GENEROUS_SECONDS
     assert words.leads[0] == {"note": ("Odd: ….",)} or "Asha" not in str(words)
 

@@ -16,7 +16,7 @@ import pytest
 
 import squadiq
 from squadiq import errors
-from squadiq._words import ServerWords, read_words
+from squadiq.error_body import ErrorBody, read_error_body
 from squadiq.errors import Attempt, BadRequestError, InvalidInputError, Problem, SquadIQError, StatusError
 
 for module in pkgutil.walk_packages(squadiq.__path__, "squadiq."):
@@ -24,7 +24,7 @@ for module in pkgutil.walk_packages(squadiq.__path__, "squadiq."):
         importlib.import_module(module.name)
 
 ATTEMPTS = (Attempt(0.0, 0.5, failure="ReadError", unknown=True), Attempt(1.0, 0.25, 400))
-WORDS = ServerWords("", {"plan": ("Odd.",)}, {1: {"plan": ("Odd.",)}}, {0: "u1", 1: "u2"})
+WORDS = ErrorBody("", {"plan": ("Odd.",)}, {1: {"plan": ("Odd.",)}}, {0: "u1", 1: "u2"})
 
 
 def family(kind: type[SquadIQError]) -> Iterator[type[SquadIQError]]:
@@ -57,7 +57,7 @@ def made(kind: type[SquadIQError]) -> SquadIQError:
     error.operation, error.attempts = "createLeads", ATTEMPTS
     error.__dict__["further"] = {"what": ["a later class", 1]}
     error.add_note("2 attempts")
-    error.__cause__ = errors.ConnectionFailedError("no answer")
+    error.__cause__ = errors.ConnectionFailedError("no response")
     return error
 
 
@@ -79,7 +79,7 @@ def test_every_class_survives_every_way_of_pickling(kind: type[SquadIQError], pr
     error = made(kind)
     back = pickle.loads(pickle.dumps(error, protocol))
     check_the_same(error, back)
-    assert str(back.__cause__) == "no answer"
+    assert str(back.__cause__) == "no response"
     check_the_same(error, pickle.loads(pickle.dumps(back, protocol)))
 
 
@@ -108,7 +108,7 @@ def test_an_error_that_is_raised_again_elsewhere_keeps_its_base_classes_ways() -
 
 
 def test_a_cause_of_another_kind_stays_behind() -> None:
-    error = errors.ConnectionFailedError("no answer")
+    error = errors.ConnectionFailedError("no response")
     error.__cause__ = OSError("from Asha")
     raw = pickle.dumps(error)
     assert pickle.loads(raw).__cause__ is None
@@ -117,7 +117,7 @@ def test_a_cause_of_another_kind_stays_behind() -> None:
 
 def test_nothing_personal_is_in_the_bytes() -> None:
     sent = json.dumps([{"lead_id": "u1", "phone_number": "+919876543210", "contact_name": "Asha Rao"}]).encode()
-    words = read_words(b'[{"contact_name": ["Asha Rao, 98765 43210"]}]', "application/json", sent)
+    words = read_error_body(b'[{"contact_name": ["Asha Rao, 98765 43210"]}]', "application/json", sent)
     error = BadRequestError("createLeads", 400, words)
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         raw = pickle.dumps(error, protocol)

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from squadiq._redaction import Envelope, Redactor
-from squadiq._vocabulary import STOCK_MESSAGES
-from squadiq._words import read_words, without_personal_data
+from squadiq._redaction import Redactor, SentMetadata
+from squadiq._stock_messages import STOCK_MESSAGES
+from squadiq.error_body import read_error_body, without_personal_data
 from squadiq.errors import StatusError, error_of
 
 TOKEN = "tok_Ab12cd34EF56"
@@ -41,7 +41,9 @@ def error(
 ) -> StatusError:
     raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
     given: dict[str, Any] = {"headers": {"authorization": f"Bearer {TOKEN}"}, **envelope}
-    return error_of(operation, 400, read_words(raw, "application/json", json.dumps(sent).encode(), Envelope(**given)))
+    return error_of(
+        operation, 400, read_error_body(raw, "application/json", json.dumps(sent).encode(), SentMetadata(**given))
+    )
 
 
 def seen(raised: StatusError) -> str:

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from squadiq import AsyncSquadIQ, Lead, SquadIQ, SquadIQError, config, errors
 from squadiq._network import is_this_machine
-from squadiq.exchange import Call, Exchange
+from squadiq.exchange import CallPolicy, Exchange
 from squadiq.quota import MemoryStore
-from squadiq.retry import SendAgain, Situation, Stop
+from squadiq.retry import GiveUp, Retry, RetryState
 from tests.facade.test_client import LEAD, TOKEN, Both, failing, open_both
 from tests.servers import Reply, acting_server
 
@@ -463,11 +463,11 @@ def test_leads_are_not_created_twice_when_that_is_off(kind: str) -> None:
 
 @pytest.mark.parametrize("attempts", [1, 2, 2000])
 def test_any_number_of_attempts_can_be_counted(attempts: int) -> None:
-    from squadiq.retry import Outcome, RetryRules, decide
+    from squadiq.retry import AttemptOutcome, RetryRules, decide
 
-    situation = Situation("getLeads", attempts, Outcome.UNKNOWN, 500, None, 0.0, 1000.0)
+    situation = RetryState("getLeads", attempts, AttemptOutcome.UNKNOWN, 500, None, 0.0, 1000.0)
     decision = decide(situation, RetryRules(max_attempts=10_000), 1.0)
-    assert isinstance(decision, SendAgain)
+    assert isinstance(decision, Retry)
     assert decision.after_seconds == {1: 0.5, 2: 1.0, 2000: 30.0}[attempts]
 
 
@@ -484,14 +484,14 @@ def test_a_hook_that_raises_does_not_cost_the_call(kind: str, hook: str, caplog:
     assert told == [f"createLeads: {hook} raised ValueError; the call goes on"]
 
 
-def raising(_: Situation) -> SendAgain:
+def raising(_: RetryState) -> Retry:
     raise ValueError("own")
 
 
-NONSENSE: list[Any] = [None, 5, "stop", SendAgain, SendAgain(math.nan), SendAgain(-1), SendAgain("5")]  # type: ignore[arg-type]
+NONSENSE: list[Any] = [None, 5, "stop", Retry, Retry(math.nan), Retry(-1), Retry("5")]  # type: ignore[arg-type]
 
 
-def returning(made: Any) -> Callable[[Situation], Any]:
+def returning(made: Any) -> Callable[[RetryState], Any]:
     return lambda _: made
 
 
@@ -511,21 +511,21 @@ def test_a_policy_that_makes_no_sense_is_named_and_hides_nothing(kind: str, poli
 def test_a_policy_that_waits_for_ever_gives_up(kind: str) -> None:
     with (
         acting_server(Reply(500)) as server,
-        open_both(kind, server.url, retry_policy=returning(SendAgain(math.inf)), quota="memory") as both,
+        open_both(kind, server.url, retry_policy=returning(Retry(math.inf)), quota="memory") as both,
     ):
         assert isinstance(failing(both, "delete_lead", "u1"), errors.InternalServerError)
     with (
         acting_server(Reply(500)) as server,
-        open_both(kind, server.url, retry_policy=returning(Stop("no")), quota="memory") as both,
+        open_both(kind, server.url, retry_policy=returning(GiveUp("no")), quota="memory") as both,
     ):
         assert isinstance(failing(both, "delete_lead", "u1"), errors.InternalServerError)
 
 
 def test_nothing_that_is_sent_shows_in_a_repr() -> None:
-    call = Call("createLeads", 1.0, 1.0)
+    call = CallPolicy("createLeads", 1.0, 1.0)
     exchange = Exchange(call, "host", b'[{"phone_number": "+919876543210"}]', MemoryStore(1, 1.0))
     network = config.network_from(httpx.URL("http://h"), {"proxy": f"http://u:{SECRET}@h"})
-    client = SquadIQ(SECRET, headers={"X-Key": SECRET}, quota="memory", retry_policy=returning(Stop("")))
+    client = SquadIQ(SECRET, headers={"X-Key": SECRET}, quota="memory", retry_policy=returning(GiveUp("")))
     made = [exchange, call, network, client, vars(client), *vars(client).values()]
     shown = " ".join(f"{one!r} {one}" for one in made)
     assert SECRET not in shown

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from squadiq import SquadIQ
 from squadiq.mock.server import RunningMock
-from squadiq.retry import SendAgain
+from squadiq.retry import Retry
 from tests.servers import Reply, acting_server, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def test_each_attempt_is_a_span() -> None:
             base_url=server.url,
             quota="memory",
             transport=SyncOpenTelemetryTransport(inner, tracer_provider=provider),
-            retry_policy=lambda _: SendAgain(0),
+            retry_policy=lambda _: Retry(0),
         ) as client,
     ):
         client.campaign("c").delete_lead("u1")

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, 
 
 from squadiq.inbox import Inbox
 from squadiq.inbox.database import database_url
-from squadiq.inbox.store import Store
+from squadiq.inbox.store import InboxStore
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def look_at_the_clock(store: Store) -> Store:
+def look_at_the_clock(store: InboxStore) -> InboxStore:
     """Let a store know what the test's clock says now: time that passed before is by that of the server."""
     with store.engine.begin() as connection:
         store._clock.keep(connection)  # pyright: ignore[reportPrivateUsage]
@@ -89,7 +89,7 @@ def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
     opened: list[Inbox] = []
 
     def _open(**settings: Any) -> Inbox:
-        opened.append(Inbox(database, **settings, now=clock, monotonic=clock, chance=lambda: 0.0))
+        opened.append(Inbox(database, **settings, now=clock, monotonic=clock, rng=lambda: 0.0))
         look_at_the_clock(opened[-1]._open())  # pyright: ignore[reportPrivateUsage]
         return opened[-1]
 

@@ -26,17 +26,17 @@ class Result:
     def key(self) -> str:
         return f"lead-{self.lead} {int((START + timedelta(minutes=self.minute)).timestamp())}"
 
-    def body(self, chance: random.Random) -> bytes:
+    def body(self, rng: random.Random) -> bytes:
         """The result in one of the forms in which it may be written."""
         moment = START + timedelta(minutes=self.minute)
-        written = chance.choice(
+        written = rng.choice(
             [
                 moment.isoformat(),
                 moment.replace(tzinfo=None).isoformat(),
                 moment.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat(),
             ]
         )
-        return delivery(lead_id=f"lead-{self.lead}", processed_at=written, attempt=chance.random())
+        return delivery(lead_id=f"lead-{self.lead}", processed_at=written, attempt=rng.random())
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Deliverer:
     """Delivers results, and knows which of them were acknowledged."""
 
     ports: Callable[[], list[int]]
-    chance: random.Random
+    rng: random.Random
     acknowledged: Counter[str] = field(default_factory=Counter[str])
     sent: int = 0
     cut: int = 0
@@ -52,8 +52,8 @@ class Deliverer:
 
     async def deliver(self, results: list[Result]) -> None:
         """Deliver each result until it is acknowledged, and about every third once more."""
-        waiting = results + self.chance.sample(results, len(results) // 3)
-        self.chance.shuffle(waiting)
+        waiting = results + self.rng.sample(results, len(results) // 3)
+        self.rng.shuffle(waiting)
         await asyncio.gather(*(self._deliver_some(waiting) for _ in range(CONNECTIONS)))
 
     async def _deliver_some(self, waiting: list[Result]) -> None:
@@ -62,37 +62,37 @@ class Deliverer:
             if await self._once(result):
                 self.acknowledged[result.key] += 1
             else:
-                waiting.insert(self.chance.randrange(len(waiting) + 1), result)
+                waiting.insert(self.rng.randrange(len(waiting) + 1), result)
 
     async def _once(self, result: Result) -> bool:
-        body = result.body(self.chance)
+        body = result.body(self.rng)
         head = f"POST / HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
         request = head.encode() + body
         self.sent += 1
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.chance.choice(self.ports()))
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.rng.choice(self.ports()))
         except OSError:
             self.failed += 1
             await asyncio.sleep(0.01)  # the receiver is being started again
             return False
         try:
-            if self.chance.random() < 0.05:  # within the request, or before its answer
+            if self.rng.random() < 0.05:  # within the request, or before its response
                 self.cut += 1
-                writer.write(request[: self.chance.randrange(len(request) + 1)])
+                writer.write(request[: self.rng.randrange(len(request) + 1)])
                 return False
             writer.write(request)
-            answer = await asyncio.wait_for(reader.read(), 30)
+            response = await asyncio.wait_for(reader.read(), 30)
         except OSError:
             self.failed += 1
             return False
         finally:
             writer.close()
-        if not answer.startswith(b"HTTP/1.1 201"):
+        if not response.startswith(b"HTTP/1.1 201"):
             self.failed += 1
             return False
         return True
 
 
-def results_of(leads: int, chance: random.Random) -> list[Result]:
+def results_of(leads: int, rng: random.Random) -> list[Result]:
     """Make results: one to three of each lead."""
-    return [Result(lead, minute) for lead in range(leads) for minute in range(chance.randint(1, 3))]
+    return [Result(lead, minute) for lead in range(leads) for minute in range(rng.randint(1, 3))]

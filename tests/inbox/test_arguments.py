@@ -25,7 +25,7 @@ NO_COUNTS: list[Any] = ["5", None, 0, -1, 1.5, True, float("nan")]
     ("setting", "value"),
     [(setting, value) for setting in SECONDS for value in NO_SECONDS]
     + [("max_attempts", value) for value in NO_COUNTS]
-    + [(setting, value) for setting in ("now", "monotonic", "chance") for value in (5, None, "now")],
+    + [(setting, value) for setting in ("now", "monotonic", "rng") for value in (5, None, "now")],
 )
 def test_a_setting_that_cannot_be_meant_is_named(tmp_path: Path, setting: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=setting):
@@ -57,7 +57,7 @@ def test_whatever_database_is_named_it_is_taken_or_refused_as_a_setting(
 @pytest.mark.parametrize("lead_id", [5, None, b"a", "a\0b", "\ud800", ["a"]])
 def test_a_lead_is_looked_for_by_texts(open_inbox: OpenInbox, lead_id: Any) -> None:
     inbox = open_inbox()
-    for look in (inbox.results, inbox.latest, inbox.forget):
+    for look in (inbox.results, inbox.latest, inbox.erase):
         with pytest.raises(InvalidInputError, match="lead_id must be a text"):
             look("campaign-1", lead_id)
         with pytest.raises(InvalidInputError, match="campaign_id must be a text"):

@@ -16,12 +16,12 @@ import pytest
 from squadiq_generated.models import Lead, ProcessedLead
 
 from squadiq import AsyncSquadIQ, SquadIQ
-from squadiq.answers import Differences, read_page
 from squadiq.errors import ConfigurationError, ConnectionFailedError, InvalidInputError, SquadIQError
 from squadiq.inbox import Backfill, Inbox
 from squadiq.inbox import backfill as walking
 from squadiq.inbox.backfill import OVERLAP_SECONDS
 from squadiq.mock.server import RunningMock
+from squadiq.responses import Differences, read_page
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox
 from tests.servers import Reply, Seen, acting_server
@@ -48,7 +48,7 @@ class Listing:
         self.asked.append(processed_after)
         for number, lead in enumerate(self.leads):
             if number == self.breaks_after:
-                raise ConnectionFailedError("getLeads: no answer")
+                raise ConnectionFailedError("getLeads: no response")
             if processed_after is None or lead.processed_at >= processed_after:
                 yield lead
 
@@ -166,7 +166,7 @@ def test_a_walk_that_ends_early_is_an_error_and_the_next_one_reads_what_is_missi
     newest_first = [payload(lead_id=f"lead-{number}", processed_at=moments[number]) for number in reversed(range(20))]
     is_healthy = False
 
-    def answer(seen: Seen) -> Reply:
+    def respond(seen: Seen) -> Reply:
         number = int(parse_qs(urlsplit(seen.target).query).get("page", ["1"])[0])
         if number == 2 and not is_healthy:
             return ends
@@ -174,7 +174,7 @@ def test_a_walk_that_ends_early_is_an_error_and_the_next_one_reads_what_is_missi
         some = newest_first[5 * number - 5 : 5 * number]
         return Reply(200, {"count": 20, "next": following, "previous": None, "results": some})
 
-    with acting_server(answer) as server:
+    with acting_server(respond) as server:
 
         def backfill() -> Backfill:
             settings: dict[str, Any] = {"base_url": server.url, "quota": "memory", "max_attempts": 1}
@@ -376,5 +376,5 @@ def test_clients_of_both_kinds_read_every_page_of_the_mock(
         assert inbox.latest("campaign-1", "lead-7") == parse(polled.model_dump_json().encode(), {})
 
         campaign.delete_lead("lead-7")
-        assert inbox.forget("campaign-1", "lead-7") == 1
+        assert inbox.erase("campaign-1", "lead-7") == 1
         assert inbox.backfill(campaign, since=START).new == 0

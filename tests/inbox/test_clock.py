@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from squadiq.inbox import Inbox
 from squadiq.inbox.clock import Reading, advanced
 from squadiq.inbox.database import database_url, open_database
-from squadiq.inbox.leases import Claim
-from squadiq.inbox.store import Store
+from squadiq.inbox.leases import ResultClaim
+from squadiq.inbox.store import InboxStore
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
@@ -49,14 +49,14 @@ def test_a_step_of_the_wall_clock_gives_no_result_to_two_workers(database: str, 
         go_on.set()
         running.join(DEADLINE_SECONDS)
         assert not running.is_alive()
-        assert inbox.counts() == {"waiting": 0, "handled": 1, "set_aside": 0}
+        assert inbox.counts() == {"waiting": 0, "handled": 1, "failed": 0}
     assert calls == ["test_lead_id"]
 
 
 @pytest.mark.parametrize("step", [HOUR, -DAY])
 def test_a_retry_is_due_when_it_is_due_whatever_the_wall_clock_does(database: str, step: float) -> None:
     wall, monotonic = Clock(), Clock()
-    with Inbox(database, now=wall, monotonic=monotonic, chance=lambda: 0.0) as inbox:
+    with Inbox(database, now=wall, monotonic=monotonic, rng=lambda: 0.0) as inbox:
         calls: list[float] = []
 
         @inbox.on_processed
@@ -85,7 +85,7 @@ def test_time_passes_for_a_process_that_begins_anew(tmp_path: object, database: 
         raise ValueError
 
     for second in range(12):
-        with Inbox(database, now=wall, monotonic=monotonic, chance=lambda: 0.0) as inbox:
+        with Inbox(database, now=wall, monotonic=monotonic, rng=lambda: 0.0) as inbox:
             inbox.on_processed(fail)
             if not second:
                 receive(inbox)
@@ -107,7 +107,7 @@ def test_a_machine_that_was_started_anew_does_not_wait_for_its_clock_to_catch_up
 
     for readings in ([500_000.0], [5.0, 14.0, 16.0]):  # seconds since the machine was started
         for reading in readings:
-            with Inbox(path, now=wall, monotonic=partial(float, reading), chance=lambda: 0.0) as inbox:
+            with Inbox(path, now=wall, monotonic=partial(float, reading), rng=lambda: 0.0) as inbox:
                 inbox.on_processed(fail)
                 if not calls:
                     receive(inbox)
@@ -119,9 +119,9 @@ def test_a_worker_whose_result_another_has_taken_over_goes_on_and_marks_nothing(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other one takes every lease for ended, as one on a machine whose clocks run wild may."""
-    claims: list[Claim] = []
+    claims: list[ResultClaim] = []
     fast = Clock()
-    store = Store(open_database(database_url(database)), time.time, fast)
+    store = InboxStore(open_database(database_url(database)), time.time, fast)
 
     with Inbox(database, max_attempts=8) as inbox:
 

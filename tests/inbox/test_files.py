@@ -170,7 +170,7 @@ def test_a_worker_whose_file_is_gone_handles_what_comes_in_the_new_one(
         inbox.stop()
         running.join(DEADLINE_SECONDS)
         assert not running.is_alive()
-        assert other.counts() == {"waiting": 0, "handled": 1, "set_aside": 0}
+        assert other.counts() == {"waiting": 0, "handled": 1, "failed": 0}
 
 
 def test_a_handlers_transaction_is_not_taken_for_done_in_a_file_that_is_gone(path: Path) -> None:

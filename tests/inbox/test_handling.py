@@ -20,9 +20,9 @@ from sqlalchemy import Connection, create_engine, event, insert, text
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
 from squadiq.inbox.database import database_url, open_database
-from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, place_of, retry_after_seconds
-from squadiq.inbox.leases import Claim
-from squadiq.inbox.store import EPOCH, Arrival, Store
+from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, backoff_seconds, place_of
+from squadiq.inbox.leases import ResultClaim
+from squadiq.inbox.store import EPOCH, Arrival, InboxStore
 from squadiq.inbox.tables import results
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox, effects, look_at_the_clock
@@ -74,7 +74,7 @@ def test_handlers_sync_and_async_get_each_result_once(open_inbox: OpenInbox) -> 
         (name, lead_id) for name in ("plain", "later") for lead_id in "ab"
     )
     assert got[0][1].raw_payload == delivery(lead_id=got[0][1].lead_id)
-    assert inbox.counts() == {"waiting": 0, "handled": 2, "set_aside": 0}
+    assert inbox.counts() == {"waiting": 0, "handled": 2, "failed": 0}
 
 
 def test_a_failing_handler_is_tried_again_later_and_later_then_set_aside_and_replayed(
@@ -96,9 +96,9 @@ def test_a_failing_handler_is_tried_again_later_and_later_then_set_aside_and_rep
         inbox.run(once=True)
         clock.time += 1
     assert [called - started for called in calls] == [0, 10, 30]
-    assert inbox.counts() == {"waiting": 0, "handled": 0, "set_aside": 1}
-    (aside,) = inbox.set_aside()
-    assert (aside.state, aside.attempts) == ("set_aside", 3)
+    assert inbox.counts() == {"waiting": 0, "handled": 0, "failed": 1}
+    (aside,) = inbox.failed()
+    assert (aside.state, aside.attempts) == ("failed", 3)
     assert aside.error.startswith("ValueError at test_handling.py:")
     assert "set aside after 3 attempts" in caplog.text
     assert not [secret for secret in PERSONAL if secret in caplog.text + repr(aside)]
@@ -207,8 +207,8 @@ def test_what_a_worker_notes_after_its_lease_does_not_count_for_the_worker_that_
     open_inbox: OpenInbox, database: str, clock: Clock, fails: bool
 ) -> None:
     inbox = open_inbox(lease_seconds=60)
-    store = look_at_the_clock(Store(open_database(database_url(database)), clock, clock))
-    claims: list[Claim] = []
+    store = look_at_the_clock(InboxStore(open_database(database_url(database)), clock, clock))
+    claims: list[ResultClaim] = []
 
     @inbox.on_processed
     def dawdle(_: DeliveredLead) -> None:
@@ -248,14 +248,14 @@ def test_a_lease_is_renewed_while_a_handler_runs_however_long(database: str) -> 
             assert other.run(once=True) == 0
         finish.set()
         running.join()
-        assert other.counts() == {"waiting": 0, "handled": 1, "set_aside": 0}
+        assert other.counts() == {"waiting": 0, "handled": 1, "failed": 0}
 
 
 def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_is_set_aside(
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=2)
-    store = look_at_the_clock(Store(open_database(database_url(database)), clock, clock))
+    store = look_at_the_clock(InboxStore(open_database(database_url(database)), clock, clock))
 
     @inbox.on_processed
     def handle(_: DeliveredLead) -> None:
@@ -268,7 +268,7 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_is_
         assert store.claim(1, lease_seconds=60, max_attempts=2) == []
         clock.time += 2
     assert inbox.run(once=True) == 0
-    assert [aside.error for aside in inbox.set_aside()] == ["the worker was lost while handling it"]
+    assert [aside.error for aside in inbox.failed()] == ["the worker was lost while handling it"]
     store.engine.dispose()
 
 
@@ -276,13 +276,13 @@ def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kil
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=1)
-    store = look_at_the_clock(Store(open_database(database_url(database)), clock, clock))
+    store = look_at_the_clock(InboxStore(open_database(database_url(database)), clock, clock))
     for lead_id in "abcd":
         receive(inbox, lead_id=lead_id)
     of = {inbox.results("campaign-1", lead_id)[0].id: lead_id for lead_id in "abcd"}
     (killer,) = (number for number, lead_id in of.items() if lead_id == "b")
 
-    def claim(held: set[int] | None = None) -> list[Claim]:
+    def claim(held: set[int] | None = None) -> list[ResultClaim]:
         return store.claim(4, lease_seconds=60, max_attempts=1, held=held or set())
 
     assert {of[claimed.id] for claimed in claim()} == set("abcd")
@@ -296,11 +296,11 @@ def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kil
         if alone.id != killer:
             assert store.mark_now(alone, ["handler"], finished=True)
     clock.time += 61
-    assert [inbox_result.lead_id for inbox_result in inbox.set_aside()] == []
+    assert [inbox_result.lead_id for inbox_result in inbox.failed()] == []
     (claimed,) = claim()
     assert not claimed.alone
-    assert [aside.lead_id for aside in inbox.set_aside()] == ["b"]
-    assert inbox.counts() == {"waiting": 1, "handled": 3, "set_aside": 1}
+    assert [aside.lead_id for aside in inbox.failed()] == ["b"]
+    assert inbox.counts() == {"waiting": 1, "handled": 3, "failed": 1}
     store.engine.dispose()
 
 
@@ -372,7 +372,7 @@ def test_looking_for_results_uses_the_index_of_those_that_wait_however_many_were
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             plans.append(" ".join(str(step[3]) for step in plan))
 
-    store = Store(engine, Clock(), Clock())
+    store = InboxStore(engine, Clock(), Clock())
     store.add([Arrival("campaign-1", "a", EPOCH, delivery())])
     event.listen(engine, "before_cursor_execute", explain)
     assert len(store.claim(1, lease_seconds=60, max_attempts=8)) == 1
@@ -503,7 +503,7 @@ def test_a_payload_that_cannot_be_read_is_set_aside_and_the_worker_goes_on(
     engine.dispose()
     receive(inbox, lead_id="good")
     assert inbox.run(once=True) == 1
-    assert inbox.counts() == {"waiting": 0, "handled": 1, "set_aside": 1}
+    assert inbox.counts() == {"waiting": 0, "handled": 1, "failed": 1}
 
 
 def take_away(database: str, *, back: bool = False) -> None:
@@ -575,7 +575,7 @@ def test_a_function_that_only_returns_a_coroutine_is_not_taken_for_done(open_inb
     inbox.on_processed(forget_to_await)
     receive(inbox)
     inbox.run(once=True)
-    assert inbox.set_aside()[0].error.startswith("TypeError")
+    assert inbox.failed()[0].error.startswith("TypeError")
 
 
 def test_handlers_that_cannot_work_are_refused_by_name(open_inbox: OpenInbox) -> None:
@@ -599,12 +599,12 @@ def test_handlers_that_cannot_work_are_refused_by_name(open_inbox: OpenInbox) ->
         inbox.run(backfill_every_seconds=0)
 
 
-@given(attempts=st.integers(1, 10_000), chance=st.floats(0, 1))
-def test_waits_grow_to_an_hour_and_chance_takes_off_a_quarter_at_most(attempts: int, chance: float) -> None:
-    wait, least, most = retry_after_seconds(attempts, chance), *(retry_after_seconds(attempts, end) for end in (1, 0))
+@given(attempts=st.integers(1, 10_000), rng=st.floats(0, 1))
+def test_waits_grow_to_an_hour_and_chance_takes_off_a_quarter_at_most(attempts: int, rng: float) -> None:
+    wait, least, most = backoff_seconds(attempts, rng), *(backoff_seconds(attempts, end) for end in (1, 0))
     assert least <= wait <= most <= LONGEST_RETRY_SECONDS
     assert least == 0.75 * most
-    assert most <= retry_after_seconds(attempts + 1, 0)
+    assert most <= backoff_seconds(attempts + 1, 0)
 
 
 def test_the_place_of_an_error_is_told_without_its_message() -> None:

@@ -68,7 +68,7 @@ RAISED: list[Callable[[], BaseException]] = [
 def test_whatever_a_handler_raises_is_a_failure_that_is_counted_and_tried_again_later(
     tmp_path: Path, clock: Clock, kind: str, make: Callable[[], BaseException]
 ) -> None:
-    with Inbox(tmp_path / "i.db", max_attempts=3, now=clock, monotonic=clock, chance=lambda: 0.0) as inbox:
+    with Inbox(tmp_path / "i.db", max_attempts=3, now=clock, monotonic=clock, rng=lambda: 0.0) as inbox:
         calls: list[float] = []
 
         def fail(_: DeliveredLead) -> None:
@@ -91,7 +91,7 @@ def test_whatever_a_handler_raises_is_a_failure_that_is_counted_and_tried_again_
             inbox.run(once=True)
             clock.time += 1
         assert [called - began for called in calls] == [0, 10, 30]
-        (aside,) = inbox.set_aside()
+        (aside,) = inbox.failed()
         assert aside.attempts == 3
         assert aside.error.partition(" ")[0] in (type(make()).__name__, "RuntimeError")
 
@@ -110,7 +110,7 @@ def test_a_handler_that_cancels_its_own_task_does_not_cancel_the_worker(open_inb
     receive(inbox, lead_id="cancels")
     receive(inbox, lead_id="good")
     assert inbox.run(once=True) == 1
-    assert [aside.lead_id for aside in inbox.set_aside()] == ["cancels"]
+    assert [aside.lead_id for aside in inbox.failed()] == ["cancels"]
 
 
 @pytest.mark.parametrize("kind", ["async", "sync"])
@@ -378,7 +378,7 @@ def test_a_handler_that_blocks_the_loop_is_named_and_its_result_goes_to_another_
         running.join(DEADLINE_SECONDS)
         assert not running.is_alive()
         assert handled == ["test_lead_id"]
-        assert other.counts() == {"waiting": 0, "handled": 1, "set_aside": 0}
+        assert other.counts() == {"waiting": 0, "handled": 1, "failed": 0}
     assert "block" in caplog.text
     assert not [secret for secret in PERSONAL if secret in caplog.text]
 
@@ -413,8 +413,8 @@ def test_a_handler_that_kills_its_process_is_set_aside_and_nothing_that_was_hand
         while inbox.counts()["waiting"]:
             assert time.monotonic() < deadline, inbox.counts()
             run("short")
-        assert [aside.lead_id for aside in inbox.set_aside()] == ["killer"]
-        assert inbox.counts() == {"waiting": 0, "handled": 3, "set_aside": 1}
+        assert [aside.lead_id for aside in inbox.failed()] == ["killer"]
+        assert inbox.counts() == {"waiting": 0, "handled": 3, "failed": 1}
 
 
 def test_the_error_of_an_inbox_that_a_handler_uses_is_its_failure(open_inbox: OpenInbox, tmp_path: Path) -> None:
@@ -427,4 +427,4 @@ def test_the_error_of_an_inbox_that_a_handler_uses_is_its_failure(open_inbox: Op
 
     receive(inbox)
     inbox.run(once=True)
-    assert inbox.set_aside()[0].error.startswith("InboxError at files.py")
+    assert inbox.failed()[0].error.startswith("InboxError at files.py")

@@ -199,7 +199,7 @@ def test_leads_are_equal_by_their_fields_and_not_by_how_they_came() -> None:
     assert lead != "a lead"
 
 
-def test_the_own_view_of_the_documentation_answers_as_squadiq_expects(tmp_path: Path) -> None:
+def test_the_own_view_of_the_documentation_responses_as_squadiq_expects(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "webhooks.md").read_text("utf-8")
     program = page.partition("# own_view.py\n")[2].partition("```")[0]
     (tmp_path / "own_view.py").write_text(program, "utf-8")

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, InboxError
 from squadiq.inbox.database import database_url, open_database
-from squadiq.inbox.store import EPOCH, Arrival, Store, second_of
+from squadiq.inbox.store import EPOCH, Arrival, InboxStore, second_of
 from squadiq.webhooks import parse
 from tests.inbox.conftest import Clock, OpenInbox
 from tests.webhooks.payloads import PERSONAL, delivery
@@ -55,7 +55,7 @@ def test_the_same_result_is_one_however_it_is_written(open_inbox: OpenInbox, aga
     inbox = open_inbox()
     receive(inbox)
     receive(inbox, **again)
-    assert inbox.counts() == {"waiting": 1, "handled": 0, "set_aside": 0}
+    assert inbox.counts() == {"waiting": 1, "handled": 0, "failed": 0}
     assert inbox.results("campaign-1", "test_lead_id")[0].payload == delivery()
 
 
@@ -369,7 +369,7 @@ def test_no_repr_shows_a_password_or_anything_about_a_person(tmp_path: Path) -> 
 
 
 def test_the_same_result_twice_in_one_commit_is_one(database: str) -> None:
-    store = Store(open_database(database_url(database)), now=lambda: 0.0)
+    store = InboxStore(open_database(database_url(database)), now=lambda: 0.0)
     same = [Arrival("c", "a", EPOCH, b"{}"), Arrival("c", "a", EPOCH + timedelta(milliseconds=1), b"{ }")]
     counted = store.add(same), store.add(same), store.counts()["waiting"]
     store.engine.dispose()

@@ -152,7 +152,7 @@ def test_a_handler_may_take_longer_in_its_transaction_than_a_statement_of_ours(
         assert inbox.run(once=True) == 1
 
 
-def test_an_asgi_receiver_that_never_answers_is_answered_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_asgi_receiver_that_never_responses_is_answered_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("squadiq.webhooks.asgi.STORE_WITHIN_SECONDS", 0.1)
 
     class Silent:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from squadiq.mock.core import Mock
-from squadiq.mock.messages import Request
+from squadiq.mock.messages import MockRequest
 
 START = 1_700_000_000
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the mock with its body read."""
+    """A response of the mock with its body read."""
 
     status: int
     json: Any
@@ -44,8 +44,8 @@ class Caller:
             sent.setdefault("authorization", f"Bearer {token}")
         if content_type is not None:
             sent.setdefault("content-type", content_type)
-        answer = self.core.answer(Request(method, path, query, sent, body, "http://mock.test"))
-        return Reply(answer.status, json.loads(answer.body) if answer.body else None, dict(answer.headers))
+        response = self.core.respond(MockRequest(method, path, query, sent, body, "http://mock.test"))
+        return Reply(response.status, json.loads(response.body) if response.body else None, dict(response.headers))
 
     def call(self, action: str, body: Any, *, campaign: str = "c1", token: str = "test_token") -> Reply:
         method = "PATCH" if action == "update" else "POST"
@@ -57,10 +57,10 @@ class Caller:
     def list(self, query: str = "", *, campaign: str = "c1", token: str = "test_token") -> Reply:
         return self.send("GET", f"/api/v4/leads/responses/{campaign}/", query=query, token=token)
 
-    def known(self, lead_id: str, *, campaign: str = "c1") -> dict[str, Any]:
-        known = self.core.known(campaign, lead_id)
-        assert known is not None
-        return known
+    def lead_state(self, lead_id: str, *, campaign: str = "c1") -> dict[str, Any]:
+        lead_state = self.core.lead_state(campaign, lead_id)
+        assert lead_state is not None
+        return lead_state
 
 
 def lead(lead_id: str | float, **fields: Any) -> dict[str, Any]:

@@ -80,10 +80,10 @@ def asked(running: RunningMock, path: str, *headers: tuple[str, str], method: st
     for name, value in headers:
         connection.putheader(name, value.encode("latin-1"))
     connection.endheaders()
-    answer = connection.getresponse()
-    body = answer.read().decode()
+    response = connection.getresponse()
+    body = response.read().decode()
     connection.close()
-    return answer.status, body
+    return response.status, body
 
 
 @pytest.mark.parametrize("host", [*HERE, "mock.internal:8765", "MOCK.INTERNAL.", "10.1.2.3", "[fd00:0::1]:80"])
@@ -139,9 +139,9 @@ def test_a_page_of_another_site_is_refused_though_its_host_is_ours(
 ) -> None:
     before = running.core.clock.now()
     headers = {"Origin": origin, "Content-Type": "text/plain"}
-    answer = httpx.request(method, f"{running.url}/_mock/advance", headers=headers, content=b'{"seconds": 9999}')
-    assert answer.status_code == 403
-    assert "--allow-host" in answer.json()["detail"]
+    response = httpx.request(method, f"{running.url}/_mock/advance", headers=headers, content=b'{"seconds": 9999}')
+    assert response.status_code == 403
+    assert "--allow-host" in response.json()["detail"]
     assert running.core.clock.now() - before < 9999
 
 

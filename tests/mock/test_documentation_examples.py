@@ -202,26 +202,26 @@ def forget(running: RunningMock) -> None:
         ).raise_for_status()
 
 
-def check_outcome(name: str, status: int, answer: Any, running: RunningMock, lead_id: str) -> None:
+def check_outcome(name: str, status: int, response: Any, running: RunningMock, lead_id: str) -> None:
     assert status == (CURL_EXAMPLES | PYTHON_EXAMPLES)[name][1]
-    known = running.lead("campaign-1", lead_id)
+    lead_state = running.lead("campaign-1", lead_id)
     match name:
         case "create":
-            assert known is not None
-            assert known["custom_fields"] == {"city": "Pune", "plan": "Pune"}
+            assert lead_state is not None
+            assert lead_state["custom_fields"] == {"city": "Pune", "plan": "Pune"}
         case "get":
-            assert (answer["count"], answer["results"][0]["lead_id"]) == (1, "test_lead_id")
+            assert (response["count"], response["results"][0]["lead_id"]) == (1, "test_lead_id")
         case "disable":
-            assert known is not None
-            assert known["disabled_at"] is not None
+            assert lead_state is not None
+            assert lead_state["disabled_at"] is not None
         case "delete":
-            assert known is None
+            assert lead_state is None
         case "update":
-            assert known is not None
-            assert known["custom_fields"]["city"] in {"Delhi", "Pune"}
+            assert lead_state is not None
+            assert lead_state["custom_fields"]["city"] in {"Delhi", "Pune"}
         case _:
-            assert known is not None
-            assert known["detail"] == "PAID"
+            assert lead_state is not None
+            assert lead_state["detail"] == "PAID"
 
 
 @pytest.mark.parametrize("name", PYTHON_EXAMPLES)
@@ -241,9 +241,9 @@ def test_the_curl_example_runs(served: RunningMock, name: str, by_curl: bool) ->
     if name == "create":
         forget(served)
     command = filled_in(CURL_EXAMPLES[name][0], served)
-    status, answer = (run if by_curl and shutil.which("curl") and shutil.which("bash") else send)(command)
+    status, response = (run if by_curl and shutil.which("curl") and shutil.which("bash") else send)(command)
     lead_id = "1" if name in {"create", "disable"} else "uniqueleadid1"
-    check_outcome(name, status, answer, served, lead_id)
+    check_outcome(name, status, response, served, lead_id)
 
 
 def run(command: str) -> tuple[int, Any]:
@@ -254,8 +254,8 @@ def run(command: str) -> tuple[int, Any]:
         check=True,
         timeout=30,
     )
-    answer, _, status = done.stdout.rpartition("\n")
-    return int(status), json.loads(answer.splitlines()[-1])
+    response, _, status = done.stdout.rpartition("\n")
+    return int(status), json.loads(response.splitlines()[-1])
 
 
 def send(command: str) -> tuple[int, Any]:
@@ -272,6 +272,6 @@ def send(command: str) -> tuple[int, Any]:
     headers = dict(header.split(": ") for header in given.H)
     connection.request(given.X, f"{url.path}?{url.query}", given.data, headers)
     response = connection.getresponse()
-    answer = json.loads(response.read())
+    response = json.loads(response.read())
     connection.close()
-    return response.status, answer
+    return response.status, response

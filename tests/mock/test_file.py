@@ -22,13 +22,13 @@ def test_everything_survives_a_restart(start_mock: Start, tmp_path: Path) -> Non
     mock.call("create", [lead("a", plan="Lite"), lead("b")], token="one")
     mock.call("convert", {"lead_id": "b", "detail": "PAID"}, token="one")
     mock.advance(5)
-    page, known = mock.list(token="one").json, mock.known("b")
+    page, lead_state = mock.list(token="one").json, mock.lead_state("b")
     shutil.copytree(tmp_path / "before", tmp_path / "after")  # what a mock that is killed now leaves behind
 
     mock = start_mock(db=str(tmp_path / "after" / "mock.sqlite3"), tokens=("one", "two"))
     assert mock.core.clock.now() == START + 5, "time does not run backwards"
     assert mock.list(token="one").json == page
-    assert mock.known("b") == known
+    assert mock.lead_state("b") == lead_state
     assert mock.list(token="two").status == 403
     assert mock.call("create", lead("a"), token="one").status == 400
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is one that the document names, and never a 500."""
+"""Whatever is sent, the response is one that the document names, and never a 500."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_a_body_that_breaks_json_or_the_document_is_refused_and_stores_nothing(m
 @pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN.keys())
 def test_a_body_that_only_looks_odd_is_stored_as_it_came(mock: Caller, body: bytes) -> None:
     assert mock.send("POST", CREATE, body=body).status == 201
-    assert mock.known("a")["custom_fields"]["custom"] == json.loads(body)["custom"]
+    assert mock.lead_state("a")["custom_fields"]["custom"] == json.loads(body)["custom"]
 
 
 def test_an_update_that_would_be_nested_too_deeply_changes_nothing(mock: Caller) -> None:
     mock.create("a")
     deep = json.loads("[" * 300 + "]" * 300)
     assert mock.call("update", {"lead_id": "a", "custom": deep}).status == 400
-    assert mock.known("a")["custom_fields"] == {}
+    assert mock.lead_state("a")["custom_fields"] == {}
 
 
 def test_a_long_list_of_bad_leads_is_refused_item_by_item(mock: Caller) -> None:
@@ -91,7 +91,7 @@ nearly_leads = st.fixed_dictionaries(
     action=st.sampled_from(["create", "update", "convert", "disable", "delete"]),
     body=st.one_of(anything, nearly_leads, st.lists(nearly_leads, max_size=3)),
 )
-def test_any_json_gets_an_answer_that_the_document_names(mock: Caller, action: str, body: Any) -> None:
+def test_any_json_gets_an_response_that_the_document_names(mock: Caller, action: str, body: Any) -> None:
     assert mock.call(action, body).status in {200, 201, 202, 400, 404}
 
 
@@ -103,7 +103,7 @@ def test_any_json_gets_an_answer_that_the_document_names(mock: Caller, action: s
     body=st.binary(max_size=20),
     content_type=st.sampled_from([None, "application/json"]),
 )
-def test_any_bytes_get_an_answer(
+def test_any_bytes_get_an_response(
     mock: Caller, method: str, path: str, query: str, body: bytes, content_type: str | None
 ) -> None:
     for each in (path, "/api/v4/leads/responses/c1/", "/_mock/" + path[24:], "/_mock/advance", CREATE):

@@ -35,10 +35,16 @@ def test_one_lead_alone_is_acknowledged_alone(mock: Caller) -> None:
 
 def test_a_lead_is_kept_with_its_custom_fields_as_they_came(mock: Caller) -> None:
     mock.call("create", lead("a", plan="Lite", amount=2.5, yes=True, none=None, deep=[{"k": [1]}]))
-    known = mock.known("a")
-    assert known["custom_fields"] == {"plan": "Lite", "amount": 2.5, "yes": True, "none": None, "deep": [{"k": [1]}]}
-    assert (known["phone_number"], known["contact_name"]) == ("+919876543210", "Asha")
-    assert (known["state"], known["created_at"]) == ("created", "2023-11-14T22:13:20+00:00")
+    lead_state = mock.lead_state("a")
+    assert lead_state["custom_fields"] == {
+        "plan": "Lite",
+        "amount": 2.5,
+        "yes": True,
+        "none": None,
+        "deep": [{"k": [1]}],
+    }
+    assert (lead_state["phone_number"], lead_state["contact_name"]) == ("+919876543210", "Asha")
+    assert (lead_state["state"], lead_state["created_at"]) == ("created", "2023-11-14T22:13:20+00:00")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_a_lead_is_kept_with_its_custom_fields_as_they_came(mock: Caller) -> Non
 )
 def test_a_phone_number_is_kept_in_its_international_form(mock: Caller, written: str) -> None:
     assert mock.call("create", lead("a", phone_number=written)).status == 201
-    assert mock.known("a")["phone_number"] == "+919876543210"
+    assert mock.lead_state("a")["phone_number"] == "+919876543210"
 
 
 @pytest.mark.parametrize("number", [7, 7.0])
@@ -63,7 +69,7 @@ def test_a_number_names_the_same_lead_as_its_digits(mock: Caller, number: float)
     mock.create("7")
     assert mock.create(7).status == 400
     assert mock.call("update", {"lead_id": number, "plan": "Pro"}).json == {"lead_id": "7"}
-    assert mock.known("7")["custom_fields"] == {"plan": "Pro"}
+    assert mock.lead_state("7")["custom_fields"] == {"plan": "Pro"}
 
 
 def test_a_lead_id_that_exists_is_refused_at_its_place_and_nothing_is_stored(mock: Caller) -> None:
@@ -71,7 +77,7 @@ def test_a_lead_id_that_exists_is_refused_at_its_place_and_nothing_is_stored(moc
     reply = mock.create("new", "a")
     assert reply.status == 400
     assert reply.json == [{}, {"lead_id": ["A lead with this lead_id exists in the campaign already."]}]
-    assert mock.core.known("c1", "new") is None
+    assert mock.core.lead_state("c1", "new") is None
 
 
 def test_a_lead_id_that_exists_is_refused_for_a_lead_alone(mock: Caller) -> None:
@@ -105,8 +111,8 @@ def test_a_lead_is_replaced_if_the_mock_is_told_so_and_the_last_one_wins(start_m
     assert mock.list().json["count"] == 1
     reply = mock.call("create", [lead("a", plan="newer"), lead("b"), lead("a", plan="newest")])
     assert (reply.status, len(reply.json)) == (201, 3)
-    assert mock.known("a")["custom_fields"] == {"plan": "newest"}
-    assert mock.known("a")["state"] == "created"
+    assert mock.lead_state("a")["custom_fields"] == {"plan": "newest"}
+    assert mock.lead_state("a")["state"] == "created"
     assert mock.list().json["count"] == 0
     mock.advance(5)
     assert mock.list().json["count"] == 2
@@ -141,16 +147,16 @@ def test_an_update_merges_and_a_null_is_a_value(mock: Caller) -> None:
     mock.create("a", plan="Lite", amount=1)
     reply = mock.call("update", {"lead_id": "a", "phone_number": "09123456789", "amount": None, "new": True})
     assert (reply.status, reply.json) == (200, {"lead_id": "a"})
-    known = mock.known("a")
-    assert (known["phone_number"], known["contact_name"]) == ("+919123456789", "Asha")
-    assert known["custom_fields"] == {"plan": "Lite", "amount": None, "new": True}
+    lead_state = mock.lead_state("a")
+    assert (lead_state["phone_number"], lead_state["contact_name"]) == ("+919123456789", "Asha")
+    assert lead_state["custom_fields"] == {"plan": "Lite", "amount": None, "new": True}
 
 
 def test_an_update_without_fields_changes_nothing(mock: Caller) -> None:
     mock.create("a")
-    before = mock.known("a")
+    before = mock.lead_state("a")
     assert mock.call("update", {"lead_id": "a"}).status == 200
-    assert mock.known("a") == before
+    assert mock.lead_state("a") == before
 
 
 def test_an_update_of_a_listed_lead_is_listed(mock: Caller) -> None:
@@ -166,8 +172,8 @@ def test_a_conversion_keeps_its_detail_and_time(mock: Caller) -> None:
     mock.advance(3)
     reply = mock.call("convert", {"lead_id": "a", "detail": "x" * 32})
     assert (reply.status, reply.json) == (200, {"lead_id": "a"})
-    known = mock.known("a")
-    assert (known["detail"], known["converted_at"]) == ("x" * 32, "2023-11-14T22:13:23+00:00")
+    lead_state = mock.lead_state("a")
+    assert (lead_state["detail"], lead_state["converted_at"]) == ("x" * 32, "2023-11-14T22:13:23+00:00")
     assert mock.core.counts("c1")["converted"] == 1
 
 
@@ -183,9 +189,13 @@ def test_a_disabled_lead_is_called_no_more_and_never_processed(mock: Caller) -> 
     assert mock.call("disable", [{"lead_id": "a"}, {"lead_id": "b"}]).json == [{"lead_id": "a"}, {"lead_id": "b"}]
     mock.advance(1000)
     assert [each["lead_id"] for each in mock.list().json["results"]] == ["c"]
-    known = mock.known("a")
-    assert (known["state"], known["processed_at"], known["disabled_at"]) == ("disabled", None, known["created_at"])
-    assert all(call <= known["disabled_at"] for call in known["calls"])
+    lead_state = mock.lead_state("a")
+    assert (lead_state["state"], lead_state["processed_at"], lead_state["disabled_at"]) == (
+        "disabled",
+        None,
+        lead_state["created_at"],
+    )
+    assert all(call <= lead_state["disabled_at"] for call in lead_state["calls"])
 
 
 def test_calls_before_a_lead_was_disabled_stay_known(start_mock: Callable[..., Caller]) -> None:
@@ -193,11 +203,11 @@ def test_calls_before_a_lead_was_disabled_stay_known(start_mock: Callable[..., C
     mock.create(*range(20))
     mock.advance(499)
     assert mock.core.counts("c1") == {"created": 20, "called": 20, "processed": 0, "disabled": 0, "converted": 0}
-    assert mock.known("0")["state"] == "called"
+    assert mock.lead_state("0")["state"] == "called"
     mock.call("disable", [{"lead_id": each} for each in range(20)])
-    calls = [mock.known(str(each))["calls"] for each in range(20)]
+    calls = [mock.lead_state(str(each))["calls"] for each in range(20)]
     mock.advance(1000)
-    assert [mock.known(str(each))["calls"] for each in range(20)] == calls
+    assert [mock.lead_state(str(each))["calls"] for each in range(20)] == calls
     assert mock.core.counts("c1") == {"created": 20, "called": 20, "processed": 0, "disabled": 20, "converted": 0}
 
 
@@ -206,7 +216,7 @@ def test_a_lead_that_is_disabled_after_its_processing_stays_listed(mock: Caller)
     mock.advance(5)
     assert mock.call("disable", {"lead_id": "a"}).status == 201
     assert mock.list().json["count"] == 1
-    assert mock.known("a")["state"] == "processed"
+    assert mock.lead_state("a")["state"] == "processed"
 
 
 def test_a_lead_may_be_disabled_twice_and_the_first_time_counts(mock: Caller) -> None:
@@ -214,14 +224,14 @@ def test_a_lead_may_be_disabled_twice_and_the_first_time_counts(mock: Caller) ->
     mock.call("disable", {"lead_id": "a"})
     mock.advance(2)
     assert mock.call("disable", {"lead_id": "a"}).status == 201
-    assert mock.known("a")["disabled_at"] == "2023-11-14T22:13:20+00:00"
+    assert mock.lead_state("a")["disabled_at"] == "2023-11-14T22:13:20+00:00"
 
 
 def test_nothing_is_disabled_if_one_lead_is_unknown(mock: Caller) -> None:
     mock.create("a")
     reply = mock.call("disable", [{"lead_id": "a"}, {"lead_id": "b"}])
     assert (reply.status, reply.json) == (404, [{}, {"lead_id": ["Not found."]}])
-    assert mock.known("a")["state"] == "created"
+    assert mock.lead_state("a")["state"] == "created"
     reply = mock.call("disable", {"lead_id": "b"})
     assert (reply.status, reply.json) == (404, {"detail": "Not found."})
 
@@ -234,7 +244,7 @@ def test_a_deleted_lead_is_gone_from_everywhere(mock: Caller) -> None:
     assert (reply.status, reply.json) == (202, {"lead_id": "a"})
     assert [each["lead_id"] for each in mock.list().json["results"]] == ["b"]
     assert mock.list("lead_id=a").json["count"] == 0
-    assert mock.core.known("c1", "a") is None
+    assert mock.core.lead_state("c1", "a") is None
     assert mock.core.counts("c1")["created"] == 1
 
 
@@ -273,8 +283,8 @@ def test_a_lead_that_is_processed_at_once_is_counted_at_once(start_mock: Callabl
     assert mock.list().json["count"] == 2
 
 
-def test_time_in_answers_is_that_of_the_mock(mock: Caller) -> None:
+def test_time_in_responses_is_that_of_the_mock(mock: Caller) -> None:
     assert mock.core.clock.now() == START
     mock.advance(60)
     mock.create("a")
-    assert mock.known("a")["created_at"] == "2023-11-14T22:14:20+00:00"
+    assert mock.lead_state("a")["created_at"] == "2023-11-14T22:14:20+00:00"

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq.mock.core import Mock
-from squadiq.mock.document import Document
+from squadiq.mock.document import MockSpec
 from squadiq.mock.settings import MockSettings
 from tests.mock.caller import START, Caller
 
-DOCUMENT = Document.installed()
+DOCUMENT = MockSpec.installed()
 
 
 def ids(page: Any) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 import squadiq.contract
 import squadiq.mock
 from squadiq.auth import AccessToken
-from squadiq.mock.messages import Answer, Request
+from squadiq.mock.messages import MockRequest, MockResponse
 from squadiq.mock.server import running_mock
 from squadiq.mock.settings import MockSettings
 
@@ -49,7 +49,7 @@ HARMLESS = {
     ("Permission", "token"),  # an AccessToken, which hides itself
     ("LiveSettings", "token"),
     ("RunningMock", "url"),  # the mock's own address
-    ("Answer", "headers"),
+    ("MockResponse", "headers"),
     ("Operation", "body"),  # schemas of the document
     ("Operation", "query"),
     ("WebhookRun", "sent"),  # how often each rule was tried
@@ -86,6 +86,6 @@ def test_settings_of_a_mock_and_the_mock_hide_its_tokens_and_secrets() -> None:
         assert SECRET not in repr((settings, running, AccessToken(SECRET)))
 
 
-def test_a_request_and_its_answer_hide_what_they_hold() -> None:
-    request = Request("POST", f"/api/{SECRET}", SECRET, {"authorization": SECRET}, SECRET.encode())
-    assert SECRET not in repr((request, Answer(200, SECRET.encode())))
+def test_a_request_and_its_response_hide_what_they_hold() -> None:
+    request = MockRequest("POST", f"/api/{SECRET}", SECRET, {"authorization": SECRET}, SECRET.encode())
+    assert SECRET not in repr((request, MockResponse(200, SECRET.encode())))

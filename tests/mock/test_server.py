@@ -45,9 +45,9 @@ def test_the_way_of_a_lead_over_http(running: RunningMock, client: httpx.Client)
     assert client.post("/api/v4/leads/delete/c1/", json={"lead_id": "a"}).status_code == 202
     assert running.counts("c1")["processed"] == 1
     assert running.lead("c1", "a") is None
-    known = running.lead("c1", "b")
-    assert known is not None
-    assert known == client.get("/_mock/campaigns/c1/leads/b").json()
+    lead_state = running.lead("c1", "b")
+    assert lead_state is not None
+    assert lead_state == client.get("/_mock/campaigns/c1/leads/b").json()
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "TRACE"])
@@ -102,10 +102,10 @@ def test_a_body_shorter_or_longer_than_announced_harms_nobody(
     with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
         connection.sendall(head.encode() + body)
         connection.shutdown(socket.SHUT_WR)
-        answer = b""
+        response = b""
         while chunk := connection.recv(65536):
-            answer += chunk
-    assert not answer or answer.startswith(b"HTTP/1.1 4")
+            response += chunk
+    assert not response or response.startswith(b"HTTP/1.1 4")
     assert client.get(LIST).status_code == 200
 
 

@@ -94,7 +94,7 @@ def test_no_example_fills_in_a_filter() -> None:
         assert parameter["in"] == "path" or "example" not in parameter
 
 
-def test_the_webhook_answers_with_examples_of_its_own() -> None:
+def test_the_webhook_responses_with_examples_of_its_own() -> None:
     webhook: Node = DOCUMENT["webhooks"]["leadProcessed"]["post"]["responses"]
     for operation in OPERATIONS.values():
         assert operation["responses"]["403"] != webhook["403"]

@@ -35,11 +35,11 @@ PUBLIC = frozenset(
 """Names of fields that hold words of our own, or what is no secret."""
 
 REDACTED = {
-    "Answer": {"headers"},  # of the webhook's own answer
-    "Claim": {"handled_by", "token"},  # names of functions, and of the lease
+    "EndpointResponse": {"headers"},  # of the webhook's own response
+    "ResultClaim": {"handled_by", "token"},  # names of functions, and of the lease
     "LeadError": {"lead_id", "errors"},
     "Problem": {"lead_id"},
-    "ServerWords": {"detail", "fields", "leads", "lead_ids"},
+    "ErrorBody": {"detail", "fields", "leads", "lead_ids"},
 }
 """Fields that a repr may show since what was sent, or came, was taken out before."""
 
@@ -90,7 +90,7 @@ def test_a_request_on_its_way_shows_no_secret() -> None:
     """In a traceback with local variables, as error trackers send them, these stand."""
     seen: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         frame = inspect.currentframe()
         while frame is not None:
             if "/squadiq/" in frame.f_code.co_filename:
@@ -99,7 +99,7 @@ def test_a_request_on_its_way_shows_no_secret() -> None:
             frame = frame.f_back
         return httpx.Response(200, json={})
 
-    with SquadIQ(SECRET, quota="memory", transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
+    with SquadIQ(SECRET, quota="memory", transport=httpx.MockTransport(respond), base_url="http://127.0.0.1") as client:
         client.campaign("campaign-1").update_lead("u1", contact_name="Asha", phone_number="9876543210", note=SECRET)
     assert seen
     assert not [text for text in seen for secret in SECRETS if secret in text and not text.startswith("{'method'")]

@@ -1,7 +1,7 @@
 """A server that counts hits over a sliding and over a fixed window, and answers 429 where either has too many.
 
 `python -m tests.quota.counting_server LIMIT WINDOW_SECONDS LATENCY` prints its port and ends with its
-standard input. A hit arrives somewhere between the moment it is read and that of its answer. LATENCY is
+standard input. A hit arrives somewhere between the moment it is read and that of its response. LATENCY is
 the longest in milliseconds, or `falling`: up to 300 ms in one window, none in the next. Hits at `/stall`
 arrive like any other but are not answered.
 """
@@ -15,7 +15,7 @@ import time
 from collections import deque
 from random import random
 
-Answer = tuple[int, bytes]
+Response = tuple[int, bytes]
 
 
 class Counter:
@@ -30,7 +30,7 @@ class Counter:
         self.refused = 0
         self.seen = 0
 
-    def arrive(self) -> Answer:
+    def arrive(self) -> Response:
         now = time.monotonic()
         window = int(now / self.window_seconds)
         while self.log and self.log[0] <= now - self.window_seconds:
@@ -43,13 +43,13 @@ class Counter:
         self.counted.append(now)
         return 200, b"counted"
 
-    def figures(self) -> Answer:
+    def figures(self) -> Response:
         figures = {"counted": len(self.counted), "refused": self.refused, "seen": self.seen, "arrivals": self.counted}
         return 200, json.dumps(figures).encode()
 
 
 async def serve(counter: Counter, latency: str) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def response(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
                 if request.startswith(b"GET /figures"):
@@ -67,7 +67,7 @@ async def serve(counter: Counter, latency: str) -> None:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(response, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

@@ -22,7 +22,7 @@ def silent(peer: socket.socket, over: threading.Event) -> None:
 
 
 def dripping(peer: socket.socket, over: threading.Event) -> None:
-    """Send an answer that never ends, a byte at a time."""
+    """Send a response that never ends, a byte at a time."""
     peer.sendall(b"+")
     while not over.wait(0.02):
         peer.sendall(b"x")
@@ -33,13 +33,13 @@ def endless(peer: socket.socket, over: threading.Event) -> None:
         peer.sendall(b"x" * 65536)
 
 
-def saying(*answers: bytes) -> Conversation:
+def saying(*responses: bytes) -> Conversation:
     """Answer each read with the next of these, and then with the last one again."""
 
     def converse(peer: socket.socket, over: threading.Event) -> None:
         said = 0
         while peer.recv(65536):
-            peer.sendall(answers[min(said, len(answers) - 1)])
+            peer.sendall(responses[min(said, len(responses) - 1)])
             said += 1
 
     return converse

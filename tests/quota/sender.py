@@ -15,12 +15,12 @@ from contextlib import closing
 
 import httpx
 
-from squadiq.quota import Store, open_store
+from squadiq.quota import QuotaStore, open_store
 
 TIMEOUT_SECONDS = 30.0
 
 
-def send_by_threads(store: Store, url: str, hits: int, callers: int, lease_seconds: float) -> None:
+def send_by_threads(store: QuotaStore, url: str, hits: int, callers: int, lease_seconds: float) -> None:
     """Send a number of hits from a number of threads, each waiting for its slots."""
     tickets, lock = iter(range(hits)), threading.Lock()
 
@@ -35,7 +35,7 @@ def send_by_threads(store: Store, url: str, hits: int, callers: int, lease_secon
                 time.sleep(wait)
                 wait = store.confirm(reservation, lease_seconds)
             client.get(url)
-            store.answered(reservation)
+            store.completed(reservation)
 
     connections = httpx.Limits(max_connections=callers)
     with httpx.Client(timeout=TIMEOUT_SECONDS, limits=connections) as client, ThreadPoolExecutor(callers) as pool:
@@ -43,7 +43,7 @@ def send_by_threads(store: Store, url: str, hits: int, callers: int, lease_secon
             done.result()
 
 
-async def send_by_tasks(store: Store, url: str, hits: int, callers: int, lease_seconds: float) -> None:
+async def send_by_tasks(store: QuotaStore, url: str, hits: int, callers: int, lease_seconds: float) -> None:
     """Send a number of hits from a number of tasks; a store that does I/O is called in threads."""
     tickets = iter(range(hits))
 
@@ -55,7 +55,7 @@ async def send_by_tasks(store: Store, url: str, hits: int, callers: int, lease_s
                 await asyncio.sleep(wait)
                 wait = await asyncio.to_thread(store.confirm, reservation, lease_seconds)
             await client.get(url)
-            await asyncio.to_thread(store.answered, reservation)
+            await asyncio.to_thread(store.completed, reservation)
 
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, limits=httpx.Limits(max_connections=callers)) as client:
         await asyncio.gather(*(caller(client, tickets) for _ in range(callers)))

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from squadiq.quota import slots
 from squadiq.quota.encoding import decode, encode
-from squadiq.quota.slots import Rules, State
+from squadiq.quota.slots import QuotaRules, QuotaState
 
 WINDOW = 6.0
 
@@ -49,16 +49,16 @@ class Callers(RuleBasedStateMachine):
 
     @initialize(limit=st.integers(1, 4))
     def begin(self, limit: int) -> None:
-        self.quota = Rules(limit, WINDOW)
+        self.quota = QuotaRules(limit, WINDOW)
         self.before: list[bytes] = []
         self.keep(slots.fresh(self.quota, self.time - self.booted, self.time))
 
-    def state(self) -> State:
+    def state(self) -> QuotaState:
         monotonic = self.time - self.booted + self.monotonic_is_off_by
         wall = self.time + self.wall_is_off_by
         return slots.resume(decode(self.kept), self.quota, monotonic, wall)
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: QuotaState) -> None:
         self.kept = encode(state)
         self.before.append(self.kept)
         assert decode(self.kept) == state
@@ -122,23 +122,23 @@ class Callers(RuleBasedStateMachine):
 
     @precondition(lambda self: self.under_way)
     @rule(late=seconds(4))
-    def all_answers_come(self, late: float) -> None:
+    def all_responses_come(self, late: float) -> None:
         self.all_requests_arrive()
         self.time += late
         for holder in [holder for holder, request in self.under_way.items() if request.arrived]:
             del self.under_way[holder]
-            self.keep(slots.answer(self.state(), self.quota, holder))
+            self.keep(slots.complete(self.state(), self.quota, holder))
 
     @precondition(lambda self: self.under_way)
     @rule(data=st.data(), throttled=st.none() | seconds(9))
-    def an_answer_comes(self, data: st.DataObject, throttled: float | None) -> None:
+    def an_response_comes(self, data: st.DataObject, throttled: float | None) -> None:
         holder = data.draw(st.sampled_from(sorted(self.under_way)))
         request = self.under_way[holder]
         if self.may_arrive(request):
             self.arrive(request)
         if request.arrived:
             del self.under_way[holder]
-            state = slots.answer(self.state(), self.quota, holder)
+            state = slots.complete(self.state(), self.quota, holder)
             self.keep(state if throttled is None else slots.throttle(state, self.quota, throttled))
 
     @precondition(lambda self: self.under_way)

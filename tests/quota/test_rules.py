@@ -11,14 +11,14 @@ from threading import Thread
 import pytest
 
 from squadiq.errors import ConfigurationError
-from squadiq.quota import MemoryStore, QuotaWaitError, RedisStore, Reservation, SQLiteStore, Store
+from squadiq.quota import MemoryStore, QuotaStore, QuotaWaitError, RedisStore, Reservation, SQLiteStore
 from squadiq.quota.slots import LONGEST_LEASE_SECONDS, LONGEST_PAUSE_WINDOWS
 from squadiq.quota.store import CLOCK_RATE_MARGIN
 from tests.quota.virtual import Clock, run_callers
 
 WINDOW = 60.0
 HELD = WINDOW * (1 + CLOCK_RATE_MARGIN)
-Opener = Callable[..., Store]
+Opener = Callable[..., QuotaStore]
 
 
 @pytest.fixture
@@ -30,15 +30,15 @@ def clock() -> Clock:
 def open_one(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Opener:
     """Open a store of each kind; every call opens the same quota."""
 
-    def memory(limit: int = 2) -> Store:
+    def memory(limit: int = 2) -> QuotaStore:
         return MemoryStore(limit, WINDOW, now=clock)
 
-    def file(limit: int = 2) -> Store:
+    def file(limit: int = 2) -> QuotaStore:
         store = SQLiteStore(tmp_path / "quota.db", limit, WINDOW, monotonic=clock, wall=clock)
         request.addfinalizer(store.close)
         return store
 
-    def server(limit: int = 2) -> Store:
+    def server(limit: int = 2) -> QuotaStore:
         url: str = request.getfixturevalue("redis_url")
         store = RedisStore(url, str(tmp_path), limit, WINDOW, server_now=clock)
         request.addfinalizer(store.close)
@@ -47,12 +47,12 @@ def open_one(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Op
     return {"memory": memory, "file": file, "server": server}[request.param]
 
 
-def test_a_slot_is_free_one_window_after_its_answer(open_one: Opener, clock: Clock) -> None:
+def test_a_slot_is_free_one_window_after_its_response(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=1)
     first = store.reserve(5.0)
     assert first.wait_seconds == 0.0
     clock.now += 2
-    store.answered(first)
+    store.completed(first)
     assert store.snapshot().next_free_in_seconds == pytest.approx(HELD)
     clock.now += HELD - 0.1
     assert store.snapshot().free_now == 0
@@ -82,7 +82,7 @@ def test_who_waits_longest_goes_next_even_if_it_looks_late(open_one: Opener, clo
     clock.now += 1
     older = store.reserve(5.0)
     clock.now += 2 * HELD  # by now both are taken for dead, and the slot is free
-    store.answered(store.reserve(5.0))
+    store.completed(store.reserve(5.0))
     newest = store.reserve(5.0)
     queue = [newest, older, oldest]
     for _ in range(4):
@@ -124,7 +124,7 @@ def test_a_dead_waiter_holds_up_those_behind_it_for_half_a_window_at_most(open_o
 
 def test_a_wait_that_is_too_long_is_refused_at_once_and_keeps_nothing(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=1)
-    store.answered(store.reserve(5.0))
+    store.completed(store.reserve(5.0))
     with pytest.raises(QuotaWaitError) as refused:
         store.reserve(5.0, max_wait_seconds=10.0)
     assert refused.value.wait_seconds == pytest.approx(HELD)
@@ -135,7 +135,7 @@ def test_a_wait_that_is_too_long_is_refused_at_once_and_keeps_nothing(open_one: 
 def test_a_place_rounds_down_the_queue_waits_that_many_windows(open_one: Opener) -> None:
     store = open_one(limit=2)
     for _ in range(2):
-        store.answered(store.reserve(5.0))
+        store.completed(store.reserve(5.0))
     for _ in range(5):
         store.reserve(5.0)
     snapshot = store.snapshot()
@@ -146,7 +146,7 @@ def test_a_place_rounds_down_the_queue_waits_that_many_windows(open_one: Opener)
 def test_more_waiting_than_free_counts_from_now(open_one: Opener) -> None:
     store = open_one(limit=2)
     first = store.reserve(5.0)
-    store.answered(store.reserve(5.0))
+    store.completed(store.reserve(5.0))
     for _ in range(2):
         store.reserve(5.0)
     store.give_back(first)
@@ -164,18 +164,18 @@ def test_confirming_again_begins_the_lease_anew_and_takes_no_second_slot(open_on
     assert store.snapshot().free_now == 0
 
 
-def test_an_answer_after_its_lease_has_long_ended_counts_all_the_same(open_one: Opener, clock: Clock) -> None:
+def test_an_response_after_its_lease_has_long_ended_counts_all_the_same(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=1)
     sent = store.reserve(5.0)
     clock.now += 5 + HELD + 1
-    store.answered(sent)
+    store.completed(sent)
     assert store.snapshot().free_now == 0
 
 
 def test_a_429_pauses_everyone(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=2)
     sent = store.reserve(5.0)
-    store.answered(sent)
+    store.completed(sent)
     store.throttled(sent, 7.0)
     snapshot = store.snapshot()
     assert (snapshot.free_now, snapshot.paused_for_seconds, snapshot.next_free_in_seconds) == (0, 7.0, 7.0)
@@ -189,7 +189,7 @@ def test_a_429_pauses_everyone(open_one: Opener, clock: Clock) -> None:
 def test_no_429_pauses_everyone_for_longer_than_a_few_windows(open_one: Opener, clock: Clock, asked: float) -> None:
     store = open_one(limit=2)
     sent = store.reserve(5.0)
-    store.answered(sent)
+    store.completed(sent)
     store.throttled(sent, asked)
     assert store.snapshot().paused_for_seconds == pytest.approx(LONGEST_PAUSE_WINDOWS * HELD)
     clock.now += LONGEST_PAUSE_WINDOWS * HELD + 0.001
@@ -232,7 +232,7 @@ def test_a_reset_counts_every_hit_as_used_just_now_and_forgets_the_rest(open_one
     newcomer = store.reserve(5.0)
     assert store.confirm(waiting, 5.0) > 0
     clock.now += HELD / 4 + 0.001
-    store.answered(sent)  # it was sent before, and counts
+    store.completed(sent)  # it was sent before, and counts
     clock.now += HELD * 3 / 4
     assert store.confirm(waiting, 5.0) == 0.0
     assert store.confirm(newcomer, 5.0) == 0.0
@@ -288,10 +288,10 @@ def test_a_lowered_share_counts_what_is_still_in_use(open_one: Opener, clock: Cl
     clock.now += HELD + 0.001
     sent = [store.reserve(5.0) for _ in range(4)]
     throttle(store)  # now 3 are ours, and 4 are under way
-    store.answered(sent[0])
+    store.completed(sent[0])
     clock.now += HELD / 2
     for one in sent[1:]:
-        store.answered(one)
+        store.completed(one)
     clock.now += HELD / 2
     assert store.snapshot().allowed == 3
     assert store.snapshot().free_now == 0
@@ -299,7 +299,7 @@ def test_a_lowered_share_counts_what_is_still_in_use(open_one: Opener, clock: Cl
 
 def test_a_clock_that_steps_back_frees_nothing_early(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=1)
-    store.answered(store.reserve(5.0))
+    store.completed(store.reserve(5.0))
     clock.now -= 3600
     assert store.snapshot().free_now == 0
 
@@ -309,7 +309,7 @@ def test_a_clock_that_steps_back_costs_no_more_than_a_moment(open_one: Opener, c
     """Also to 1970, and while a pause holds."""
     store = open_one(limit=1)
     sent = store.reserve(5.0)
-    store.answered(sent)
+    store.completed(sent)
     store.throttled(sent, 1e9)
     clock.now += 1
     store.snapshot()
@@ -372,5 +372,5 @@ def test_latency_that_falls_between_windows_makes_no_overrun(seed: int) -> None:
     assert len(run.arrivals) >= 0.9 * 1000
 
 
-def throttle(store: Store) -> None:
+def throttle(store: QuotaStore) -> None:
     store.throttled(Reservation(1, 0.0, 0.0), 0.0)

@@ -18,7 +18,7 @@ from redis import exceptions
 
 from squadiq.errors import ConfigurationError, QuotaStoreError, SquadIQError
 from squadiq.quota import RedisStore, Reservation, open_store
-from squadiq.quota.server import reason
+from squadiq.quota.redis import reason
 from tests import valkey
 from tests.quota.odd_peers import Conversation, hanging_up, peer, saying
 
@@ -88,10 +88,10 @@ PEERS: dict[str, Conversation] = {
     "an HTTP server": saying(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
     "garbage": saying(b"\x00\xff\xfe garbage\r\n" * 10),
     "hanging up": hanging_up,
-    "half an answer": saying(b"$100\r\nhalf"),
+    "half a response": saying(b"$100\r\nhalf"),
     "a number without end": saying(b":" + b"9" * 5000 + b"\r\n"),
     "a deep answer": saying(b"*1\r\n" * 100_000),
-    "a long answer": saying(b"*1000000000\r\n" + b":1\r\n" * 100_000),
+    "a long response": saying(b"*1000000000\r\n" + b":1\r\n" * 100_000),
     "a huge answer": saying(b"$999999999999\r\n" + b"x" * 100_000),
     "OK to everything": saying(b"+OK\r\n"),
     "nothing to everything": saying(b"$-1\r\n"),
@@ -115,7 +115,7 @@ PEERS: dict[str, Conversation] = {
 
 @pytest.mark.parametrize("who", PEERS)
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
-def test_whoever_answers_there_is_an_error_of_ours(who: str, scheme: str) -> None:
+def test_whoever_responses_there_is_an_error_of_ours(who: str, scheme: str) -> None:
     with peer(PEERS[who]) as place, closing(RedisStore(f"{scheme}://user:{SECRET}@{place}/3")) as store:
         for use in (lambda: store.reserve(5.0, within_seconds=0.3), lambda: store.reset(within_seconds=0.3)):
             with pytest.raises(QuotaStoreError, match=SETTING) as refused:
@@ -123,7 +123,7 @@ def test_whoever_answers_there_is_an_error_of_ours(who: str, scheme: str) -> Non
             assert place in str(refused.value)
             assert SECRET not in str(refused.value)
             assert refused.value.__suppress_context__
-        store.answered(Reservation(1, 0.0, 0.0), within_seconds=0.3)
+        store.completed(Reservation(1, 0.0, 0.0), within_seconds=0.3)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Run:
 def run_callers(
     store: MemoryStore, clock: Clock, callers: int, seconds: float, latency: Callable[[float], float], seed: int = 1
 ) -> Run:
-    """Let callers send one hit after another, each arriving somewhere between its sending and its answer."""
+    """Let callers send one hit after another, each arriving somewhere between its sending and its response."""
     random, run, end = Random(seed), Run(), clock.now + seconds
     events: list[tuple[float, int, str, Reservation | None]] = [
         (clock.now, caller, "reserve", None) for caller in range(callers)
@@ -50,7 +50,7 @@ def run_callers(
             break
         if what == "answer":
             assert reservation is not None
-            store.answered(reservation)
+            store.completed(reservation)
             what = "reserve"
         if what == "reserve":
             reservation = store.reserve(30.0)

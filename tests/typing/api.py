@@ -31,7 +31,7 @@ from squadiq import (
     SquadIQError,
     StatusError,
 )
-from squadiq.retry import SendAgain, Situation, Stop
+from squadiq.retry import GiveUp, Retry, RetryState
 
 
 class LoanLead(Lead):
@@ -91,8 +91,8 @@ def the_fields_of_models(lead: ProcessedLead, page: LeadsPage) -> None:
 
 
 def settings(policy_says_stop: bool) -> None:
-    def policy(situation: Situation) -> SendAgain | Stop:
-        return Stop("enough") if policy_says_stop else SendAgain(1.5 * situation.attempt)
+    def policy(situation: RetryState) -> Retry | GiveUp:
+        return GiveUp("enough") if policy_says_stop else Retry(1.5 * situation.attempt)
 
     def after(operation: str, number: int, attempt: Attempt) -> None:
         assert_type(attempt.status, int | None)
@@ -100,9 +100,9 @@ def settings(policy_says_stop: bool) -> None:
     client = SquadIQ("token", base_url="https://example.com", retry_policy=policy, after_attempt=after)
     assert_type(client.with_options(timeout_seconds=5, headers={"X-Reason": "audit"}), SquadIQ)
     assert_type(AsyncSquadIQ(quota="memory").with_options(max_attempts=1), AsyncSquadIQ)
-    with client as entered, entered.record_responses() as answers:
+    with client as entered, entered.record_responses() as responses:
         assert_type(entered, SquadIQ)
-        assert_type(answers, list[RawResponse])
+        assert_type(responses, list[RawResponse])
     SquadIQ(acces_token="token")  # type: ignore[call-arg]
     SquadIQ("token", quota_hits="many")  # type: ignore[arg-type]
     client.with_options(base_url="https://example.com")  # type: ignore[call-arg]

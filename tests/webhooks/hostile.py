@@ -166,17 +166,17 @@ def attacks(count: int, seed: int) -> Iterator[Chunks]:
 
 
 def attack(port: int, chunks: Chunks, pause_seconds: float) -> int | None:
-    """Send a hostile request with pauses in it, wait a moment, end it, and return the status of the first answer."""
-    answer = b""
+    """Send a hostile request with pauses in it, wait a moment, end it, and return the status of the first response."""
+    response = b""
     with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
         try:
             for chunk in chunks:
                 connection.sendall(chunk)
                 select.select([connection], [], [], pause_seconds)
             connection.shutdown(socket.SHUT_WR)
-            while len(answer) < 12 and (chunk := connection.recv(4096)):
-                answer += chunk
+            while len(response) < 12 and (chunk := connection.recv(4096)):
+                response += chunk
         except OSError as error:
             if isinstance(error, TimeoutError):  # the server has forgotten about it
                 raise
-    return int(answer[9:12]) if answer.startswith(b"HTTP/1.") else None
+    return int(response[9:12]) if response.startswith(b"HTTP/1.") else None

@@ -19,7 +19,7 @@ KINDS = ("asgi", "wsgi")
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer as it came."""
+    """A response as it came."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -88,13 +88,13 @@ def send(
     told = {"Content-Type": "application/json", **(headers or {})}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request(method, path, body, told, encode_chunked=not isinstance(body, bytes))
-        answer = connection.getresponse()
-        return Answered(answer.status, answer.headers, answer.read())
+        response = connection.getresponse()
+        return Answered(response.status, response.headers, response.read())
 
 
 def send_raw(port: int, request: bytes, *, hang_up: bool = False) -> bytes:
     """Send bytes as they are; return what comes back until the server hangs up or is silent for a while."""
-    answer = b""
+    response = b""
     with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
         try:
             connection.sendall(request)
@@ -102,7 +102,7 @@ def send_raw(port: int, request: bytes, *, hang_up: bool = False) -> bytes:
                 return b""
             connection.shutdown(socket.SHUT_WR)
             while chunk := connection.recv(65536):
-                answer += chunk
+                response += chunk
         except (ConnectionError, TimeoutError):
-            return answer
-    return answer
+            return response
+    return response

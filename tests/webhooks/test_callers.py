@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from squadiq.errors import ConfigurationError
-from squadiq.webhooks import BasicCredentials, Callers, HeaderSecret, Request, Secret, UrlSecret
+from squadiq.webhooks import BasicCredentials, Callers, HeaderSecret, Secret, UrlSecret, WebhookRequest
 
 SECRET = "s3cret-of-the-two"
 
 
-def request(path: str = "/hooks", client: str | None = "192.0.2.1", **headers: str) -> Request:
-    return Request("POST", path, {name.replace("_", "-"): value for name, value in headers.items()}, client)
+def request(path: str = "/hooks", client: str | None = "192.0.2.1", **headers: str) -> WebhookRequest:
+    return WebhookRequest("POST", path, {name.replace("_", "-"): value for name, value in headers.items()}, client)
 
 
 def basic(credentials: str | bytes) -> str:
@@ -36,7 +36,7 @@ def basic(credentials: str | bytes) -> str:
         (BasicCredentials("", "with:colon"), request(authorization=basic(":with:colon").replace("Basic", "bASIC"))),
     ],
 )
-def test_a_caller_with_the_secret_is_admitted(secret: Secret, shown: Request) -> None:
+def test_a_caller_with_the_secret_is_admitted(secret: Secret, shown: WebhookRequest) -> None:
     assert Callers(secrets=[secret]).admit(shown)
 
 
@@ -60,7 +60,7 @@ def test_a_caller_with_the_secret_is_admitted(secret: Secret, shown: Request) ->
         (BasicCredentials("squadiq", SECRET), request(authorization=basic(b"\xff\xfe"))),
     ],
 )
-def test_a_caller_without_the_secret_is_not_admitted(secret: Secret, shown: Request) -> None:
+def test_a_caller_without_the_secret_is_not_admitted(secret: Secret, shown: WebhookRequest) -> None:
     assert not Callers(secrets=[secret]).admit(shown)
 
 
@@ -76,7 +76,7 @@ def test_every_secret_is_compared_whichever_matches() -> None:
     compared: list[str] = []
 
     class Watched(UrlSecret):
-        def matches(self, request: Request) -> bool:
+        def matches(self, request: WebhookRequest) -> bool:
             compared.append(self.secret)
             return UrlSecret.matches(self, request)
 

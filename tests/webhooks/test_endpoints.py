@@ -1,4 +1,4 @@
-"""The ASGI and the WSGI application under real servers: the same answers, and stored before acknowledged."""
+"""The ASGI and the WSGI application under real servers: the same responses, and stored before acknowledged."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def serve(request: pytest.FixtureRequest, memory: Memory) -> Serve:
 def test_a_good_delivery_is_stored_and_answered_with_201(serve: Serve, memory: Memory) -> None:
     body = delivery()
     with serve() as port:
-        answer = send(port, body, path="/anywhere/at?all=1", headers=SECRET)
-    assert (answer.status, answer.json) == (201, {"lead_id": "test_lead_id"})
-    assert answer.headers["Content-Type"] == "application/json"
+        response = send(port, body, path="/anywhere/at?all=1", headers=SECRET)
+    assert (response.status, response.json) == (201, {"lead_id": "test_lead_id"})
+    assert response.headers["Content-Type"] == "application/json"
     assert [lead.raw_payload for lead in memory.leads] == [body]
 
 
@@ -83,11 +83,11 @@ def test_a_wrong_caller_is_answered_with_403_whatever_it_sends(
     serve: Serve, memory: Memory, headers: dict[str, str]
 ) -> None:
     with serve() as port:
-        answers = [
+        responses = [
             send(port, body, method=method, headers=headers) for method in ("POST", "GET") for body in (b"", delivery())
         ]
-    assert [answer.status for answer in answers] == [403] * 4
-    assert answers[0].json == {"detail": "You do not have permission to perform this action."}
+    assert [response.status for response in responses] == [403] * 4
+    assert responses[0].json == {"detail": "You do not have permission to perform this action."}
     assert not memory.leads
 
 
@@ -108,8 +108,8 @@ def test_networks_see_the_address_of_the_connection(serve: Serve) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_other_methods_are_answered_with_405_and_allow(serve: Serve, method: str) -> None:
     with serve() as port:
-        answer = send(port, method=method, headers=SECRET)
-    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        response = send(port, method=method, headers=SECRET)
+    assert (response.status, response.headers["Allow"]) == (405, "POST")
 
 
 def test_a_bad_payload_is_answered_with_400_and_the_reason_by_field(serve: Serve, memory: Memory) -> None:
@@ -161,11 +161,11 @@ def test_a_caller_that_hangs_up_within_its_body_leaves_nothing_behind(serve: Ser
 
 def test_a_request_without_a_length_has_no_body(serve: Serve) -> None:
     with serve() as port:
-        answer = send_raw(port, b"POST / HTTP/1.1\r\nHost: here\r\nX-Webhook-Secret: right\r\n\r\n")
-    assert b" 400 " in answer.partition(b"\r\n")[0]
+        response = send_raw(port, b"POST / HTTP/1.1\r\nHost: here\r\nX-Webhook-Secret: right\r\n\r\n")
+    assert b" 400 " in response.partition(b"\r\n")[0]
 
 
-def test_every_answer_is_one_that_the_document_has(serve: Serve, memory: Memory) -> None:
+def test_every_response_is_one_that_the_document_has(serve: Serve, memory: Memory) -> None:
     documented = DOCUMENT["webhooks"]["leadProcessed"]["post"]["responses"]
     with serve(max_body_bytes=5000) as port:
         statuses = {
@@ -329,7 +329,7 @@ def test_a_length_with_underscores_is_none(memory: Memory) -> None:
     """A server that knows of no body may find the next request where this one is said to have one."""
     next_request = io.BytesIO(delivery())
     environ = {"REQUEST_METHOD": "POST", "wsgi.input": next_request, "HTTP_CONTENT_LENGTH": str(len(delivery()))}
-    assert WsgiWebhook(memory, Callers(secrets=[UrlSecret("s3cret")])).answer({**environ, "PATH_INFO": "/s3cret"})
+    assert WsgiWebhook(memory, Callers(secrets=[UrlSecret("s3cret")])).respond({**environ, "PATH_INFO": "/s3cret"})
     assert next_request.tell() == 0
     assert not memory.leads
 
@@ -353,8 +353,8 @@ def test_a_wsgi_server_whose_input_fails_is_answered_with_400() -> None:
             raise OSError("the caller hung up")
 
     environ = {"REQUEST_METHOD": "POST", "wsgi.input": Broken(), "CONTENT_LENGTH": "10", "REMOTE_ADDR": ""}
-    answer = WsgiWebhook(Memory(), Callers(networks=["0.0.0.0/0"], trusted_proxies=["unix"])).answer(
+    response = WsgiWebhook(Memory(), Callers(networks=["0.0.0.0/0"], trusted_proxies=["unix"])).respond(
         {**environ, "HTTP_X_FORWARDED_FOR": "192.0.2.9"}
     )
-    assert answer.status == 400
-    assert "Content-Length" in json.loads(answer.body)["detail"]
+    assert response.status == 400
+    assert "Content-Length" in json.loads(response.body)["detail"]

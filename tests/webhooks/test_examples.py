@@ -25,14 +25,14 @@ GUNICORN = ("gunicorn", "--bind=127.0.0.1:0", "--threads=2", "--no-control-socke
 def deliver(server: Running) -> None:
     """Deliver well and badly to an example."""
     port = server.port()
-    answers = [
+    responses = [
         send(port, delivery(lead_id="from-squadiq"), path="/hooks/squadiq", headers=SECRET),
         send(port, delivery(), path="/hooks/squadiq"),
         send(port, b"[]", path="/hooks/squadiq", headers=SECRET),
         send(port, path="/hooks/squadiq", headers=SECRET, method="GET"),
         send(port, path="/elsewhere", headers=SECRET),
     ]
-    assert [answer.status for answer in answers] == [201, 403, 400, 405, 404]
+    assert [response.status for response in responses] == [201, 403, 400, 405, 404]
 
 
 def test_fastapi_receives_and_handles_in_one_process(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_fastapi_receives_and_handles_in_one_process(tmp_path: Path) -> None:
         server.printed("processed: from-squadiq")
     assert not [secret for secret in PERSONAL if secret in server.log.read_text("utf-8")]
     with Inbox(tmp_path / "squadiq-inbox.sqlite3") as inbox:
-        assert inbox.counts() == {"waiting": 0, "handled": 1, "set_aside": 0}
+        assert inbox.counts() == {"waiting": 0, "handled": 1, "failed": 0}
 
 
 @pytest.mark.parametrize("application", ["webhook_flask:app", "webhook_django:application"])
@@ -88,7 +88,7 @@ def test_the_five_minute_start_of_the_documentation_works(tmp_path: Path) -> Non
     (tmp_path / "leads.py").write_text(program, "utf-8")
     with running(*UVICORN, "leads:app", folder=tmp_path, WEBHOOK_SECRET="s3cret") as server:
         port = server.port()
-        answers = [send(port, body, path="/hooks/squadiq", headers={"X-Webhook-Secret": "s3cret"}) for _ in range(2)]
+        responses = [send(port, body, path="/hooks/squadiq", headers={"X-Webhook-Secret": "s3cret"}) for _ in range(2)]
         server.printed("processed: test_lead_id")
-    assert [answer.status for answer in answers] == [201, 201]
+    assert [response.status for response in responses] == [201, 201]
     assert server.log.read_text("utf-8").count("processed:") == 1

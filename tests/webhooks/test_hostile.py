@@ -20,7 +20,7 @@ from tests.webhooks.serving import KINDS, send
 
 SECRET = {"X-Webhook-Secret": "right"}
 REASONABLE = {None, 100, 201, 400, 401, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 501, 505}
-"""No answer at all, ours, and what servers themselves say of what is not HTTP (501 and 505 of RFC 9110)."""
+"""No response at all, ours, and what servers themselves say of what is not HTTP (501 and 505 of RFC 9110)."""
 
 LET_GROW_KIB = 64 * 1024
 

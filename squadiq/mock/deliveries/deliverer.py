@@ -15,16 +15,16 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from squadiq.mock.deliveries.delivery_store import DeliveryAttempt, Due
 from squadiq.mock.deliveries.dispatch import Dispatch
-from squadiq.mock.deliveries.ledger import Attempt, Due
-from squadiq.mock.deliveries.trouble import Cut, Manner
+from squadiq.mock.deliveries.faults import Cut, DeliveryFault
 from squadiq.mock.deliveries.waiting import wakes
 
 AT_ONCE = 16
 """Deliveries that are under way at the same time."""
 TIMEOUT_SECONDS = 10.0
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer that are read and kept."""
+RESPONSE_LIMIT = 64 * 1024
+"""Bytes of a response that are read and kept."""
 SLOW_SECONDS = 2.0
 """How long a slow delivery takes to send, and to begin to read, at speed 1."""
 _PIECES = 8
@@ -102,12 +102,12 @@ class _Deliverer:
             await asyncio.gather(*left, return_exceptions=True)
 
     async def _deliver(self, client: httpx.AsyncClient, due: Due) -> None:
-        manner = self._deliveries.manner(due)
+        fault = self._deliveries.fault_of(due)
         sent_at, began = self._deliveries.now(), time.perf_counter()
-        status, answer, error = None, None, None
+        status, response, error = None, None, None
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS + 2 * SLOW_SECONDS):
-                status, answer = await self._send(client, due.body, manner)
+                status, response = await self._send(client, due.body, fault)
         except _CutError:
             error = "cut on purpose"
         except TimeoutError:
@@ -118,21 +118,21 @@ class _Deliverer:
             self._deliveries.let_go(due)
             raise
         milliseconds = (time.perf_counter() - began) * 1000
-        self._deliveries.note(due, Attempt(sent_at, milliseconds, manner.words, status, answer, error))
+        self._deliveries.note(due, DeliveryAttempt(sent_at, milliseconds, fault.words, status, response, error))
 
-    async def _send(self, client: httpx.AsyncClient, body: bytes, manner: Manner) -> tuple[int, bytes]:
-        pause_seconds = self._pause_seconds if manner.slow else 0.0
-        plain = not manner.slow and manner.cut is None
-        content = body if plain else _pieces(body, pause_seconds, manner.cut)
+    async def _send(self, client: httpx.AsyncClient, body: bytes, fault: DeliveryFault) -> tuple[int, bytes]:
+        pause_seconds = self._pause_seconds if fault.slow else 0.0
+        plain = not fault.slow and fault.cut is None
+        content = body if plain else _pieces(body, pause_seconds, fault.cut)
         headers = {"content-length": str(len(body))}
         async with client.stream("POST", self._url, content=content, headers=headers) as response:
             await asyncio.sleep(pause_seconds * _PIECES)
-            answer = bytearray()
+            received = bytearray()
             async for chunk in response.aiter_raw():
-                answer += chunk
-                if len(answer) >= ANSWER_LIMIT:
+                received += chunk
+                if len(received) >= RESPONSE_LIMIT:
                     break
-            return response.status_code, bytes(answer[:ANSWER_LIMIT])
+            return response.status_code, bytes(received[:RESPONSE_LIMIT])
 
 
 async def _pieces(body: bytes, pause_seconds: float, cut: Cut | None) -> AsyncIterator[bytes]:
@@ -142,7 +142,7 @@ async def _pieces(body: bytes, pause_seconds: float, cut: Cut | None) -> AsyncIt
             raise _CutError
         yield body[piece * size : (piece + 1) * size]
         await asyncio.sleep(pause_seconds)
-    if cut == "before the answer":
+    if cut == "before the response":
         raise _CutError
 
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from squadiq.mock.clock import Clock
-from squadiq.mock.deliveries.ledger import Attempt, Due, Result
-from squadiq.mock.deliveries.trouble import Manner, backoff_seconds, manner, send_times
-from squadiq.mock.operations import in_iso_form, listed
+from squadiq.mock.deliveries.delivery_store import DeliveryAttempt, Due, Result
+from squadiq.mock.deliveries.faults import DeliveryFault, delivery_backoff_seconds, fault_of, send_times
+from squadiq.mock.operations import in_iso_form, render_processed_lead
 from squadiq.mock.settings import MockSettings
-from squadiq.mock.store import Campaign, Store, StoredLead
+from squadiq.mock.store import LeadStore, StoredCampaign, StoredLead
 
 
 class Dispatch:
@@ -26,7 +26,7 @@ class Dispatch:
         lock: what the mock holds while it uses its store.
     """
 
-    def __init__(self, settings: MockSettings, store: Store, clock: Clock, lock: threading.RLock) -> None:
+    def __init__(self, settings: MockSettings, store: LeadStore, clock: Clock, lock: threading.RLock) -> None:
         self.settings = settings
         self.ledger = store.ledger
         self._store = store
@@ -50,17 +50,17 @@ class Dispatch:
             following = self.ledger.next_time(now)
             return due, None if following is None else (following - now) / self.settings.speed
 
-    def manner(self, due: Due) -> Manner:
+    def fault_of(self, due: Due) -> DeliveryFault:
         """Return how a delivery is to be sent."""
-        return manner(self._trouble, self.settings.seed, due.id, due.attempt)
+        return fault_of(self._trouble, self.settings.seed, due.id, due.attempt)
 
     def now(self) -> float:
         """Return the time of the leads, in seconds since the epoch."""
         return self._clock.now()
 
-    def note(self, due: Due, attempt: Attempt) -> None:
+    def note(self, due: Due, attempt: DeliveryAttempt) -> None:
         """Take note of what became of sending a delivery."""
-        wait = backoff_seconds(self.settings.seed, due.id, due.attempt)
+        wait = delivery_backoff_seconds(self.settings.seed, due.id, due.attempt)
         with self._lock:
             self.ledger.note(due.id, attempt, again_after_seconds=wait, now=self._clock.now())
         self.changed()
@@ -104,7 +104,7 @@ class Dispatch:
         for tell in tuple(self._watchers):
             tell()
 
-    def _settle(self, campaign: Campaign, now: int) -> bool:
+    def _settle(self, campaign: StoredCampaign, now: int) -> bool:
         """Plan what was processed by now, or a part of it; return whether it was all."""
         rows, is_all = self.ledger.unsettled(campaign.key, now)
         results = [self._result(campaign, StoredLead(*row)) for row in rows]
@@ -112,13 +112,13 @@ class Dispatch:
             self.ledger.plan(campaign.key, results, now if is_all else results[-1].processed_at)
         return is_all
 
-    def _result(self, campaign: Campaign, lead: StoredLead) -> Result:
+    def _result(self, campaign: StoredCampaign, lead: StoredLead) -> Result:
         result = f"{campaign.campaign_id} {lead.lead_id} {lead.due_at}"
         return Result(
             lead=lead.sequence,
             campaign_id=campaign.campaign_id,
             lead_id=lead.lead_id,
             processed_at=lead.due_at,
-            body=listed(self.settings.seed, campaign, lead),
+            body=render_processed_lead(self.settings.seed, campaign, lead),
             send_times=send_times(self._trouble, self.settings.seed, result, lead.due_at),
         )

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from squadiq.mock.deliveries.deliveries_api import PATH, Query, query_of
 from squadiq.mock.deliveries.dispatch import Dispatch
-from squadiq.mock.deliveries.helpers import PATH, Query, query_of
-from squadiq.mock.messages import RefusedError, Request
+from squadiq.mock.messages import MockRequest, RefusedError
 
 PAUSE_SECONDS = 0.05
 """Between two counts: changes come in crowds, and each count reads all deliveries."""
 
 
-async def until_delivered(deliveries: Dispatch, request: Request) -> None:
+async def until_delivered(deliveries: Dispatch, request: MockRequest) -> None:
     """Return when as many leads are acknowledged as a request waits for, or when its time is up."""
     if request.path != PATH or request.method != "GET":
         return
