@@ -327,7 +327,7 @@ class Exchange:
         why: BodyError | None = response.extensions.get(UNREADABLE)
         if isinstance(why, BodyTooLargeError):
             said += (
-                f" more than max_response_bytes={self.call.max_response_bytes}, so the response was not read to the end. "
+                f" more than max_response_bytes={self.call.max_response_bytes}, so the response was not read whole. "
                 "If that is as it should be, raise max_response_bytes"
             )
         elif why is not None:

@@ -54,7 +54,7 @@ class Model(BaseModel):
 
 
 def _is_as_documented(name: str, value: object) -> bool:
-    """Whether a field holds what it should; what an odd answer put there may be anything."""
+    """Whether a field holds what it should; what an odd response put there may be anything."""
     if name == "campaign_id":
         return isinstance(value, str) and not looks_like_a_phone_number(value)
     return value is None or isinstance(value, list if name == "results" else datetime | int)
