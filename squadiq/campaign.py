@@ -180,7 +180,7 @@ class Campaign(Generic[LeadT]):
         """Delete all personal data of a lead at SquadIQ and stop reach-outs to it.
 
         What was received about the lead and is stored here stays: follow it with
-        `inbox.forget(campaign_id, lead_id)` where an inbox is used.
+        `inbox.erase(campaign_id, lead_id)` where an inbox is used.
 
         Args:
             lead_id: of a lead created before.

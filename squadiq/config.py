@@ -37,7 +37,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 }
 """Of the settings that may differ from call to call."""
 
-_STORE = ("reserve", "confirm", "answered", "give_back", "throttled", "snapshot", "close")
+_STORE = ("reserve", "confirm", "completed", "give_back", "throttled", "snapshot", "close")
 
 BeforeAttempt = Callable[[str, int], None]
 AfterAttempt = Callable[[str, int, Attempt], None]

@@ -7,11 +7,11 @@
     ├── QuotaError                      no hit may be spent
     │   ├── QuotaWaitError              not within the time that the caller gives
     │   └── QuotaStoreError             the store that shares the quota cannot be reached
-    ├── NoAnswerError                   no response came
+    ├── NoResponseError                 no response came
     │   ├── ConnectionFailedError       no connection, or it was lost
     │   └── DeadlineExceededError       not within the timeout or the deadline
     ├── OutcomeUnknownError             leads may or may not have been created, and repeating is off
-    ├── UnexpectedAnswerError           a success that is not what the document says, and cannot be read
+    ├── UnexpectedResponseError         a success that is not what the document says, and cannot be read
     │   └── IncompleteLeadsError        the pages of leads end before all of them were read
     ├── squadiq.webhooks.DeliveryError  what came to your endpoint is no processed lead
     ├── squadiq.inbox.InboxError        the inbox cannot be opened, read or written

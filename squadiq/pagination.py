@@ -129,7 +129,7 @@ class Paginator:
 
         Raises:
             IncompleteLeadsError: there is none, and leads are missing.
-            UnexpectedAnswerError: `next` or `count` is missing or makes no sense.
+            UnexpectedResponseError: `next` or `count` is missing or makes no sense.
         """
         number = self.number or 1
         first_time = number > self._furthest
@@ -187,7 +187,7 @@ class Paginator:
 
         Raises:
             IncompleteLeadsError: page after page brings nothing new, and leads are missing.
-            UnexpectedAnswerError: there are leads beyond what `count` says.
+            UnexpectedResponseError: there are leads beyond what `count` says.
         """
         if self._has_news:
             self._without_news = 0
@@ -229,7 +229,7 @@ def next_page(page: LeadsPage, number: int) -> int | None:
     believes to be its own, and the access token goes nowhere but to the base URL.
 
     Raises:
-        UnexpectedAnswerError: `next` is missing, or leads to another page than the following one.
+        UnexpectedResponseError: `next` is missing, or leads to another page than the following one.
     """
     if "next" not in page.model_fields_set:
         raise _lost(number, "is missing")

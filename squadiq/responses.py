@@ -67,7 +67,7 @@ def read_whole_page(content: bytes, operation: str, differences: Differences) ->
     A missing field is None and not in `model_fields_set`.
 
     Raises:
-        UnexpectedAnswerError: the body is not a page at all.
+        UnexpectedResponseError: the body is not a page at all.
     """
     try:
         read = PageRead(LeadsPage.model_validate_json(content))

@@ -1,4 +1,4 @@
-"""`squadiq inbox`: handle results beside the application, and see to those that were set aside."""
+"""`squadiq inbox`: handle results beside the application, and see to those that failed for good."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def run_inbox(
     typer.echo(f"handled {handled} results", err=True)
 
 
-@inbox_app.command("set-aside")
-def list_set_aside(target: Target) -> None:
-    """List the results that were set aside after too many failures: id, campaign, lead, time, attempts, error."""
+@inbox_app.command("failed")
+def list_failed(target: Target) -> None:
+    """List the results that failed too often, the dead letters: id, campaign, lead, time, attempts, error."""
     with _inbox(target) as inbox:
         try:
             found = inbox.failed()
@@ -75,18 +75,18 @@ def list_set_aside(target: Target) -> None:
             f"{result.id}\t{result.campaign_id}\t{result.shown_lead_id}\t"
             f"{result.processed_at.isoformat()}\t{result.attempts}\t{result.error}"
         )
-    typer.echo(f"{len(found)} set aside", err=True)
+    typer.echo(f"{len(found)} failed", err=True)
 
 
 @inbox_app.command("replay")
-def replay_set_aside(
+def replay_failed(
     target: Target,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `set-aside` lists them.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Replay all that are set aside.")] = False,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `failed` lists them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Replay all that failed for good.")] = False,
 ) -> None:
-    """Let results that were set aside be handled anew.
+    """Let results that failed for good be handled anew.
 
-    Ids that are not set aside are named, and the status is then 1; the others are replayed.
+    Ids that have not failed are named, and the status is then 1; the others are replayed.
     """
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all")
@@ -100,7 +100,7 @@ def replay_set_aside(
             raise _stopped(error) from None
     typer.echo(f"{replayed} will be handled anew", err=True)
     for number in unknown:
-        typer.echo(f"squadiq: no result {number} is set aside. `squadiq inbox set-aside` lists them.", err=True)
+        typer.echo(f"squadiq: no result {number} has failed. `squadiq inbox failed` lists them.", err=True)
     if unknown:
         raise typer.Exit(1)
 

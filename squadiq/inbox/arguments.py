@@ -65,7 +65,7 @@ def ids(argument: str, values: object) -> frozenset[int]:
     """
     given = _items(values)
     if not all(type(value) is int and 0 < value < 2**63 for value in given):
-        raise InvalidInputError([Problem(None, None, argument, "must be whole numbers, as set_aside() gives them")])
+        raise InvalidInputError([Problem(None, None, argument, "must be whole numbers, as failed() gives them")])
     return frozenset(given)
 
 

@@ -52,13 +52,13 @@ class Inbox(ForkSafe):
         database: path of a SQLite file for one machine, or URL of PostgreSQL for several, such as
             `postgresql://user:password@host/name`.
         lease_seconds: how long a result stays with a worker that is not heard of any more.
-        max_attempts: after so many failures a result is set aside.
+        max_attempts: after so many failures a result has failed for good.
         store_within_seconds: how long a delivery may wait until it is stored.
         handler_timeout_seconds: how long one call of a handler may take; longer counts as a failure.
         stop_timeout_seconds: how long handlers may still take when `run` is stopped or cancelled.
         now: the time in seconds since 1970, the same for all that share the database.
         monotonic: seconds that no step of the wall clock changes, the same for all on this machine.
-        chance: random numbers from 0 to 1, which spread retries.
+        rng: random numbers from 0 to 1, which spread retries.
 
     Raises:
         ConfigurationError: the database is of another kind, or its folder does not exist.
@@ -85,7 +85,7 @@ class Inbox(ForkSafe):
         self._store_within_seconds = positive("store_within_seconds", store_within_seconds)
         self._handler_timeout_seconds = positive("handler_timeout_seconds", handler_timeout_seconds)
         self._stop_timeout_seconds = positive("stop_timeout_seconds", stop_timeout_seconds)
-        self._rng = function("chance", rng)
+        self._rng = function("rng", rng)
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
         self._opening = LazyStore(self._url, function("now", now), function("monotonic", monotonic))
@@ -288,11 +288,11 @@ class Inbox(ForkSafe):
         return self._open().counts()
 
     def failed(self) -> Sequence[StoredResult]:
-        """Return the results that were set aside after too many failures."""
+        """Return the results that failed too often, the dead letters."""
         return self._open().failed()
 
     def replay(self, ids: Collection[int] | None = None) -> int:
-        """Let results that were set aside be handled anew, all of them or those of the given ids.
+        """Let results that failed for good be handled anew, all of them or those of the given ids.
 
         Returns:
             How many there were.

@@ -61,12 +61,12 @@ class Leases:
 
         Of one lead, only the earliest result that waits is given out. A result whose worker was lost is
         given out alone, to a worker that holds nothing: one that does gets nothing until it is done. If
-        it was lost so at its last attempt, it is set aside.
+        it was lost so at its last attempt, it has failed for good.
 
         Args:
             limit: how many.
             lease_seconds: how long they stay with a worker that is not heard of.
-            max_attempts: after so many a result is set aside.
+            max_attempts: after so many a result has failed for good.
             held: ids of the results that this worker has already.
         """
         with database_errors(), self._reading.connect() as connection:
@@ -79,7 +79,7 @@ class Leases:
             now = self._clock.keep(connection)
             rows: list[Any] = []
             if lost is not None:
-                _set_aside(connection, _lost(now, held), max_attempts)
+                _fail(connection, _lost(now, held), max_attempts)
                 rows = _some(connection, _lost(now, held), 1, results.c.lease_until)
             alone = bool(rows) or (limit == 1 and not held)
             rows = rows or _some(connection, _due(now), limit, results.c.processed_at)
@@ -153,7 +153,7 @@ def _first(connection: Connection, conditions: tuple[Any, ...]) -> int | None:
     return connection.execute(query).scalar()
 
 
-def _set_aside(connection: Connection, conditions: tuple[Any, ...], max_attempts: int) -> None:
+def _fail(connection: Connection, conditions: tuple[Any, ...], max_attempts: int) -> None:
     spent = (results.c.attempts >= max_attempts, results.c.claim.startswith(_ALONE, autoescape=True))
     chosen = select(results.c.id).where(*conditions, *spent).with_for_update(skip_locked=True)
     values = {"state": "failed", "error": WORKER_LOST, "claim": ""}

@@ -31,7 +31,7 @@ from squadiq.inbox.database import assure_kept, without_transaction
 from squadiq.inbox.errors import InboxError, database_errors
 from squadiq.inbox.leases import Leases, count_of
 from squadiq.inbox.payloads import lead_of
-from squadiq.inbox.tables import backfills, forgotten, results
+from squadiq.inbox.tables import backfills, erased_leads, results
 from squadiq.webhooks.parsing import DeliveredLead
 
 ResultState = Literal["waiting", "handled", "failed"]
@@ -134,14 +134,14 @@ class InboxStore(Leases):
         return added
 
     def replay(self, ids: Collection[int] | None) -> int:
-        """Let results that were set aside, all or these, be handled anew; return how many."""
+        """Let results that failed for good, all or these, be handled anew; return how many."""
         chosen = [results.c.state == "failed"] + ([] if ids is None else [results.c.id.in_(ids)])
         values = {"state": "waiting", "attempts": 0, "due_at": 0.0, "lease_until": 0.0, "claim": ""}
         with database_errors(), self.engine.begin() as connection:
             return count_of(connection.execute(update(results).where(*chosen).values(values)))
 
     def failed(self) -> list[StoredResult]:
-        """Return the results that were set aside, in the order of `processed_at`."""
+        """Return the results that failed for good, in the order of `processed_at`."""
         return self._select(results.c.state == "failed")
 
     def of_lead(self, campaign_id: str, lead_id: str) -> list[StoredResult]:
@@ -159,7 +159,7 @@ class InboxStore(Leases):
         """Erase a lead's results, and keep those processed before now from coming back; return how many."""
         dialect = postgresql if self._on_postgresql else sqlite
         row = {"lead_key": _lead_key(campaign_id, lead_id), "erased_at": int(self._now())}
-        note = dialect.insert(forgotten).values(row)
+        note = dialect.insert(erased_leads).values(row)
         note = note.on_conflict_do_update(index_elements=["lead_key"], set_={"erased_at": row["erased_at"]})
         of_lead = (results.c.campaign_id == campaign_id) & (results.c.lead_id == lead_id)
         with database_errors(), self.engine.begin() as connection:
@@ -201,7 +201,7 @@ class InboxStore(Leases):
         if busy:
             raise InboxError(
                 "The lead is erased from the inbox, but another process kept its write-ahead log from being emptied. "
-                "Call forget() again."
+                "Call erase() again."
             )
 
 
@@ -215,7 +215,7 @@ def second_of(moment: datetime) -> int:
 
 
 def _insert_unless_known(on_postgresql: bool) -> Any:
-    """An insert that does nothing for a result that is there, or of a lead that was forgotten since."""
+    """An insert that does nothing for a result that is there, or of a lead that was erased since."""
     arriving = (
         bindparam("campaign_id", type_=String),
         bindparam("lead_id", type_=String),
@@ -224,9 +224,9 @@ def _insert_unless_known(on_postgresql: bool) -> Any:
         bindparam("received_at", type_=Float),
     )
     columns = [value.key for value in arriving]
-    erased = select(forgotten.c.lead_key).where(
-        forgotten.c.lead_key == bindparam("lead_key", type_=LargeBinary),
-        forgotten.c.erased_at >= bindparam("processed_at", type_=BigInteger),
+    erased = select(erased_leads.c.lead_key).where(
+        erased_leads.c.lead_key == bindparam("lead_key", type_=LargeBinary),
+        erased_leads.c.erased_at >= bindparam("processed_at", type_=BigInteger),
     )
     dialect = postgresql if on_postgresql else sqlite
     insert = dialect.insert(results).from_select(columns, select(*arriving).where(~erased.exists()))

@@ -57,7 +57,7 @@ Index(
     postgresql_where=results.c.state == "waiting",
 )
 
-forgotten = Table(
+erased_leads = Table(
     "squadiq_inbox_erased",
     metadata,
     Column("lead_key", LargeBinary, primary_key=True),

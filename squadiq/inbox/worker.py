@@ -1,4 +1,4 @@
-"""Hands results to handlers, several at a time, until they succeed or are set aside."""
+"""Hands results to handlers, several at a time, until they succeed or fail for good."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Worker:
         handlers: each is called once for each result that it has not succeeded on.
         concurrency: results that are handled at the same time.
         lease_seconds: how long a result stays with a worker that is not heard of.
-        max_attempts: after so many failures a result is set aside.
+        max_attempts: after so many failures a result has failed for good.
         handler_timeout_seconds: how long one call of a handler may take.
         stop_timeout_seconds: how long handlers may still take when the worker is stopped.
-        chance: random numbers from 0 to 1.
+        rng: random numbers from 0 to 1.
     """
 
     def __init__(
@@ -211,7 +211,7 @@ class Worker:
     async def _failed(self, claim: ResultClaim, what: str) -> None:
         if claim.attempts >= self._max_attempts:
             wait = None
-            log.error("result %d: %s; set aside after %d attempts", claim.id, what, claim.attempts)
+            log.error("result %d: %s; failed for good after %d attempts", claim.id, what, claim.attempts)
         else:
             wait = backoff_seconds(claim.attempts, self._rng())
             log.warning("result %d: %s; attempt %d, again in %.0f s", claim.id, what, claim.attempts, wait)

@@ -22,7 +22,7 @@ _KINDS = "sqlite, sqlite:///path, memory, redis://host:port/0, rediss:// or unix
 _METHODS: Mapping[str, int] = {
     "reserve": 2,
     "confirm": 2,
-    "answered": 1,
+    "completed": 1,
     "give_back": 1,
     "throttled": 2,
     "snapshot": 0,
@@ -152,7 +152,7 @@ def _checked(store: QuotaStore) -> QuotaStore:
             inspect.signature(method).bind(*[None] * arguments, within_seconds=None)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise ConfigurationError(
-                f"quota= must be one of: {_KINDS}; or a store with the methods of squadiq.quota.Store: "
+                f"quota= must be one of: {_KINDS}; or a store with the methods of squadiq.quota.QuotaStore: "
                 f"this {type(store).__name__} has no {name}() that takes {arguments} arguments and within_seconds=."
             ) from None
     if not isinstance(getattr(store, "does_io", None), bool):

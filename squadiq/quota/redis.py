@@ -128,7 +128,7 @@ class RedisStore(ForkSafe):
 
     def completed(self, reservation: Reservation, *, within_seconds: float | None = None) -> None:
         self._tell(
-            lambda: self._run("response", 0, reservation.holder),
+            lambda: self._run("complete", 0, reservation.holder),
             lambda local: local.completed(reservation),
             within_seconds,
         )
@@ -235,7 +235,7 @@ class RedisStore(ForkSafe):
         self._run("snapshot", 6)
         if self._now() - self._gone_since >= self._window_seconds:
             for _ in range(local.snapshot().limit):
-                self._run("response", 0, self._holders())
+                self._run("complete", 0, self._holders())
         with self._lock:
             self._local = None
         log.warning("The quota's server at %s is back.", self._place)

@@ -96,10 +96,10 @@ local function expected_start(state, position)
   local rounds, place = math.floor(position / slots), position % slots
   local start = state[CLOCK]
   if place >= free then
-    local answered_now = state[CLOCK] + window
+    local completed_now = state[CLOCK] + window
     local times = {}
     for _, counts_until in ipairs(state[BUSY]) do times[#times + 1] = counts_until end
-    for _, flight in ipairs(state[FLYING]) do times[#times + 1] = math.min(flight[1], answered_now) end
+    for _, flight in ipairs(state[FLYING]) do times[#times + 1] = math.min(flight[1], completed_now) end
     table.sort(times)
     start = times[place - free + 1]
   end
@@ -129,7 +129,7 @@ local function claim(state, holder, since, lease, max_wait)
   return {since, wait, expected, refused and 1 or 0}
 end
 
-local function answer(state, holder)
+local function complete(state, holder)
   state[FLYING] = without(state[FLYING], holder)
   local busy, counts_until = state[BUSY], state[CLOCK] + window
   local place = #busy + 1
@@ -181,8 +181,8 @@ else
 end
 if operation == 'claim' then
   result = claim(state, tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
-elseif operation == 'answer' then
-  answer(state, tonumber(ARGV[7]))
+elseif operation == 'complete' then
+  complete(state, tonumber(ARGV[7]))
 elseif operation == 'give_back' then
   give_back(state, tonumber(ARGV[7]))
 elseif operation == 'throttle' then

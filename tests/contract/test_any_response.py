@@ -190,7 +190,7 @@ def test_every_example_ends_in_an_outcome_that_tells_nothing_of_anybody(
         (Reply(400, {"detail": "x"}, {"Set-Cookie": "a=b; Max-Age=99"}), "status 400"),
     ],
 )
-def test_an_response_that_nobody_expects_is_a_finding_in_a_report(
+def test_a_response_that_nobody_expects_is_a_finding_in_a_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: Reply, words: str
 ) -> None:
     monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", TOKEN)

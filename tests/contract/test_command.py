@@ -45,7 +45,7 @@ def at(server: Recording, *more: str) -> list[str]:
     return ["--target", server.url, "--campaign", CAMPAIGN, "--hits-per-minute", "100", *more]
 
 
-def test_the_plan_comes_first_and_no_is_an_response() -> None:
+def test_the_plan_comes_first_and_no_is_a_response() -> None:
     with recording() as server:
         code, said = command(*at(server), response="n\n")
         assert server.seen == []

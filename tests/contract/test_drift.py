@@ -129,7 +129,7 @@ def test_what_is_no_har_file_is_said_to_be_none_without_its_contents(tmp_path: P
         (Hit("PUT", LIST, b"", 200, JSON, b""), {Rule.METHOD}),
     ],
 )
-def test_an_response_is_judged_by_status_media_type_headers_and_body(hit: Hit, wanted: set[Rule]) -> None:
+def test_a_response_is_judged_by_status_media_type_headers_and_body(hit: Hit, wanted: set[Rule]) -> None:
     findings = response_findings(DOCUMENT, hit)
     assert {each.rule for each in findings} == wanted
     assert "9876543210" not in repr(findings)

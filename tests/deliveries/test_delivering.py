@@ -141,7 +141,7 @@ def test_headers_are_sent_and_no_secret_is_shown() -> None:
     assert "s3cret" not in shown
 
 
-def test_no_more_of_an_response_is_kept_than_a_person_reads() -> None:
+def test_no_more_of_a_response_is_kept_than_a_person_reads() -> None:
     with (
         acting_server(Reply(201, b"x" * 1_000_000)) as server,
         running_mock(rate=0, webhook_url=server.url, speed=FAST) as mock,

@@ -109,7 +109,7 @@ def test_an_endpoint_that_is_not_there_is_told_and_answered_with_502() -> None:
     assert "could not be passed on: ConnectError" in listener.printed[1]
 
 
-def test_a_request_without_a_length_and_an_response_with_an_odd_status_are_passed_on() -> None:
+def test_a_request_without_a_length_and_a_response_with_an_odd_status_are_passed_on() -> None:
     with acting_server(Reply(299, b"")) as server, listening(server.url) as listener:
         assert httpx.get(listener.url).status_code == 299
     assert server.seen[0].method == "GET"

@@ -99,7 +99,7 @@ def test_a_plain_response_has_the_same_bound(kind: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_response_that_is_broken_off_leaves_nothing_open(anyio_backend: str) -> None:
+async def test_a_response_that_is_broken_off_leaves_nothing_open(anyio_backend: str) -> None:
     endless = Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\n{}\r\n" * 10_000)
     with acting_server(endless) as server:
         async with AsyncSquadIQ(TOKEN, base_url=server.url, max_response_bytes=100, quota="memory") as client:
@@ -138,7 +138,7 @@ async def test_any_stream_of_an_own_async_transport_can_be_broken_off(
             await client.campaign("c").delete_lead("u1")
 
 
-def test_an_response_of_exactly_the_bound_is_read(kind: str) -> None:
+def test_a_response_of_exactly_the_bound_is_read(kind: str) -> None:
     page = json.dumps(PAGE).encode()
     with acting_server(Reply(200, page)) as server, open_both(kind, server.url, max_response_bytes=len(page)) as both:
         assert both.call("get_leads") == []
@@ -210,7 +210,7 @@ def test_a_stream_of_an_own_transport_has_the_same_bound(kind: str, chunked: boo
         assert "max_response_bytes" in str(failing(both, "get_leads"))
 
 
-def test_an_response_that_an_own_transport_has_read_is_taken_as_it_is(kind: str) -> None:
+def test_a_response_that_an_own_transport_has_read_is_taken_as_it_is(kind: str) -> None:
     plain = json.dumps(PAGE).encode()
     read = [
         httpx.Response(200, content=plain),

@@ -211,7 +211,7 @@ def test_trouble_that_passes_is_not_seen(kind: str, trouble: Any) -> None:
 
 
 @pytest.mark.parametrize("trouble", [Stall(), Stall(b"HTTP/1.1 200 OK\r\nContent-"), Drip(0.01)])
-def test_an_response_that_does_not_end_is_given_up_in_time(kind: str, trouble: Any) -> None:
+def test_a_response_that_does_not_end_is_given_up_in_time(kind: str, trouble: Any) -> None:
     options = {"timeout_seconds": 0.2, "deadline_seconds": 0.3, "max_attempts": 5}
     with acting_server(trouble) as server, open_both(kind, server.url, **options) as both:
         error = failing(both, "delete_lead", "u1")
@@ -248,7 +248,7 @@ def test_a_next_page_at_another_host_is_asked_for_at_our_own(kind: str) -> None:
         assert [seen.target.partition("?")[2] for seen in server.seen] == ["page_size=1", "page=2&page_size=1"]
 
 
-def test_an_response_that_is_no_page_is_an_error(kind: str) -> None:
+def test_a_response_that_is_no_page_is_an_error(kind: str) -> None:
     with acting_server(Reply(200, b"<html>")) as server, open_both(kind, server.url) as both:
         assert isinstance(failing(both, "get_leads"), errors.UnexpectedResponseError)
 
@@ -280,7 +280,7 @@ def test_options_of_one_call_do_not_change_the_client(kind: str) -> None:
         assert "x-b" not in server.seen[1].headers
 
 
-def test_status_and_headers_of_an_response_can_be_had(kind: str) -> None:
+def test_status_and_headers_of_a_response_can_be_had(kind: str) -> None:
     with acting_server(Reply(202, {"a": 1}, {"X-Request-Id": "r7"})) as server, open_both(kind, server.url) as both:
         with both.client.record_responses() as responses:
             if kind == "sync":

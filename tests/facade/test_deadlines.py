@@ -76,7 +76,7 @@ def soon() -> Generator[None]:
 
 @pytest.mark.parametrize("transport", ["stock", "own"])
 @pytest.mark.parametrize("what", ENDLESS)
-def test_an_response_without_an_end_is_given_up_in_time(kind: str, what: str, transport: str) -> None:
+def test_a_response_without_an_end_is_given_up_in_time(kind: str, what: str, transport: str) -> None:
     options = {**HURRY, "transport": OWN[kind]()} if transport == "own" else HURRY
     with acting_server(ENDLESS[what]) as server, open_both(kind, server.url, **options) as both, soon():
         error = failing(both, "delete_lead", "u1")
@@ -293,7 +293,7 @@ def test_a_body_that_does_not_end_is_given_up_and_closed(kind: str, status: int)
 
 
 @pytest.mark.anyio
-async def test_an_response_of_a_call_that_is_cancelled_is_closed(anyio_backend: str) -> None:
+async def test_a_response_of_a_call_that_is_cancelled_is_closed(anyio_backend: str) -> None:
     body, came = Dripping(b" "), anyio.Event()
 
     def response(_: httpx.Request) -> httpx.Response:

@@ -362,11 +362,11 @@ def test_whatever_a_store_of_ones_own_raises_is_an_error_of_ours(name: str) -> N
 def test_what_a_request_brought_is_not_lost_over_a_store_of_ones_own(
     came: Response | Failure, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name = {200: "answered", 429: "throttled"}.get(getattr(came, "status_code", 0), "give_back")
+    name = {200: "completed", 429: "throttled"}.get(getattr(came, "status_code", 0), "give_back")
     world = World([came, Response(200)])
     world.store = Broken(name)
     request = call(retries=RetryRules(max_attempts=1))
-    if name == "answered":
+    if name == "completed":
         assert world.run(request).status_code == 200
     else:
         assert len(failing(world, request).attempts) == 1

@@ -1,4 +1,4 @@
-"""`squadiq inbox`: running, listing what was set aside, replaying it."""
+"""`squadiq inbox`: running, listing what failed for good, replaying it."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def squadiq(*arguments: str) -> Result:
 
 
 @pytest.mark.usefixtures("_signals")
-def test_results_are_handled_set_aside_listed_and_replayed(folder: Path) -> None:
+def test_results_are_handled_failed_listed_and_replayed(folder: Path) -> None:
     with Inbox("inbox.sqlite3") as inbox:
         for number in range(3):
             inbox.receive(parse(delivery(lead_id=9876501230 + number), {}))
     (folder / "broken").touch()
     assert "handled 0 results" in squadiq("run", "my_leads:inbox", "--once").output
 
-    listed = squadiq("set-aside", "my_leads:inbox")
+    listed = squadiq("failed", "my_leads:inbox")
     first, second, third, count = listed.output.splitlines()
-    assert count == "3 set aside"
+    assert count == "3 failed"
     assert first.split("\t")[:5] == ["1", "campaign-1", "…30", "2018-12-03T14:37:54+00:00", "1"]
     assert third.split("\t")[5].startswith("ValueError at my_leads.py:")
     assert not [secret for secret in PERSONAL if secret in listed.output + second]
@@ -77,14 +77,13 @@ def test_results_are_handled_set_aside_listed_and_replayed(folder: Path) -> None
     some = squadiq("replay", "my_leads:inbox", "2", "99", str(10**30), "98")
     assert (some.exit_code, "1 will be handled anew" in some.output) == (1, True)
     assert [line for line in some.output.splitlines() if "no result" in line] == [
-        f"squadiq: no result {number} is set aside. `squadiq inbox set-aside` lists them."
-        for number in (98, 99, 10**30)
+        f"squadiq: no result {number} has failed. `squadiq inbox failed` lists them." for number in (98, 99, 10**30)
     ]
-    assert squadiq("replay", "my_leads:inbox", "2").exit_code == 1  # it is no longer set aside
+    assert squadiq("replay", "my_leads:inbox", "2").exit_code == 1  # it has no longer failed
     assert "2 will be handled anew" in squadiq("replay", "my_leads:inbox", "--all").output
     (folder / "broken").unlink()
     assert "handled 3 results" in squadiq("run", "my_leads:inbox", "--once", "--concurrency=2").output
-    assert "0 set aside" in squadiq("set-aside", "my_leads:inbox").output
+    assert "0 failed" in squadiq("failed", "my_leads:inbox").output
 
 
 def test_replay_wants_ids_or_all(folder: Path) -> None:
@@ -107,19 +106,19 @@ def test_replay_wants_ids_or_all(folder: Path) -> None:
 )
 def test_a_target_that_is_no_inbox_is_told(folder: Path, target: str, reason: str) -> None:
     assert folder
-    wrong = squadiq("set-aside", target)
+    wrong = squadiq("failed", target)
     assert wrong.exit_code == 2
     assert reason in " ".join(wrong.output.replace("│", "").split())
 
 
 def test_a_module_that_needs_another_says_so_itself(folder: Path) -> None:
     assert folder
-    assert isinstance(squadiq("set-aside", "needs_more:inbox").exception, ModuleNotFoundError)
+    assert isinstance(squadiq("failed", "needs_more:inbox").exception, ModuleNotFoundError)
 
 
 def test_an_inbox_that_cannot_be_made_is_told_in_a_line(folder: Path) -> None:
     (folder / "wrong_leads.py").write_text("from squadiq.inbox import Inbox\ninbox = Inbox('no/such/folder')", "utf-8")
-    failed = squadiq("set-aside", "wrong_leads:inbox")
+    failed = squadiq("failed", "wrong_leads:inbox")
     assert failed.exit_code == 1
     assert failed.output.startswith("squadiq: The inbox's folder")
 
@@ -129,7 +128,7 @@ def test_errors_are_told_in_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert folder
     monkeypatch.delenv("SQUADIQ_ACCESS_TOKEN", raising=False)
     for arguments, reason in [
-        (["set-aside", "my_leads:broken"], "cannot be opened"),
+        (["failed", "my_leads:broken"], "cannot be opened"),
         (["replay", "my_leads:broken", "--all"], "cannot be opened"),
         (["run", "my_leads:silent", "--once"], "The inbox has no handler"),
         (["run", "my_leads:inbox", "--once", "--backfill=campaign-1"], "SQUADIQ_ACCESS_TOKEN"),

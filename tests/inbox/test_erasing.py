@@ -41,7 +41,7 @@ def test_a_late_repeat_is_acknowledged_and_not_stored_but_a_new_result_is(open_i
     assert [result.processed_at.second for result in inbox.results("campaign-1", "test_lead_id")] == [41]
 
 
-def test_a_lead_that_is_forgotten_while_it_is_handled_stays_forgotten(
+def test_a_lead_that_is_erased_while_it_is_handled_stays_erased(
     open_inbox: OpenInbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox = open_inbox()
@@ -56,7 +56,7 @@ def test_a_lead_that_is_forgotten_while_it_is_handled_stays_forgotten(
     assert "its lease ended" in caplog.text
 
 
-def test_nothing_of_a_forgotten_lead_is_left_in_the_files(tmp_path: Path) -> None:
+def test_nothing_of_an_erased_lead_is_left_in_the_files(tmp_path: Path) -> None:
     lead_id = "9876501234"
     with Inbox(tmp_path / "inbox.sqlite3") as inbox:
         for number in range(200):
@@ -90,7 +90,7 @@ def test_a_reader_that_keeps_the_log_from_being_emptied_is_told(
         with closing(sqlite3.connect(path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM squadiq_inbox_results").fetchone()
-            with pytest.raises(InboxError, match="Call forget\\(\\) again"):
+            with pytest.raises(InboxError, match="Call erase\\(\\) again"):
                 inbox.erase("campaign-1", "test_lead_id")
             reader.execute("ROLLBACK")
         assert inbox.erase("campaign-1", "test_lead_id") == 0

@@ -1,4 +1,4 @@
-"""Handlers get every result: retried, set aside and replayed, by one worker at a time, in order for each lead."""
+"""Handlers get every result: retried, failed for good and replayed, by one worker at a time, in order for each lead."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_handlers_sync_and_async_get_each_result_once(open_inbox: OpenInbox) -> 
     assert inbox.counts() == {"waiting": 0, "handled": 2, "failed": 0}
 
 
-def test_a_failing_handler_is_tried_again_later_and_later_then_set_aside_and_replayed(
+def test_a_failing_handler_is_tried_again_later_and_later_then_failed_for_good_and_replayed(
     open_inbox: OpenInbox, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox = open_inbox(max_attempts=3)
@@ -100,7 +100,7 @@ def test_a_failing_handler_is_tried_again_later_and_later_then_set_aside_and_rep
     (aside,) = inbox.failed()
     assert (aside.state, aside.attempts) == ("failed", 3)
     assert aside.error.startswith("ValueError at test_handling.py:")
-    assert "set aside after 3 attempts" in caplog.text
+    assert "failed for good after 3 attempts" in caplog.text
     assert not [secret for secret in PERSONAL if secret in caplog.text + repr(aside)]
 
     broken = False
@@ -251,7 +251,7 @@ def test_a_lease_is_renewed_while_a_handler_runs_however_long(database: str) -> 
         assert other.counts() == {"waiting": 0, "handled": 1, "failed": 0}
 
 
-def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_is_set_aside(
+def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_fails_for_good(
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=2)
@@ -272,7 +272,7 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_is_
     store.engine.dispose()
 
 
-def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kills_is_set_aside(
+def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kills_fails_for_good(
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=1)
@@ -491,7 +491,7 @@ def test_a_worker_that_is_cancelled_while_it_claims_gives_back_what_it_gets(
     assert inbox.run(once=True) == 1
 
 
-def test_a_payload_that_cannot_be_read_is_set_aside_and_the_worker_goes_on(
+def test_a_payload_that_cannot_be_read_fails_for_good_and_the_worker_goes_on(
     open_inbox: OpenInbox, database: str
 ) -> None:
     inbox = open_inbox(max_attempts=1)

@@ -400,7 +400,7 @@ inbox.run(concurrency=4, once=sys.argv[2] == "short")
 """
 
 
-def test_a_handler_that_kills_its_process_is_set_aside_and_nothing_that_was_handled_beside_it(database: str) -> None:
+def test_a_handler_that_kills_its_process_fails_for_good_and_nothing_that_was_handled_beside_it(database: str) -> None:
     def run(how: str) -> int:
         command = [sys.executable, "-c", KILLER, database, how]
         return subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode

@@ -62,7 +62,7 @@ def test_an_operation_without_a_behaviour_of_its_own_responses_with_its_first_ex
         ({"description": "None.", "content": {"application/json": {"schema": {}}}}, None),
     ],
 )
-def test_an_response_without_examples_is_as_empty_as_the_document_has_it(
+def test_a_response_without_examples_is_as_empty_as_the_document_has_it(
     start_mock: Start, contents: dict[str, Any], response: Any, expected: Any
 ) -> None:
     contents["paths"]["/pause/{campaign_id}"] = pause({"200": response}, security=[])

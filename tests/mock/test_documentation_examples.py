@@ -272,6 +272,6 @@ def send(command: str) -> tuple[int, Any]:
     headers = dict(header.split(": ") for header in given.H)
     connection.request(given.X, f"{url.path}?{url.query}", given.data, headers)
     response = connection.getresponse()
-    response = json.loads(response.read())
+    body = json.loads(response.read())
     connection.close()
-    return response.status, response
+    return response.status, body

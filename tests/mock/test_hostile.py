@@ -91,7 +91,7 @@ nearly_leads = st.fixed_dictionaries(
     action=st.sampled_from(["create", "update", "convert", "disable", "delete"]),
     body=st.one_of(anything, nearly_leads, st.lists(nearly_leads, max_size=3)),
 )
-def test_any_json_gets_an_response_that_the_document_names(mock: Caller, action: str, body: Any) -> None:
+def test_any_json_gets_a_response_that_the_document_names(mock: Caller, action: str, body: Any) -> None:
     assert mock.call(action, body).status in {200, 201, 202, 400, 404}
 
 
@@ -103,7 +103,7 @@ def test_any_json_gets_an_response_that_the_document_names(mock: Caller, action:
     body=st.binary(max_size=20),
     content_type=st.sampled_from([None, "application/json"]),
 )
-def test_any_bytes_get_an_response(
+def test_any_bytes_get_a_response(
     mock: Caller, method: str, path: str, query: str, body: bytes, content_type: str | None
 ) -> None:
     for each in (path, "/api/v4/leads/responses/c1/", "/_mock/" + path[24:], "/_mock/advance", CREATE):

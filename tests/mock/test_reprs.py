@@ -50,8 +50,10 @@ HARMLESS = {
     ("LiveSettings", "token"),
     ("RunningMock", "url"),  # the mock's own address
     ("MockResponse", "headers"),
-    ("Operation", "body"),  # schemas of the document
+    ("MockOperation", "body"),  # schemas of the document
+    ("Operation", "body"),
     ("Operation", "query"),
+    ("MockOperation", "query"),
     ("WebhookRun", "sent"),  # how often each rule was tried
 }
 

@@ -16,7 +16,7 @@ Step = tuple[str, int, float]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["reserve", "reserve", "confirm", "answered", "give_back", "throttled", "wait", "wait", "reset"]
+            ["reserve", "reserve", "confirm", "completed", "give_back", "throttled", "wait", "wait", "reset"]
         ),
         st.integers(0, 30),
         st.floats(-1.0, 12.0).map(lambda number: round(number, 3)) | st.sampled_from([1e9, 1e308]),
@@ -63,7 +63,7 @@ def take(step: Step, store: QuotaStore, clock: Callable[[], float], asked: list[
         return store.confirm(reservation, abs(seconds))
     if what == "throttled":
         store.throttled(reservation, seconds if seconds < 1e9 else float("inf"))
-    elif what == "answered":
+    elif what == "completed":
         store.completed(reservation)
     else:
         store.give_back(reservation)

@@ -243,16 +243,16 @@ import os, sys
 from squadiq.quota import RedisStore
 
 store = RedisStore(sys.argv[1], sys.argv[2], 100, 60.0)
-store.answered(store.reserve(5.0))
+store.completed(store.reserve(5.0))
 children = []
 for _ in range(5):
     child = os.fork()
     if child == 0:
         for _ in range(5):
-            store.answered(store.reserve(5.0))
+            store.completed(store.reserve(5.0))
         os._exit(0)
     children.append(child)
-    store.answered(store.reserve(5.0))
+    store.completed(store.reserve(5.0))
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
 print(store.snapshot().free_now)
 store.close()

@@ -164,7 +164,7 @@ def test_confirming_again_begins_the_lease_anew_and_takes_no_second_slot(open_on
     assert store.snapshot().free_now == 0
 
 
-def test_an_response_after_its_lease_has_long_ended_counts_all_the_same(open_one: Opener, clock: Clock) -> None:
+def test_a_response_after_its_lease_has_long_ended_counts_all_the_same(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=1)
     sent = store.reserve(5.0)
     clock.now += 5 + HELD + 1

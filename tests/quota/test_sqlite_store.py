@@ -321,8 +321,8 @@ for _ in range(10):
     child = os.fork()
     if child == 0:
         for _ in range(5):
-            store.answered(store.reserve(5.0))
-            memory.answered(memory.reserve(5.0))
+            store.completed(store.reserve(5.0))
+            memory.completed(memory.reserve(5.0))
         os._exit(0)
     children.append(child)
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 10

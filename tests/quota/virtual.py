@@ -48,7 +48,7 @@ def run_callers(
         clock.now, caller, what, reservation = heapq.heappop(events)
         if clock.now > end:
             break
-        if what == "answer":
+        if what == "response":
             assert reservation is not None
             store.completed(reservation)
             what = "reserve"
@@ -63,5 +63,5 @@ def run_callers(
             continue
         took = latency(clock.now)
         run.arrivals.append(clock.now + took * random.random())
-        heapq.heappush(events, (clock.now + took, caller, "answer", reservation))
+        heapq.heappush(events, (clock.now + took, caller, "response", reservation))
     return run
