@@ -1,7 +1,7 @@
 """What holds for every test: in CI nothing is skipped, no property is judged by how fast a machine is.
 
 And no test touches the state directory of the user who runs it, or minds that it was started in the
-background, where Ctrl-C is ignored.
+background or by nohup, where Ctrl-C or the end of the terminal is ignored.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Generator
 from typing import Any
@@ -27,6 +28,8 @@ atexit.register(_state.cleanup)
 os.environ["XDG_STATE_HOME"] = _state.name
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(trylast=True)

@@ -90,7 +90,7 @@ def _delivered(poster: DeliverySender, headers: list[tuple[str, str]], payload: 
         error = type(failure).__name__  # its message may hold the URL, and that a secret
     milliseconds = round((time.perf_counter() - began) * 1000, 1)
     lead_id = shown(str(payload.get("lead_id")))
-    return {"lead_id": lead_id, "status": status, "milliseconds": milliseconds, "answer": response, "error": error}
+    return {"lead_id": lead_id, "status": status, "milliseconds": milliseconds, "response": response, "error": error}
 
 
 def _line(number: str, told: dict[str, Any]) -> str:

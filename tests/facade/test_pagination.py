@@ -142,7 +142,7 @@ def test_the_page_of_a_proxy_does_not_end_a_walk(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         Reply(404, b'{"detail": "Invalid page."}', {"Content-Type": "text/html"}),
         Reply(404, b'{"detail": "Invalid page."', {"Content-Type": "application/json"}),

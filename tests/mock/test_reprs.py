@@ -19,7 +19,7 @@ from squadiq.mock.settings import MockSettings
 
 SECRET = "s3cret-of-nobody"
 PERSONAL = {
-    "answer",
+    "response",
     "body",
     "contact_name",
     "content",

@@ -33,7 +33,7 @@ CREATE TABLE attempt (
     milliseconds REAL NOT NULL,
     trouble TEXT NOT NULL,
     status INTEGER,
-    answer BLOB,
+    response BLOB,
     error TEXT
 );
 CREATE INDEX attempt_by_delivery ON attempt (delivery);
@@ -205,7 +205,7 @@ class DeliveryStore:
     def _delivery(self, row: tuple[Any, ...], moment: Callable[[float], str]) -> dict[str, Any]:
         identity, campaign_id, lead_id, processed_at, body, send_at, acknowledged_at = row
         attempts = self._execute(
-            "SELECT sent_at, milliseconds, trouble, status, answer, error FROM attempt WHERE delivery = ?"
+            "SELECT sent_at, milliseconds, trouble, status, response, error FROM attempt WHERE delivery = ?"
             " ORDER BY rowid",
             (identity,),
         )
@@ -223,7 +223,7 @@ class DeliveryStore:
                     "milliseconds": round(milliseconds, 1),
                     "trouble": trouble.split(", ") if trouble else [],
                     "status": status,
-                    "answer": None if response is None else response.decode("utf-8", "replace"),
+                    "response": None if response is None else response.decode("utf-8", "replace"),
                     "error": error,
                 }
                 for sent_at, milliseconds, trouble, status, response, error in attempts
