@@ -8,21 +8,19 @@ from typing import Any
 
 import httpx
 
-from squadiq.contract import document as contract
 from squadiq.contract.cases import Case, CaseResult, run_case
 from squadiq.contract.suite import SUITE
 from squadiq.contract.target import Capability, Target
 from squadiq.mock.core import Mock
-from squadiq.mock.document import MockSpec
 from squadiq.mock.messages import MockRequest, MockResponse
 from squadiq.mock.settings import MockSettings
 from squadiq.mock.transport import InProcessTransport
+from squadiq.spec import Spec
 
 Respond = Callable[[MockRequest], MockResponse]
 Plant = Callable[[Mock], Respond]
 
-DOCUMENT = MockSpec.installed()
-CONTRACT = contract.Spec.installed()
+SPEC = Spec.installed()
 START = 1_700_000_000
 PROCESS_AFTER_SECONDS = 3600.0
 SEEDED = 5
@@ -64,11 +62,11 @@ def sound(mock: Mock) -> Respond:
 def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> Generator[Target]:
     """Make a target of a mock with some leads that are processed already."""
     settings = MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)
-    mock = FaultyMock(plant, settings, document=DOCUMENT, now=lambda: START, monotonic=lambda: 0.0)
+    mock = FaultyMock(plant, settings, spec=SPEC, now=lambda: START, monotonic=lambda: 0.0)
     with httpx.Client(transport=_Transport(mock), base_url="http://mock.test") as http:
         target = Target(
             http=http,
-            document=CONTRACT,
+            spec=SPEC,
             token="test_token",
             campaign_id=CAMPAIGN,
             prefix="lead-",
@@ -95,5 +93,5 @@ def run_suite(plant: Plant = sound) -> list[CaseResult]:
 
 
 def _run(each: Case, plant: Plant) -> CaseResult:
-    with mock_target(plant, rate=DOCUMENT.hits if Capability.QUOTA in each.needs else 0) as target:
+    with mock_target(plant, rate=SPEC.hits if Capability.QUOTA in each.needs else 0) as target:
         return run_case(each, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from contract_tests.targets import DOCUMENT, OFFERS, Respond, mock_target
+from contract_tests.targets import OFFERS, SPEC, Respond, mock_target
 from squadiq.contract.cases import Case, run_case
 from squadiq.contract.suite import SUITE, fitting
 from squadiq.contract.target import Capability, Target, epoch_seconds
@@ -20,7 +20,7 @@ def names(case: Case) -> str:
 
 @pytest.mark.parametrize("case", SUITE, ids=names)
 def test_the_mock_holds_every_example(case: Case) -> None:
-    with mock_target(rate=DOCUMENT.hits if Capability.QUOTA in case.needs else 0) as target:
+    with mock_target(rate=SPEC.hits if Capability.QUOTA in case.needs else 0) as target:
         outcome = run_case(case, target)
     assert outcome.finding is None, outcome.finding
     assert outcome.inconclusive == ""

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contract_tests.faults.mutants import Planted
 from contract_tests.run import run_schemathesis
 from contract_tests.sequences import run_sequences
-from contract_tests.targets import DOCUMENT, FaultyMock, mock_target, run_suite
+from contract_tests.targets import SPEC, FaultyMock, mock_target, run_suite
 from squadiq.contract.rules import BrokenError, Rule
 from squadiq.mock.app import application
 from squadiq.mock.server import Server, base_url, bound_socket
@@ -78,7 +78,7 @@ def _last_header_wins(app: ASGIApp) -> ASGIApp:
 @contextmanager
 def _serving(planted: Planted) -> Generator[str]:
     settings = MockSettings(rate=0, duplicate_leads="replace", process_after_seconds=0)
-    mock = FaultyMock(planted.plant, settings, document=DOCUMENT)
+    mock = FaultyMock(planted.plant, settings, spec=SPEC)
     server = Server(mock)
     server.config.app = _last_header_wins(application(mock))
     listening = bound_socket("127.0.0.1", 0)

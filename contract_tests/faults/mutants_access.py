@@ -128,4 +128,4 @@ def _throttled(mock: FaultyMock, hits: int) -> None:
     """Give a mock that has a quota another one, once."""
     if mock.settings.rate and "_planted" not in mock.__dict__:
         mock.__dict__["_planted"] = True
-        mock._throttle = Throttle(hits, mock.document.window_seconds)  # pyright: ignore[reportPrivateUsage]
+        mock._throttle = Throttle(hits, mock.spec.window_seconds)  # pyright: ignore[reportPrivateUsage]

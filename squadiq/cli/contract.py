@@ -124,9 +124,9 @@ def drift(
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Log of RecordingTransport.")] = None,
 ) -> None:
     """Hold traffic that already happened against the document; nothing is sent."""
-    from squadiq.contract.document import Spec
     from squadiq.contract.drift import drift_of, read_har
     from squadiq.contract.recorder import read_log
+    from squadiq.spec import Spec
 
     if (har is None) == (log is None):
         raise typer.BadParameter("give --har FILE or --log FILE")

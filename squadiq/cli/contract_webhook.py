@@ -27,8 +27,8 @@ def webhook(
     import httpx
 
     from squadiq.cli.output import header_of, progress
-    from squadiq.contract.document import Spec
     from squadiq.contract.webhook import is_on_this_machine, trials, try_endpoint
+    from squadiq.spec import Spec
 
     try:
         headers = [header_of(text) for text in header or ()]

@@ -99,10 +99,9 @@ def _line(number: str, told: dict[str, Any]) -> str:
 
 
 def _payloads(count: int, seed: int | None) -> list[dict[str, Any]]:
-    from importlib.resources import files
+    from squadiq.spec import Spec
 
-    document = json.loads((files("squadiq_generated") / "openapi.json").read_bytes())
-    example: dict[str, Any] = document["components"]["examples"]["ProcessedLead"]["value"]
+    example: dict[str, Any] = Spec.installed().example("ProcessedLead")
     if seed is not None:
         return [_made_up(example["campaign_id"], seed, number) for number in range(1, count + 1)]
     lead_id = example["lead_id"]

@@ -42,7 +42,7 @@ def a_wrong_token_does_not_learn_which_leads_exist(target: Target) -> None:
 
 @case(Capability.OTHER_METHODS, hits=18)
 def a_wrong_method_is_405_and_told_the_right_one(target: Target) -> None:
-    for operation_id, operation in target.document.operations.items():
+    for operation_id, operation in target.spec.operations.items():
         for method in {"GET", "PUT", "DELETE"} - {operation.method}:
             response = target.send(operation_id, content=b"", method=method)
             allowed = response.headers.get("allow", "").replace(" ", "").split(",")
@@ -52,10 +52,10 @@ def a_wrong_method_is_405_and_told_the_right_one(target: Target) -> None:
 @case(Capability.QUOTA, Capability.CLOCK, hits=103)
 def the_hit_after_the_quota_is_429_until_the_time_it_names(target: Target) -> None:
     # Whatever was sent before: after two windows the quota is whole again.
-    target.advance(2 * target.document.window_seconds)
-    statuses = [target.page().status for _ in range(target.document.hits)]
+    target.advance(2 * target.spec.window_seconds)
+    statuses = [target.page().status for _ in range(target.spec.hits)]
     passed = statuses.count(200)
-    require(passed == target.document.hits, Rule.QUOTA, f"{passed} hits of a whole quota passed")
+    require(passed == target.spec.hits, Rule.QUOTA, f"{passed} hits of a whole quota passed")
     response = target.page()
     require(response.status == 429, Rule.QUOTA, f"status {response.status} for a hit after the quota")
     target.advance(float(response.headers["retry-after"]))

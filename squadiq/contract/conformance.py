@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from squadiq.contract.document import Expected, Operation, Schema, Spec
+from squadiq.contract.differences import differences
 from squadiq.contract.rules import Finding, Rule
+from squadiq.spec import Expected, Operation, Schema, Spec
 
 DIGITS_AT_MOST = 18
 """Digits of a number in a text that are read; Python refuses to read 4,301 and more."""
@@ -37,20 +38,20 @@ class Hit:
     body: bytes = field(repr=False)
 
 
-def operation_of(document: Spec, hit: Hit) -> str:
+def operation_of(spec: Spec, hit: Hit) -> str:
     """Return the operation that a hit is, or its method where a path has no such operation."""
-    found = document.route(urlsplit(hit.url).path)
+    found = spec.find(urlsplit(hit.url).path)
     if found is None:
         return "an unknown path"
     operation = found[0].operations.get(hit.method)
     return operation.operation_id if operation else f"{hit.method} of a path without it"
 
 
-def response_findings(document: Spec, hit: Hit) -> list[Finding]:
+def response_findings(spec: Spec, hit: Hit) -> list[Finding]:
     """Return the rules that a response broke, none if it is as the document says."""
     if hit.status >= 500 and hit.status != 503:
         return [Finding(Rule.NO_SERVER_ERROR, f"status {hit.status}")]
-    found = document.route(urlsplit(hit.url).path)
+    found = spec.find(urlsplit(hit.url).path)
     if found is None:
         return [] if hit.status == 404 else [Finding(Rule.STATUS, f"status {hit.status} for a path without operation")]
     route, _ = found
@@ -66,9 +67,9 @@ def response_findings(document: Spec, hit: Hit) -> list[Finding]:
     return _as_expected(operation.responses[hit.status], hit)
 
 
-def request_findings(document: Spec, hit: Hit) -> list[Finding]:
+def request_findings(spec: Spec, hit: Hit) -> list[Finding]:
     """Return what about a request the document does not describe, if it was taken all the same."""
-    found = document.route(urlsplit(hit.url).path)
+    found = spec.find(urlsplit(hit.url).path)
     operation = found[0].operations.get(hit.method) if found else None
     if operation is None or hit.status >= 300:
         return []
@@ -87,7 +88,7 @@ def _undocumented(operation: Operation, hit: Hit) -> list[str]:
             told.append(f"a value of {name} that the document does not allow")
     if operation.body is not None:
         value, readable = read_json(hit.sent)
-        told += operation.body.differences(value) if readable else ["a body that is not JSON"]
+        told += differences(operation.body.whole, value) if readable else ["a body that is not JSON"]
     return told
 
 
@@ -104,8 +105,8 @@ def _as_expected(expected: Expected, hit: Hit) -> list[Finding]:
     value, readable = read_json(hit.body)
     if not readable:
         return [*findings, Finding(Rule.SCHEMA, f"a body that is not JSON with status {hit.status}")]
-    differences = expected.media_types[media_type].differences(value)
-    return [*findings, *(Finding(Rule.SCHEMA, f"{words}, with status {hit.status}") for words in differences)]
+    differing = differences(expected.media_types[media_type], value)
+    return [*findings, *(Finding(Rule.SCHEMA, f"{words}, with status {hit.status}") for words in differing)]
 
 
 def read_json(body: bytes) -> tuple[Any, bool]:
@@ -118,7 +119,7 @@ def read_json(body: bytes) -> tuple[Any, bool]:
 
 def _header_differs(schema: Schema, text: str) -> bool:
     as_number = [int(text)] if text.isascii() and text.isdecimal() and len(text) <= DIGITS_AT_MOST else []
-    return all(schema.differences(value) for value in [text, *as_number])
+    return all(differences(schema, value) for value in [text, *as_number])
 
 
 def _short(media_type: str) -> str:

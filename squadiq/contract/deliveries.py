@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from squadiq.contract.document import Schema, Spec
+from squadiq.contract.differences import differences
 from squadiq.contract.isolation import (
     HealthCheck,
     Phase,
@@ -19,6 +19,7 @@ from squadiq.contract.isolation import (
     seed,
     settings,
 )
+from squadiq.spec import Spec
 
 Payload = dict[str, Any]
 
@@ -37,19 +38,18 @@ class Deliveries:
     """Make deliveries from `webhooks: leadProcessed` of a document.
 
     Args:
-        document: where the examples and the schema are.
+        spec: where the examples and the schema are.
         seed_number: the same seed makes the same random deliveries.
     """
 
-    def __init__(self, document: Spec, *, seed_number: int) -> None:
-        components = document.contents["components"]
-        operation = document.contents["webhooks"]["leadProcessed"]["post"]
-        self._schema = Schema(operation["requestBody"]["content"]["application/json"]["schema"], components)
-        self._required: list[str] = components["schemas"]["ProcessedLead"]["required"]
-        self._example: Payload = components["examples"]["ProcessedLead"]["value"]
-        self._unreached: Payload = components["examples"]["UnreachedLead"]["value"]
+    def __init__(self, spec: Spec, *, seed_number: int) -> None:
+        operation = spec.contents["webhooks"]["leadProcessed"]["post"]
+        self._schema = spec.schema(operation["requestBody"]["content"]["application/json"]["schema"])
+        self._required: list[str] = spec.contents["components"]["schemas"]["ProcessedLead"]["required"]
+        self._example: Payload = spec.example("ProcessedLead")
+        self._unreached: Payload = spec.example("UnreachedLead")
         with isolated():
-            self._operation = _as_operation(document, operation)
+            self._operation = _as_operation(spec, operation)
         self._seed = seed_number
 
     def case(self, lead_id: str) -> bytes:
@@ -129,7 +129,7 @@ class Deliveries:
 
     def _wrong(self, payload: Any) -> list[str]:
         # A format is a note to the reader (JSON Schema, 7.2.1): who keeps an odd link loses no result.
-        return [each for each in self._schema.differences(payload) if each != ODD_LINK]
+        return [each for each in differences(self._schema, payload) if each != ODD_LINK]
 
     def _random(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
         with isolated():
@@ -164,9 +164,9 @@ class Deliveries:
         return list(found.values())
 
 
-def _as_operation(document: Spec, operation: Any) -> Any:
+def _as_operation(spec: Spec, operation: Any) -> Any:
     """Return the webhook as an operation of schemathesis, which reads paths only."""
-    contents = {**document.contents, "paths": {"/": {"post": operation}}}
+    contents = {**spec.contents, "paths": {"/": {"post": operation}}}
     del contents["webhooks"]
     # A configuration of its own: not one that happens to lie in the current folder.
     schema = schemathesis.openapi.from_dict(contents, config=schemathesis.Config())

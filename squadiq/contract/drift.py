@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from squadiq.contract.conformance import Hit, operation_of, request_findings, response_findings
-from squadiq.contract.document import Spec
 from squadiq.contract.rules import Finding
 from squadiq.errors import ConfigurationError
+from squadiq.spec import Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,22 @@ class Drifts:
     drifts: list[Drift]
 
 
-def findings_of(document: Spec, hit: Hit) -> list[tuple[str, Finding]]:
+def findings_of(spec: Spec, hit: Hit) -> list[tuple[str, Finding]]:
     """Return what differs of one call, by operation."""
-    operation = operation_of(document, hit)
-    return [(operation, each) for each in [*response_findings(document, hit), *request_findings(document, hit)]]
+    operation = operation_of(spec, hit)
+    return [(operation, each) for each in [*response_findings(spec, hit), *request_findings(spec, hit)]]
 
 
-def drift_of(document: Spec, hits: Iterable[Hit]) -> Drifts:
+def drift_of(spec: Spec, hits: Iterable[Hit]) -> Drifts:
     """Hold calls against the document; what goes to paths that it does not have is other traffic."""
     calls, others = 0, 0
     found: Counter[tuple[str, Finding]] = Counter()
     for hit in hits:
-        if document.route(_path(hit.url)) is None:
+        if spec.find(_path(hit.url)) is None:
             others += 1
             continue
         calls += 1
-        found.update(set(findings_of(document, hit)))
+        found.update(set(findings_of(spec, hit)))
     return Drifts(calls, others, [Drift(operation, finding, number) for (operation, finding), number in found.items()])
 
 

@@ -14,11 +14,11 @@ from squadiq._decoding import BodyDecoder, BodyError
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of, refusal_of_leads
 from squadiq.contract.budget import TIMEOUT_SECONDS, HitBudget, RunStoppedError, Slot
-from squadiq.contract.document import Operation, Spec
 from squadiq.contract.ledger import LeadLedger
 from squadiq.contract.rules import InconclusiveError
 from squadiq.contract.target import UNREADABLE
 from squadiq.quota import QuotaStore
+from squadiq.spec import Operation, Spec
 
 __all__ = [
     "TIMEOUT_SECONDS",
@@ -62,7 +62,7 @@ class Permission:
         writes: None for a run that only reads.
     """
 
-    document: Spec = field(repr=False)
+    spec: Spec = field(repr=False)
     origin: httpx.URL
     campaign_id: str
     token: AccessToken
@@ -77,8 +77,8 @@ def refusal(permission: Permission, request: httpx.Request) -> str:
     if not request.extensions.keys() <= {"timeout"}:
         return "an extension may change where it goes"
     raw_path, _, query = url.raw_path.decode("ascii").partition("?")
-    found = permission.document.route(raw_path)
-    if found is None or found[1] != permission.campaign_id or "%" in raw_path:
+    found = permission.spec.find(raw_path)
+    if found is None or found[1].get("campaign_id") != permission.campaign_id or "%" in raw_path:
         return "its path is none of the document's, or of another campaign"
     operation = found[0].operations.get(request.method)
     if operation is None:

@@ -17,7 +17,6 @@ from squadiq.auth import AccessToken
 from squadiq.config import base_url_from, network_from
 from squadiq.contract.budget import TIMEOUT_SECONDS, RunStoppedError
 from squadiq.contract.cases import Case, CaseResult, run_case
-from squadiq.contract.document import Spec
 from squadiq.contract.guard import GuardedTransport, Permission, Writes
 from squadiq.contract.ledger import LeadLedger, new_ledger
 from squadiq.contract.random_queries import random_queries
@@ -27,6 +26,7 @@ from squadiq.contract.target import Capability, Target
 from squadiq.errors import ConfigurationError, MissingExtraError
 from squadiq.phone import normalise
 from squadiq.quota import MemoryStore, QuotaStore, open_store, quota_name
+from squadiq.spec import Spec
 from squadiq.transport import open_transport
 
 GENERATED_AT_MOST = 25
@@ -61,22 +61,22 @@ class LiveSettings:
     seed: int = 0
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
-    document: Spec = field(default_factory=Spec.installed, repr=False)
+    spec: Spec = field(default_factory=Spec.installed, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_hits < 1:
             raise ConfigurationError("max_hits: give at least 1.")
-        if not 1 <= self.hits_per_minute <= self.document.hits:
-            raise ConfigurationError(f"hits_per_minute: give 1 to {self.document.hits}.")
+        if not 1 <= self.hits_per_minute <= self.spec.hits:
+            raise ConfigurationError(f"hits_per_minute: give 1 to {self.spec.hits}.")
         if self.phone_numbers and self.hits_per_minute < 2:
             raise ConfigurationError(
                 "hits_per_minute: give at least 2 to a run that writes: a lead is created only with the hit in hand"
                 " that disables it."
             )
-        if self.document.campaign_id.differences(self.campaign_id):
+        if not self.spec.component("CampaignId").is_valid(self.campaign_id):
             raise ConfigurationError("campaign: it is not a campaign_id as the document has them.")
         for place, number in enumerate(self.phone_numbers, 1):
-            if why := _wrong_number(self.document, number):
+            if why := _wrong_number(self.spec, number):
                 raise ConfigurationError(f"phone_number: the {place}. one {why}.")
 
     @property
@@ -100,13 +100,13 @@ class LiveSettings:
 def plan(settings: LiveSettings) -> list[str]:
     """Return what a run will do and what it will never do, in lines for the user."""
     writes = bool(settings.phone_numbers)
-    sent = sorted({"getLeads", *(settings.document.operations if writes else ())})
+    sent = sorted({"getLeads", *(settings.spec.operations if writes else ())})
     lines = [
         f"Target: {settings.base_url}, campaign {settings.campaign_id}",
         f"Operations: {', '.join(sent)}",
         f"Cases: {len(settings.cases)}, then up to {GENERATED_AT_MOST} reads with random queries",
         f"Hits at most: {settings.hits_at_most}, {settings.hits_per_minute} in a minute"
-        f" (of {settings.document.hits} that the business has)",
+        f" (of {settings.spec.hits} that the business has)",
         f"Minutes at most: {settings.minutes_at_most}, if nobody else spends the quota",
     ]
     if writes:
@@ -162,7 +162,7 @@ def run_live(settings: LiveSettings, on_outcome: Callable[[CaseResult], None] = 
         try:
             for each in settings.cases:
                 _keep(run, run_case(each, target), on_outcome)
-            for query in random_queries(settings.document, GENERATED_AT_MOST, seed_number=settings.seed):
+            for query in random_queries(settings.spec, GENERATED_AT_MOST, seed_number=settings.seed):
                 _keep(run, _random_read(target, query), on_outcome)
         except RunStoppedError as stopped:
             run.stopped = str(stopped)
@@ -217,13 +217,13 @@ def live_settings_url(given: str) -> httpx.URL:
 def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tuple[Target, GuardedTransport]]:
     writes = Writes(ledger, settings.phone_numbers) if ledger else None
     name = quota_name(str(settings.base_url), settings.token.reveal())
-    window = settings.document.window_seconds
+    window = settings.spec.window_seconds
     guard = GuardedTransport(
         inner=open_transport(network_from(settings.base_url, {})),
-        permission=Permission(settings.document, settings.base_url, settings.campaign_id, settings.token, writes),
+        permission=Permission(settings.spec, settings.base_url, settings.campaign_id, settings.token, writes),
         stores=[
             MemoryStore(settings.hits_per_minute, window, now=settings.now),
-            open_store(settings.quota, name=name, limit=settings.document.hits, window_seconds=window),
+            open_store(settings.quota, name=name, limit=settings.spec.hits, window_seconds=window),
         ],
         max_hits=settings.max_hits,
         sleep=settings.sleep,
@@ -240,7 +240,7 @@ def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tupl
         yield (
             Target(
                 http=http,
-                document=settings.document,
+                spec=settings.spec,
                 token=settings.token.reveal(),
                 campaign_id=settings.campaign_id,
                 prefix=ledger.where.prefix if ledger else "",
@@ -295,8 +295,8 @@ def _delete(target: Target, ledger: LeadLedger) -> None:
             return
 
 
-def _wrong_number(document: Spec, number: str) -> str:
-    if document.phone_number.differences(number):
+def _wrong_number(spec: Spec, number: str) -> str:
+    if not spec.component("PhoneNumberInput").is_valid(number):
         return "is not a phone number as the document has them"
     try:
         normalise(number)

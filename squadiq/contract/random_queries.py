@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from squadiq.contract.document import Spec
 from squadiq.contract.isolation import HealthCheck, Phase, Verbosity, given, isolated, schemathesis, seed, settings
+from squadiq.spec import Spec
 
 Query = dict[str, str | int]
 
 
-def random_queries(document: Spec, number: int, *, seed_number: int) -> list[Query]:
+def random_queries(spec: Spec, number: int, *, seed_number: int) -> list[Query]:
     """Return as many different queries of getLeads; nothing is sent.
 
     Schemathesis only makes them here: it would send unexpected methods and wrong tokens too.
     """
     with isolated():
-        return _drawn(document, number, seed_number)
+        return _drawn(spec, number, seed_number)
 
 
-def _drawn(document: Spec, number: int, seed_number: int) -> list[Query]:
+def _drawn(spec: Spec, number: int, seed_number: int) -> list[Query]:
     queries: list[Query] = []
     # A configuration of its own: else it would read a schemathesis.toml that happens to be near, hooks included.
-    schema = schemathesis.openapi.from_dict(dict(document.contents), config=schemathesis.Config())
-    operation = cast(Any, schema)[document.operations["getLeads"].path]["GET"]
+    schema = schemathesis.openapi.from_dict(dict(spec.contents), config=schemathesis.Config())
+    operation = cast(Any, schema)[spec.operations["getLeads"].path]["GET"]
 
     @seed(seed_number)
     @settings(

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 
 from squadiq.contract.conformance import Hit, operation_of
-from squadiq.contract.document import Spec
 from squadiq.contract.drift import Drift, Drifts, findings_of
 from squadiq.contract.rules import Finding, Rule
 from squadiq.errors import ConfigurationError
+from squadiq.spec import Spec
 
 
 class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -32,7 +32,7 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._path = Path(path)
         self._blocking = inner if isinstance(inner, httpx.BaseTransport) else httpx.HTTPTransport()
         self._other = inner if isinstance(inner, httpx.AsyncBaseTransport) else httpx.AsyncHTTPTransport()
-        self._document = Spec.installed()
+        self._spec = Spec.installed()
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -65,9 +65,9 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             response.content,
         )
         line = {
-            "operation": operation_of(self._document, hit),
+            "operation": operation_of(self._spec, hit),
             "status": hit.status,
-            "differences": [[each.rule.name, each.observed] for _, each in findings_of(self._document, hit)],
+            "differences": [[each.rule.name, each.observed] for _, each in findings_of(self._spec, hit)],
         }
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

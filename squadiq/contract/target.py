@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import httpx
 
 from squadiq.contract.conformance import Hit, read_json, response_findings
-from squadiq.contract.document import Spec
 from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, require
+from squadiq.spec import Spec
 
 PHONE_NUMBERS = ("9876543210", "+91 98765 43211", "09876543212")
 """Numbers for servers on this machine, which call nobody."""
@@ -69,7 +69,7 @@ class Target:
     token: str = field(repr=False)
     campaign_id: str
     prefix: str
-    document: Spec = field(default_factory=Spec.installed, repr=False)
+    spec: Spec = field(default_factory=Spec.installed, repr=False)
     phone_numbers: Sequence[str] = field(default=PHONE_NUMBERS, repr=False)
     offers: frozenset[Capability] = frozenset()
     process_after_seconds: float = 0.0
@@ -171,7 +171,7 @@ class Target:
         Raises:
             BrokenError: the response is not one that the document describes.
         """
-        operation = self.document.operations[operation_id]
+        operation = self.spec.operations[operation_id]
         headers: dict[str, str] = {}
         if authorization is not None:
             headers["Authorization"] = authorization or f"Bearer {self.token}"
@@ -203,7 +203,7 @@ class Target:
         )
         if unreadable := response.extensions.get(UNREADABLE):
             raise BrokenError(Finding(Rule.READABLE, f"{unreadable}, with status {response.status_code}"))
-        for finding in response_findings(self.document, self.last):
+        for finding in response_findings(self.spec, self.last):
             raise BrokenError(finding)
         return CheckedResponse(response.status_code, read_json(response.content)[0], self.last.headers)
 

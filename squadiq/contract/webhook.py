@@ -13,7 +13,7 @@ import httpx
 
 from squadiq.contract.deliveries import Deliveries, Delivery
 from squadiq.contract.delivery_sender import DeliverySender, Headers
-from squadiq.contract.document import Spec
+from squadiq.spec import Spec
 
 RANDOM_VALID = 30
 RANDOM_INVALID = 60
@@ -72,15 +72,15 @@ class WebhookRun:
         return lines
 
 
-def trials(document: Spec, headers: Headers, *, seed: int) -> list[Trial]:
+def trials(spec: Spec, headers: Headers, *, seed: int) -> list[Trial]:
     """Return everything that is sent to an endpoint, in its order; nothing is sent yet.
 
     Args:
-        document: whose webhook it is.
+        spec: whose webhook it is.
         headers: what was agreed on for authentication.
         seed: the same seed makes the same random deliveries.
     """
-    made = Deliveries(document, seed_number=seed)
+    made = Deliveries(spec, seed_number=seed)
     taken, refused = frozenset({201}), frozenset({400, 413})
     valid = made.valid(RANDOM_VALID)
     planned = [Trial(WebhookRule.TAKES_VALID, each, taken, headers) for each in valid]

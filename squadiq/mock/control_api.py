@@ -9,10 +9,10 @@ from squadiq.mock import simulation
 from squadiq.mock.clock import MOST_SECONDS, Clock
 from squadiq.mock.deliveries.deliveries_api import list_deliveries, one_delivery, send_again
 from squadiq.mock.deliveries.dispatch import Dispatch
-from squadiq.mock.document import unquoted
 from squadiq.mock.messages import MockRequest, MockResponse, json_response, refused, refused_for
 from squadiq.mock.operations import in_iso_form
 from squadiq.mock.store import LeadStore
+from squadiq.spec import unquoted
 
 with needs_extra("mock"):
     import orjson

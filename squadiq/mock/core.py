@@ -19,7 +19,6 @@ from squadiq._extras import needs_extra
 from squadiq.mock.clock import Clock
 from squadiq.mock.control_api import HELPERS, counts, handle_control_request, lead_state
 from squadiq.mock.deliveries.dispatch import Dispatch
-from squadiq.mock.document import Body, MockOperation, MockRoute, MockSpec, unquoted
 from squadiq.mock.messages import (
     BODY_LIMIT,
     MockRequest,
@@ -33,6 +32,8 @@ from squadiq.mock.operations import OPERATIONS, MockCall
 from squadiq.mock.settings import MockSettings
 from squadiq.mock.store import LeadStore
 from squadiq.mock.throttle import Throttle
+from squadiq.mock.validation import body_errors, read_parameter
+from squadiq.spec import Body, Operation, Route, Spec, unquoted
 
 with needs_extra("mock"):
     import orjson
@@ -48,7 +49,7 @@ class Mock:
 
     Args:
         settings: what can be set.
-        document: another document than the installed one.
+        spec: another document than the installed one.
         now: where the time at the start comes from, in seconds since the epoch.
         monotonic: where the passing of time comes from, in seconds.
 
@@ -60,16 +61,16 @@ class Mock:
         self,
         settings: MockSettings | None = None,
         *,
-        document: MockSpec | None = None,
+        spec: Spec | None = None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or MockSettings()
-        self.document = document or MockSpec.installed()
+        self.spec = spec or Spec.installed()
         self.store = LeadStore(self.settings.db)
         self.clock = Clock(max(now(), self.store.clock_reading()), speed=self.settings.speed, monotonic=monotonic)
-        rate = self.document.hits if self.settings.rate is None else self.settings.rate
-        self._throttle = Throttle(rate, self.document.window_seconds)
+        rate = self.spec.hits if self.settings.rate is None else self.settings.rate
+        self._throttle = Throttle(rate, self.spec.window_seconds)
         self._lock = threading.RLock()
         self._closed = False
         self.deliveries = Dispatch(self.settings, self.store, self.clock, self._lock)
@@ -121,14 +122,14 @@ class Mock:
                 self.store.close()
 
     def _respond(self, request: MockRequest) -> MockResponse:
-        found = self.document.find(request.path)
+        found = self.spec.find(request.path)
         if found is None:
             raise refused(404, "Not found.")
         route, in_path = found
         business = self._business(route, request)
         operation = route.operations.get(request.method)
         if operation is None:
-            raise refused(405, f'Method "{request.method}" not allowed.', ("Allow", route.allow))
+            raise refused(405, f'Method "{request.method}" not allowed.', ("Allow", ", ".join(route.operations)))
         campaign_id = in_path.get("campaign_id", "")
         campaign = self.store.campaign(campaign_id)
         if campaign is not None and campaign.owner != business:
@@ -137,7 +138,7 @@ class Mock:
         body = None if operation.body is None else _body(operation.body, request)
         operate = OPERATIONS.get(operation.operation_id)
         if operate is None:
-            return operation.example
+            return _documented(operation)
         return operate(
             MockCall(
                 settings=self.settings,
@@ -152,7 +153,7 @@ class Mock:
             )
         )
 
-    def _business(self, route: MockRoute, request: MockRequest) -> str:
+    def _business(self, route: Route, request: MockRequest) -> str:
         if not route.needs_token:
             return ""
         authorization = request.headers.get("authorization", "")
@@ -168,42 +169,52 @@ class Mock:
         return business
 
 
-def _query(operation: MockOperation, raw_query: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _query(operation: Operation, raw_query: str) -> tuple[dict[str, Any], dict[str, Any]]:
     texts: dict[str, str | None] = {}
     for pair in raw_query.replace("+", " ").split("&"):
         raw_name, _, raw_text = pair.partition("=")
         texts[unquoted(raw_name) or ""] = unquoted(raw_text)
     given: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
-    for parameter in operation.query:
+    for parameter in operation.query.values():
         text = texts.get(parameter.name, "")
         if parameter.name not in texts:
             wrong = ["This parameter is required."] if parameter.required else []
         elif text is None:
             wrong = ["Not a valid string."]
         else:
-            given[parameter.name], wrong = parameter.read(text)
+            given[parameter.name], wrong = read_parameter(parameter, text)
         if wrong:
             errors[parameter.name] = wrong
     if errors:
         raise refused_for(400, errors)
-    return given, {parameter.name: given.get(parameter.name, parameter.default) for parameter in operation.query}
+    return given, {
+        parameter.name: given.get(parameter.name, parameter.default) for parameter in operation.query.values()
+    }
 
 
-def _body(rules: Body, request: MockRequest) -> Any:
+def _body(expected: Body, request: MockRequest) -> Any:
     media_type = request.headers.get("content-type", "")
     if media_type.partition(";")[0].strip().lower() != "application/json":
         raise refused(400, "Unsupported media type in request: send Content-Type: application/json.")
     if len(request.body) > BODY_LIMIT:
         raise refused(400, f"The body is larger than {BODY_LIMIT} bytes.")
     try:
-        body = orjson.loads(request.body)
+        value = orjson.loads(request.body)
         if request.body.count(b"[") + request.body.count(b"{") > NESTED_AT_MOST:
-            orjson.dumps(body)
+            orjson.dumps(value)
     except orjson.JSONDecodeError as error:
         raise refused(400, f"JSON parse error at character {error.pos}.") from None
     except orjson.JSONEncodeError:
         raise refused(400, f"The body is nested deeper than {NESTED_AT_MOST} levels.") from None
-    if errors := rules.errors(body):
+    if errors := body_errors(expected, value):
         raise refused_for(400, errors)
-    return body
+    return value
+
+
+def _documented(operation: Operation) -> MockResponse:
+    """The response to an operation without a behaviour of its own: the document's own example."""
+    status = min(status for status in operation.responses if 200 <= status < 300)
+    expected = operation.responses[status]
+    has_body = "application/json" in expected.media_types
+    return json_response(status, expected.example) if has_body else MockResponse(status)

@@ -1,14 +1,14 @@
-"""Schemas of the document, compiled at start, and what they find wrong, in words without the value.
+"""What is wrong with a body or a parameter, in words without the value.
 
 The words and the shapes are those of Django REST framework, which the API's pages suggest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from squadiq._extras import needs_extra
+from squadiq.spec import Body, Parameter, Schema
 
 with needs_extra("mock"):
     import jsonschema_rs
@@ -39,25 +39,35 @@ _WORDS = {
 }
 
 
-class CompiledSchema:
-    """Check values against one schema of the document."""
+def field_errors(schema: Schema, value: Any) -> FieldErrors:
+    """Return what is wrong with a value, by the name of its field; nothing if it is valid."""
+    found: FieldErrors = {}
+    for error in schema.errors(value):
+        told = found.setdefault(_field(error), [])
+        words = _in_words(error)
+        if words not in told:
+            told.append(words)
+    return found
 
-    def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
-        self._validator = jsonschema_rs.Draft202012Validator({**schema, "components": components})
 
-    def accept(self, value: Any) -> bool:
-        """Tell whether a value is valid."""
-        return self._validator.is_valid(value)
+def body_errors(body: Body, value: Any) -> FieldErrors | list[FieldErrors]:
+    """Return what is wrong with a body, for a list item by item; nothing if it is valid."""
+    if body.whole.is_valid(value):
+        return {}
+    if isinstance(value, list) and body.listed and body.item:
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        by_item = [field_errors(body.item, item) for item in items]
+        return by_item if any(by_item) else field_errors(body.listed, value)
+    return field_errors(body.alone or body.listed or body.whole, value)
 
-    def errors(self, value: Any) -> FieldErrors:
-        """Return what is wrong with a value, by the name of its field; nothing if it is valid."""
-        found: FieldErrors = {}
-        for error in self._validator.iter_errors(value):
-            told = found.setdefault(_field(error), [])
-            words = _in_words(error)
-            if words not in told:
-                told.append(words)
-        return found
+
+def read_parameter(parameter: Parameter, text: str) -> tuple[Any, list[str]]:
+    """Return the value that a text stands for, and what is wrong with it."""
+    try:
+        value = parameter.value_of(text)
+    except ValueError:
+        return None, ["A valid integer is required."]
+    return value, [words for told in field_errors(parameter.schema, value).values() for words in told]
 
 
 def _field(error: jsonschema_rs.ValidationError) -> str:

@@ -12,11 +12,11 @@ import httpx
 
 from contract_tests.targets import FaultyMock, Plant, sound
 from squadiq.auth import AccessToken
-from squadiq.contract.document import Spec
 from squadiq.contract.live import LiveSettings
 from squadiq.mock.messages import MockRequest
 from squadiq.mock.settings import MockSettings
 from squadiq.quota import MemoryStore
+from squadiq.spec import Spec
 from tests.servers import ActingServer, Action, Reply, Seen, acting_server
 
 TOKEN = "secret_token_of_the_business"
@@ -70,7 +70,7 @@ class Recording:
             "quota": MemoryStore(100, 60.0, now=self.time.now),
             "sleep": self.time.sleep,
             "now": self.time.now,
-            "document": DOCUMENT,
+            "spec": DOCUMENT,
         }
         return LiveSettings(**{**given, **options})
 

@@ -150,7 +150,7 @@ def test_every_example_ends_in_an_outcome_that_tells_nothing_of_anybody(
     with httpx.Client(transport=guard, base_url=url, trust_env=False) as http:
         target = Target(
             http=http,
-            document=DOCUMENT,
+            spec=DOCUMENT,
             token=TOKEN,
             campaign_id=CAMPAIGN,
             prefix="squadiq-contract-",

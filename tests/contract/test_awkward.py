@@ -15,7 +15,6 @@ from squadiq.cli.output import header_of, shown
 from squadiq.contract.bodies import leads_of, refusal_of_leads
 from squadiq.contract.cases import number_of
 from squadiq.contract.conformance import Hit, request_findings, response_findings
-from squadiq.contract.document import Spec
 from squadiq.contract.guard import Permission, refusal
 from squadiq.contract.report import curl_of
 from squadiq.contract.rules import BrokenError
@@ -24,6 +23,7 @@ from squadiq.mock.callers import refusal_of_caller
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest
 from squadiq.mock.settings import MockSettings, SettingError
+from squadiq.spec import Spec
 
 DOCUMENT = Spec.installed()
 LIST = "/api/v4/leads/responses/c1/"

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squadiq.auth import AccessToken
-from squadiq.contract.document import Spec
 from squadiq.contract.guard import GuardedTransport, NotAllowedError, Permission, RunStoppedError, Writes, refusal
 from squadiq.contract.ledger import LeadLedger, LedgerHeader
 from squadiq.quota import MemoryStore
+from squadiq.spec import Spec
 from tests.contract.recording import CAMPAIGN, DOCUMENT, PHONE_NUMBER, TOKEN
 from tests.servers import ActingServer, Reply, acting_server
 
@@ -255,11 +255,11 @@ def test_an_endpoint_that_the_document_adds_is_known_and_without_a_campaign_not_
     listed = {"operationId": "getCampaigns", "responses": {"200": {"description": "Campaigns."}}}
     path = "/api/v4/campaigns/"
     contents = {**DOCUMENT.contents, "paths": {**DOCUMENT.contents["paths"], path: {"get": listed}}}
-    document = Spec(contents)
-    found = document.route(path)
+    spec = Spec(contents)
+    found = spec.find(path)
     assert found is not None
-    assert (found[0].operations["GET"].operation_id, found[1]) == ("getCampaigns", "")
-    permission = Permission(document, httpx.URL("https://api.test"), CAMPAIGN, AccessToken(TOKEN))
+    assert (found[0].operations["GET"].operation_id, found[1]) == ("getCampaigns", {})
+    permission = Permission(spec, httpx.URL("https://api.test"), CAMPAIGN, AccessToken(TOKEN))
     request = httpx.Request("GET", f"https://api.test{path}", headers=HEADERS)
     assert "another campaign" in refusal(permission, request)
 

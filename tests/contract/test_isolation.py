@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.targets import CONTRACT
+from contract_tests.targets import SPEC
 from squadiq.contract.deliveries import Deliveries
 from squadiq.contract.random_queries import random_queries
 from tests.contract.recording import CAMPAIGN, TOKEN, recording
@@ -80,7 +80,7 @@ def test_what_others_have_set_for_these_libraries_is_as_before(monkeypatch: pyte
 
     monkeypatch.setenv("HYPOTHESIS_OF_OTHERS", "kept")
     home = storage_directory(intent_to_write=False).home_directory
-    assert len(random_queries(CONTRACT, 3, seed_number=1)) == 3
-    assert Deliveries(CONTRACT, seed_number=1).valid(1)
+    assert len(random_queries(SPEC, 3, seed_number=1)) == 3
+    assert Deliveries(SPEC, seed_number=1).valid(1)
     assert os.environ["HYPOTHESIS_OF_OTHERS"] == "kept"
     assert storage_directory(intent_to_write=False).home_directory == home

@@ -323,14 +323,14 @@ def test_a_ledger_of_another_campaign_is_refused(tmp_path: Path) -> None:
 
 def test_the_plan_says_what_will_and_what_will_never_be_sent() -> None:
     token, url = AccessToken(TOKEN), httpx.URL("https://api.test")
-    reads = LiveSettings(base_url=url, campaign_id="c1", token=token, document=DOCUMENT)
+    reads = LiveSettings(base_url=url, campaign_id="c1", token=token, spec=DOCUMENT)
     text = "\n".join(plan(reads))
     assert "Operations: getLeads\n" in text
     assert "Hits at most: 50, 30 in a minute (of 100" in text
     assert "Minutes at most: 2," in text
     assert "Never sent: POST, PATCH" in text
     writes = LiveSettings(
-        base_url=url, campaign_id="c1", token=token, document=DOCUMENT, phone_numbers=[PHONE_NUMBER], max_hits=999
+        base_url=url, campaign_id="c1", token=token, spec=DOCUMENT, phone_numbers=[PHONE_NUMBER], max_hits=999
     )
     text = "\n".join(plan(writes))
     assert "createLeads" in text
@@ -355,7 +355,7 @@ def test_settings_that_make_no_sense_are_refused_by_name(options: dict[str, int]
                 "base_url": httpx.URL("https://api.test"),
                 "campaign_id": "c1",
                 "token": AccessToken(TOKEN),
-                "document": DOCUMENT,
+                "spec": DOCUMENT,
                 **options,
             }
         )

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from squadiq.cli import app
 from squadiq.contract import webhook
-from squadiq.contract.document import Spec
 from squadiq.contract.webhook import Trial, WebhookRule, is_on_this_machine, trials, try_endpoint
+from squadiq.spec import Spec
 from squadiq.webhooks import AsgiWebhook, Callers, DeliveredLead, HeaderSecret, WsgiWebhook
 from tests.servers import Reply, Reset, Seen, acting_server, scripted
 from tests.webhooks.serving import KINDS, serving

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from squadiq.cli import app, trigger
 from squadiq.contract import webhook
 from squadiq.contract.delivery_sender import RESPONSE_BYTES, DeliverySender
-from squadiq.contract.document import Spec
 from squadiq.contract.webhook import trials, try_endpoint
 from squadiq.mock.deliveries import deliverer
 from squadiq.mock.server import running_mock
+from squadiq.spec import Spec
 from tests.deliveries.endpoint import FAST, create
 from tests.servers import Reply, acting_server
 

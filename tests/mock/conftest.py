@@ -9,8 +9,8 @@ from typing import Unpack
 import pytest
 
 from squadiq.mock.core import Mock
-from squadiq.mock.document import MockSpec
 from squadiq.mock.settings import MockOptions, MockSettings
+from squadiq.spec import Spec
 from tests.mock.caller import START, Caller
 
 
@@ -19,9 +19,9 @@ def start_mock() -> Generator[Callable[..., Caller]]:
     """Starts mocks without a rate limit, at a time that stands still, and closes them."""
     with ExitStack() as stack:
 
-        def start(document: MockSpec | None = None, **options: Unpack[MockOptions]) -> Caller:
+        def start(document: Spec | None = None, **options: Unpack[MockOptions]) -> Caller:
             options.setdefault("rate", 0)
-            core = Mock(MockSettings(**options), document=document, now=lambda: START, monotonic=lambda: 0.0)
+            core = Mock(MockSettings(**options), spec=document, now=lambda: START, monotonic=lambda: 0.0)
             stack.callback(core.close)
             return Caller(core)
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq.mock.core import Mock
-from squadiq.mock.document import MockSpec
 from squadiq.mock.settings import MockSettings
+from squadiq.spec import Spec
 from tests.mock.caller import START, Caller
 
-DOCUMENT = MockSpec.installed()
+DOCUMENT = Spec.installed()
 
 
 def ids(page: Any) -> list[str]:
@@ -139,7 +139,7 @@ def test_no_lead_is_missed_or_seen_twice_by_who_turns_pages_while_leads_are_proc
     """A page that was full when it was read is never changed by what comes after."""
     core = Mock(
         MockSettings(rate=0, process_after_seconds=process_after_seconds),
-        document=DOCUMENT,
+        spec=DOCUMENT,
         now=lambda: START,
         monotonic=lambda: 0.0,
     )

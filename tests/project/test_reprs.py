@@ -26,7 +26,7 @@ from squadiq.webhooks.callers import Secret
 SECRET = "s3cret-of-Asha"
 SECRETS = (SECRET, "Asha", "98765", "43210")
 
-OUTSIDE = ("squadiq.mock", "squadiq.contract", "squadiq.cli")
+OUTSIDE = ("squadiq.mock", "squadiq.contract", "squadiq.cli", "squadiq.spec")
 """Tools for developers; their tests look at what they show."""
 
 PUBLIC = frozenset(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from squadiq.mock.document import MockSpec
+from squadiq.spec import Spec
 from tests.mock.caller import Caller, lead
 
 Start = Callable[..., Caller]
@@ -46,7 +46,7 @@ def test_an_operation_without_a_behaviour_of_its_own_responses_with_its_first_ex
         },
     }
     contents["paths"]["/api/v4/campaigns/{campaign_id}/pause/"] = pause(responses)
-    mock = start_mock(MockSpec(contents))
+    mock = start_mock(Spec(contents))
     reply = mock.send("POST", "/api/v4/campaigns/c1/pause/")
     assert (reply.status, reply.json) == (202, {"lead_id": "uniqueleadid1"})
     assert mock.send("POST", "/api/v4/campaigns/c1/pause/", token=None).status == 401
@@ -66,7 +66,7 @@ def test_a_response_without_examples_is_as_empty_as_the_document_has_it(
     start_mock: Start, contents: dict[str, Any], response: Any, expected: Any
 ) -> None:
     contents["paths"]["/pause/{campaign_id}"] = pause({"200": response}, security=[])
-    reply = start_mock(MockSpec(contents)).send("POST", "/pause/c1", token=None)
+    reply = start_mock(Spec(contents)).send("POST", "/pause/c1", token=None)
     assert (reply.status, reply.json) == (200, expected)
 
 
@@ -78,7 +78,7 @@ def test_a_new_operation_has_its_body_and_its_parameters_checked(start_mock: Sta
             "content": {"application/json": {"schema": {"type": "array", "maxItems": 1, "items": {"type": "boolean"}}}}
         },
     )
-    mock = start_mock(MockSpec(contents))
+    mock = start_mock(Spec(contents))
 
     def reply(query: str, body: bytes) -> Any:
         response = mock.send("POST", "/pause/c1", query=query, body=body)
@@ -101,7 +101,7 @@ def test_a_schema_that_changes_changes_what_is_refused(start_mock: Start, conten
     schemas["Lead"]["required"].append("city")
     schemas["Lead"]["properties"]["city"] = {"enum": ["Pune", "Delhi"]}
     schemas["PageSize"]["default"] = 1
-    mock = start_mock(MockSpec(contents))
+    mock = start_mock(Spec(contents))
     assert mock.call("create", lead("a")).json == {"city": ["This field is required."]}
     assert mock.call("create", lead("a", city="Goa")).json == {"city": ["Enter a valid value."]}
     assert mock.call("create", [lead("a", city="Pune"), lead("b", city="Delhi")]).status == 201
@@ -115,7 +115,7 @@ def test_a_schema_that_changes_changes_what_is_refused(start_mock: Start, conten
 def test_a_path_or_a_rate_that_changes_changes_here_too(start_mock: Start, contents: dict[str, Any]) -> None:
     contents["paths"] = {path.replace("v4", "v5"): item for path, item in contents["paths"].items()}
     contents["x-rate-limit"] = {"hits": 1, "window_seconds": 5}
-    mock = start_mock(MockSpec(contents), rate=None)
+    mock = start_mock(Spec(contents), rate=None)
     assert mock.list().status == 404
     assert mock.send("GET", "/api/v5/leads/responses/c1/").status == 200
     reply = mock.send("GET", "/api/v5/leads/responses/c1/")
@@ -124,12 +124,12 @@ def test_a_path_or_a_rate_that_changes_changes_here_too(start_mock: Start, conte
 
 def test_a_document_without_a_rate_limit_has_none(start_mock: Start, contents: dict[str, Any]) -> None:
     del contents["x-rate-limit"]
-    mock = start_mock(MockSpec(contents), rate=None)
+    mock = start_mock(Spec(contents), rate=None)
     assert {mock.list().status for _ in range(200)} == {200}
 
 
 def test_each_operation_of_the_document_has_a_behaviour_of_its_own() -> None:
     from squadiq.mock.operations import OPERATIONS
 
-    named = {each.operation_id for route in MockSpec.installed().routes for each in route.operations.values()}
+    named = {each.operation_id for route in Spec.installed().routes for each in route.operations.values()}
     assert named == set(OPERATIONS)
