@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from contract_tests.model import Model, ModelLead, canonical, e164
 from squadiq.contract.cases import identities, require_page
 from squadiq.contract.rules import Rule, require
-from squadiq.contract.target import Capability, Target, epoch_seconds
+from squadiq.contract.target import Capability, Target, in_seconds
 
 LEAD_IDS = st.sampled_from(["a", "आशा", "uniqueleadid 1", "7", 7])
 PHONE_NUMBERS = st.sampled_from(["9876543210", "+91 98765 43211", "09876543212", "(0) 98765-43213", "0091-9876543214"])
@@ -207,7 +207,7 @@ class Sequences(RuleBasedStateMachine):
         """Read the leads of a time, whose ends lie at the seconds of others or just beside."""
         leads = {str(lead["lead_id"]): lead for lead in self.target.listed()}
         self._agree(leads, self.model.leads)
-        everyone = {lead_id: int(epoch_seconds(lead["processed_at"])) for lead_id, lead in leads.items()}
+        everyone = {lead_id: int(in_seconds(lead["processed_at"])) for lead_id, lead in leads.items()}
         if not everyone:
             return
         first, last = (pick.draw(st.sampled_from(sorted(everyone.values()))) for _ in range(2))
@@ -262,7 +262,7 @@ class Sequences(RuleBasedStateMachine):
             require(same, Rule.KEEPS_FIELDS, "a listed lead with another contact_name or phone_number")
             called = told["latest_called_at"]
             times = [
-                epoch_seconds(each) for each in (told["created_at"], called, told["processed_at"]) if each is not None
+                in_seconds(each) for each in (told["created_at"], called, told["processed_at"]) if each is not None
             ]
             require(times == sorted(times), Rule.LISTS_PROCESSED, "processed before it was called or created")
 

@@ -8,7 +8,7 @@ import pytest
 from contract_tests.targets import OFFERS, SPEC, Respond, mock_target
 from squadiq.contract.cases import Case, run_case
 from squadiq.contract.suite import SUITE, fitting
-from squadiq.contract.target import Capability, Target, epoch_seconds
+from squadiq.contract.target import Capability, Target, in_seconds
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse, json_response
 from squadiq.mock.server import running_mock
@@ -72,7 +72,7 @@ def test_a_service_may_response_404_for_a_page_that_cannot_be() -> None:
 
 @pytest.mark.parametrize("moment", [1704067200, "2024-01-01T00:00:00", "2024-01-01T05:30:00+05:30"])
 def test_every_form_of_a_time_is_read(moment: str | float) -> None:
-    assert epoch_seconds(moment) == 1704067200
+    assert in_seconds(moment) == 1704067200
 
 
 def test_a_mock_on_a_port_holds_them_one_after_another() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,7 @@ def generate(document: Path, target: Path) -> None:
     (target / "__init__.py").write_text(HEADER.format("Models and client of the SquadIQ API."), "utf-8")
     (target / "py.typed").touch()
     (target / "openapi.json").write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    (target / "constants.py").write_text(constants(contents), "utf-8")
     shutil.copy(TEMPLATES / "_base.py", target / "_base.py")
     with tempfile.TemporaryDirectory() as temporary:
         models = Path(temporary) / "models.json"
@@ -103,6 +105,33 @@ def generate(document: Path, target: Path) -> None:
         _write_client(document, target / "client", Path(temporary))
     _run("ruff", "check", *RUFF_OPTIONS, "--fix", "--select=I,F401", "--output-format=concise", str(target))
     _run("ruff", "format", *RUFF_OPTIONS, str(target))
+
+
+def constants(contents: dict[str, Any]) -> str:
+    """Return a module of the numbers and names that code needs of the document."""
+    schemas, limit = contents["components"]["schemas"], contents["x-rate-limit"]
+    operations = [each for path in contents["paths"].values() for each in path.values() if "operationId" in each]
+    names = {re.sub("(?<=[a-z])(?=[A-Z])", "_", each["operationId"]).upper(): each for each in operations}
+    numbers = {
+        "QUOTA_HITS": limit["hits"],
+        "QUOTA_WINDOW_SECONDS": float(limit["window_seconds"]),
+        "DEFAULT_PAGE_SIZE": schemas["PageSize"]["default"],
+        "LARGEST_PAGE_SIZE": schemas["PageSize"]["maximum"],
+        "LARGEST_NUMBER": schemas["CustomNumber"]["maximum"],
+        "LAST_SECOND": schemas["EpochSeconds"]["maximum"],
+    }
+    repeatable = [name for name, each in names.items() if each["x-idempotent"]]
+    return "\n".join(
+        [
+            HEADER.format("Numbers and names of the document."),
+            *(f"{name} = {value}" for name, value in numbers.items()),
+            "",
+            *(f'{name} = "{each["operationId"]}"' for name, each in names.items()),
+            f"IDEMPOTENT = frozenset({{{', '.join(repeatable)}}})",
+            '"""Operations that may be carried out twice with the effect of once."""',
+            "",
+        ]
+    )
 
 
 def python_schemas(contents: dict[str, Any]) -> dict[str, Any]:

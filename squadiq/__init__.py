@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadsPage, LeadUpdate, ProcessedLead
 
+    from squadiq.attempts import Attempt
     from squadiq.campaign import AsyncCampaign, Campaign
     from squadiq.client import AsyncSquadIQ, RawResponse, SquadIQ
     from squadiq.errors import (
         AccessDeniedError,
-        Attempt,
         BadRequestError,
         ConfigurationError,
         ConnectionFailedError,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from squadiq.pagination import AsyncLeadPaginator, LeadPaginator
 
-__version__ = "0.1.0"
+from squadiq._version import __version__ as __version__
 
 __all__ = [
     "AccessDeniedError",
@@ -96,9 +96,9 @@ __all__ = [
 _HOMES = {
     "squadiq.campaign": ("AsyncCampaign", "Campaign"),
     "squadiq.client": ("AsyncSquadIQ", "RawResponse", "SquadIQ"),
+    "squadiq.attempts": ("Attempt",),
     "squadiq.errors": (
         "AccessDeniedError",
-        "Attempt",
         "BadRequestError",
         "ConfigurationError",
         "ConnectionFailedError",

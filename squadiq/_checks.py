@@ -42,6 +42,15 @@ def seconds(name: str, value: object, *, or_zero: bool = False) -> float:
     return float(value)
 
 
+def seconds_or_none(name: str, value: object) -> float | None:
+    """Return a number of seconds, zero included, or None.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    return None if value is None else seconds(name, value, or_zero=True)
+
+
 def whole_number(name: str, value: object, unit: str) -> int:
     """Return a setting that is a whole number, of a unit.
 
@@ -66,17 +75,26 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
-def function(name: str, value: FunctionT | None) -> FunctionT | None:
-    """Return a setting that is a function, or None.
+def function(name: str, value: FunctionT) -> FunctionT:
+    """Return a setting that is a function.
 
     Raises:
         ConfigurationError: it cannot be called, or it would have to be awaited, which nobody does.
     """
-    if value is not None and not callable(value):
+    if not callable(value):
         raise ConfigurationError(f"{name} must be a function, not {kind_of(value)}.")
     if inspect.iscoroutinefunction(value):
         raise ConfigurationError(f"{name} must be a plain function, not an async one.")
     return value
+
+
+def function_or_none(name: str, value: FunctionT | None) -> FunctionT | None:
+    """Return a setting that is a function, or None.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    return None if value is None else function(name, value)
 
 
 def one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
@@ -104,7 +122,7 @@ def campaign_id(value: object) -> str:
     return value
 
 
-def headers(value: object) -> dict[str, str]:
+def headers(_: str, value: object) -> dict[str, str]:
     """Return the user's own headers.
 
     Raises:

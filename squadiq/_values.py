@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any, cast
 
 from pydantic import BaseModel
+from squadiq_generated.constants import LARGEST_NUMBER
 
-LARGEST_NUMBER = 2**53 - 1
 DEEPEST = 64
 """Levels of lists and objects within a custom value; see decision 0014."""
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
 from squadiq_generated.models import Lead
 
-from squadiq import __version__, _checks
+from squadiq import _checks
+from squadiq._version import __version__
 from squadiq.campaign import AsyncCampaign, Campaign
-from squadiq.config import (
-    CallOptions,
-    ClientOptions,
-    Network,
-    Settings,
-    network_from,
-    quota_from,
-    settings_from,
-    with_call_options,
-)
+from squadiq.config import ClientOptions, Network, Settings, network_from, quota_from, settings_from
 from squadiq.errors import ConfigurationError
-from squadiq.exchange import CallPolicy
+from squadiq.exchange import Call
 from squadiq.operations import LeadT, PreparedRequest, Scope
+from squadiq.policy import CallOptions
 from squadiq.quota import QuotaStore
 from squadiq.responses import Differences
 from squadiq.transport import AsyncTransport, Transport, open_async_transport, open_transport
@@ -106,7 +99,7 @@ class _Client:
             raise ConfigurationError(f"with_options() has no setting {min(unknown)!r}.")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other._use(with_call_options(self._settings, options))
+        other._use(replace(self._settings, policy=self._settings.policy.changed(options)))
         return other
 
     def _scope(self, campaign_id: str | None, lead_type: type[LeadT]) -> Scope[LeadT]:
@@ -118,24 +111,9 @@ class _Client:
         return Scope(
             _checks.campaign_id(campaign_id),
             lead_type,
-            self._settings.normalise_phone_numbers,
-            self._settings.duplicate_phone_numbers,
+            self._settings.policy.normalise_phone_numbers,
+            self._settings.policy.duplicate_phone_numbers,
             self._differences,
-        )
-
-    def _call(self, operation: str, success: int) -> CallPolicy:
-        settings = self._settings
-        return CallPolicy(
-            operation,
-            settings.timeout_seconds,
-            settings.deadline_seconds,
-            success,
-            settings.retries,
-            settings.retry_policy,
-            settings.before_attempt,
-            settings.after_attempt,
-            settings.max_wait_seconds,
-            settings.max_response_bytes,
         )
 
     def _request(self, operation: PreparedRequest[Any], request: dict[str, Any]) -> httpx.Request:
@@ -148,7 +126,7 @@ class _Client:
             url,
             headers=self._headers,
             content=request.get("content"),
-            extensions={"squadiq.call": self._call(operation.name, operation.success)},
+            extensions={"squadiq.call": Call(operation.name, self._settings.policy, operation.success)},
         )
 
     def _use(self, settings: Settings) -> None:
@@ -158,7 +136,7 @@ class _Client:
                 "accept": "application/json",
                 "content-type": "application/json",
                 "user-agent": f"squadiq/{__version__}",
-                **settings.headers,
+                **settings.policy.headers,
                 "authorization": f"Bearer {settings.access_token.reveal()}",
             }
         )

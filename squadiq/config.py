@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx
+from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq import _checks
-from squadiq._decoding import MAX_RESPONSE_BYTES
 from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken
-from squadiq.errors import Attempt, ConfigurationError
+from squadiq.errors import ConfigurationError
+from squadiq.policy import CallOptions, CallPolicy
 from squadiq.quota import QuotaStore, open_store, quota_name
-from squadiq.retry import RetryPolicy, RetryRules
-from squadiq.validation import DuplicatePhoneNumbers
 
 BASE_URL = "https://api.squadiq.in"
-QUOTA_HITS = 100
-QUOTA_WINDOW_SECONDS = 60.0
 """The rate limit of the API documentation: 100 hits a minute for a business."""
-
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "timeout_seconds": _checks.seconds,
-    "deadline_seconds": _checks.seconds,
-    "max_attempts": lambda name, value: _checks.whole_number(name, value, "attempt"),
-    "repeat_creates": _checks.flag,
-    "retry_policy": _checks.function,
-    "max_wait_seconds": lambda name, value: None if value is None else _checks.seconds(name, value, or_zero=True),
-    "max_response_bytes": lambda name, value: _checks.whole_number(name, value, "byte"),
-    "duplicate_phone_numbers": lambda name, value: _checks.one_of(name, value, ("refuse", "allow")),
-    "headers": lambda _, value: _checks.headers(value),
-}
-"""Of the settings that may differ from call to call."""
-
-_STORE = ("reserve", "confirm", "completed", "give_back", "throttled", "snapshot", "close")
-
-BeforeAttempt = Callable[[str, int], None]
-AfterAttempt = Callable[[str, int, Attempt], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +29,7 @@ class Settings:
     access_token: AccessToken
     base_url: httpx.URL
     campaign_id: str | None
-    timeout_seconds: float
-    deadline_seconds: float
-    retries: RetryRules
-    retry_policy: RetryPolicy | None
-    before_attempt: BeforeAttempt | None
-    after_attempt: AfterAttempt | None
-    max_wait_seconds: float | None
-    max_response_bytes: int
-    normalise_phone_numbers: bool
-    duplicate_phone_numbers: DuplicatePhoneNumbers
-    headers: Mapping[str, str] = field(repr=False)
+    policy: CallPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +42,6 @@ class Network:
     tls: ssl.SSLContext | None
 
 
-class CallOptions(TypedDict, total=False):
-    """Settings that may differ from call to call.
-
-    Attributes:
-        timeout_seconds: for one attempt, from sending to the last byte of the response; 10.
-        deadline_seconds: for the whole call, attempts and waits included; 120.
-        max_attempts: times that a request is sent at most; 4. 1 turns sending again off.
-        repeat_creates: whether leads are sent again when it is unknown if they were created; True.
-        retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
-        max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
-        max_response_bytes: of a response, decompressed; 64 MiB. A larger one is an error.
-        duplicate_phone_numbers: "allow" sends one phone number under several lead_ids of a call, and its
-            owner is called as often; "refuse", the default, does not.
-        headers: to add to each request.
-    """
-
-    timeout_seconds: float
-    deadline_seconds: float
-    max_attempts: int
-    repeat_creates: bool
-    retry_policy: RetryPolicy | None
-    max_wait_seconds: float | None
-    max_response_bytes: int
-    duplicate_phone_numbers: DuplicatePhoneNumbers
-    headers: Mapping[str, str]
-
-
 class ClientOptions(CallOptions, total=False):
     """Settings of a client.
 
@@ -107,13 +49,10 @@ class ClientOptions(CallOptions, total=False):
         campaign_id: used where `campaign()` is given none; by default `SQUADIQ_CAMPAIGN_ID`.
         base_url: by default `SQUADIQ_BASE_URL`, or the live service.
         insecure_hosts: hosts to which `http://` is allowed, beside this machine.
-        normalise_phone_numbers: whether phone numbers are checked and sent in E.164 form; True.
         quota: where the quota is kept: see `squadiq.quota.open_store`; by default
             `SQUADIQ_QUOTA_URL`, or a file that all processes of this user share.
         quota_hits, quota_window_seconds: the rate limit; 100 hits in 60 seconds.
         quota_fallback: "local" to go on with a small share while the quota's server is gone.
-        before_attempt: called with the operation and the number of the attempt, from 1.
-        after_attempt: called with the same and what became of it. If one of them raises, that is logged.
         transport: an own httpx transport, in place of proxy, verify and cert. A blocking one is
             called in a thread of its own.
         proxy: URL of a proxy; by default that of the environment, unless the base URL is this machine.
@@ -124,13 +63,10 @@ class ClientOptions(CallOptions, total=False):
     campaign_id: str | None
     base_url: str | None
     insecure_hosts: Collection[str]
-    normalise_phone_numbers: bool
     quota: str | QuotaStore | None
     quota_hits: int
     quota_window_seconds: float
     quota_fallback: Literal["local"] | None
-    before_attempt: BeforeAttempt | None
-    after_attempt: AfterAttempt | None
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
     proxy: str | None
     verify: bool | ssl.SSLContext
@@ -148,35 +84,12 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
         raise ConfigurationError(f"There is no setting {min(unknown)!r}.")
     given_id = options.get("campaign_id")
     campaign_id = given_id if given_id is not None else os.environ.get("SQUADIQ_CAMPAIGN_ID") or None
-    settings = Settings(
+    return Settings(
         access_token=access_token_from(access_token),
         base_url=base_url_from(options.get("base_url"), options.get("insecure_hosts", ())),
         campaign_id=_checks.campaign_id(campaign_id) if campaign_id is not None else None,
-        timeout_seconds=10.0,
-        deadline_seconds=120.0,
-        retries=RetryRules(),
-        retry_policy=None,
-        before_attempt=_checks.function("before_attempt", options.get("before_attempt")),
-        after_attempt=_checks.function("after_attempt", options.get("after_attempt")),
-        max_wait_seconds=None,
-        max_response_bytes=MAX_RESPONSE_BYTES,
-        normalise_phone_numbers=_checks.flag("normalise_phone_numbers", options.get("normalise_phone_numbers", True)),
-        duplicate_phone_numbers="refuse",
-        headers={},
+        policy=CallPolicy().changed(options),
     )
-    return with_call_options(settings, options)
-
-
-def with_call_options(settings: Settings, options: CallOptions) -> Settings:
-    """Return the settings with some of them changed; headers are added to those there are.
-
-    Raises:
-        ConfigurationError: a setting is wrong.
-    """
-    changed = {name: check(name, options[name]) for name, check in _CHECKS.items() if name in options}  # type: ignore[literal-required]
-    rules = {name: changed.pop(name) for name in ("max_attempts", "repeat_creates") if name in changed}
-    headers = {**settings.headers, **changed.pop("headers", {})}
-    return replace(settings, retries=replace(settings.retries, **rules), headers=headers, **changed)
 
 
 def network_from(base_url: httpx.URL, options: ClientOptions) -> Network:
@@ -236,17 +149,10 @@ def quota_from(settings: Settings, options: ClientOptions) -> QuotaStore:
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    quota, fallback = options.get("quota"), options.get("quota_fallback")
-    if not (quota is None or isinstance(quota, str) or all(callable(getattr(quota, name, None)) for name in _STORE)):
-        raise ConfigurationError(f"quota must be a text or a store of squadiq.quota, not {_checks.kind_of(quota)}.")
-    if fallback is not None and fallback != "local":
-        raise ConfigurationError('quota_fallback must be "local" or None.')
     return open_store(
-        quota,
+        options.get("quota"),
         name=quota_name(str(settings.base_url), settings.access_token.reveal()),
-        limit=_checks.whole_number("quota_hits", options.get("quota_hits", QUOTA_HITS), "hit"),
-        window_seconds=_checks.seconds(
-            "quota_window_seconds", options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS)
-        ),
-        fallback=fallback,
+        limit=options.get("quota_hits", QUOTA_HITS),
+        window_seconds=options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS),
+        fallback=options.get("quota_fallback"),
     )

@@ -37,33 +37,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from squadiq_generated.constants import CREATE_LEADS, GET_LEADS
+
+from squadiq.attempts import Attempt
+
 if TYPE_CHECKING:
     from squadiq.error_body import ErrorBody
 
 LeadState = Literal["refused", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One time that a request was sent, or was tried to be sent.
-
-    Attributes:
-        started_after_seconds: from the start of the call.
-        took_seconds: until its response or its failure.
-        status: the HTTP status, if a response came.
-        failure: the kind of failure, if none came: the name of an exception.
-        unknown: whether SquadIQ may have carried the request out without saying so.
-    """
-
-    started_after_seconds: float
-    took_seconds: float
-    status: int | None = None
-    failure: str | None = None
-    unknown: bool = False
-
-    def __str__(self) -> str:
-        result = str(self.status) if self.status is not None else self.failure
-        return f"{result} after {self.took_seconds * 1000:.0f} ms"
 
 
 class SquadIQError(Exception):
@@ -208,7 +189,7 @@ class IncompleteLeadsError(UnexpectedResponseError):
         count: how many there are by the last page that was read; None if none said it.
     """
 
-    operation = "getLeads"
+    operation = GET_LEADS
 
     def __init__(self, what: str, read: int = 0, count: int | None = None) -> None:
         self.read = read
@@ -296,7 +277,7 @@ class StatusError(SquadIQError):
         against the others was true before.
         """
         there = [error for error in self.lead_errors if set(error.errors) == {"lead_id"}]
-        if self.operation == "createLeads" and self.previous_attempt_unknown and len(there) == self._sent_leads:
+        if self.operation == CREATE_LEADS and self.previous_attempt_unknown and len(there) == self._sent_leads:
             self.lead_errors = tuple(replace(error, state="unknown") for error in there)
 
 

@@ -7,19 +7,19 @@ drivers in `transport.py` do it, one blocking and one not; every decision is her
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from random import random
 from typing import Any, NoReturn, Protocol
 
-from squadiq._decoding import MAX_RESPONSE_BYTES, BodyDamagedError, BodyError, BodyTooLargeError
+from squadiq_generated.constants import CREATE_LEADS, DELETE_LEAD
+
+from squadiq._decoding import BodyDamagedError, BodyError, BodyTooLargeError
 from squadiq._redaction import SentMetadata
+from squadiq.attempts import Attempt, AttemptOutcome, outcome_of_status, parse_retry_after
 from squadiq.error_body import ErrorBody, read_error_body
 from squadiq.errors import (
-    Attempt,
     ConfigurationError,
     ConnectionFailedError,
     DeadlineExceededError,
@@ -33,22 +33,10 @@ from squadiq.errors import (
     UnexpectedResponseError,
     error_of,
 )
+from squadiq.policy import CallPolicy
 from squadiq.quota import QuotaStore, Reservation
 from squadiq.responses import is_api_error
-from squadiq.retry import (
-    CREATE,
-    AttemptOutcome,
-    GiveUp,
-    Retry,
-    RetryPolicy,
-    RetryRules,
-    RetryState,
-    decide,
-    may_be_waited,
-    may_repeat,
-    outcome_of_status,
-    parse_retry_after,
-)
+from squadiq.retry import GiveUp, Retry, RetryPolicy, RetryState, decide, may_be_waited, may_repeat
 
 log = logging.getLogger("squadiq")
 
@@ -64,19 +52,12 @@ LEAST_TELLING_SECONDS, MOST_TELLING_SECONDS = 0.25, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class CallPolicy:
-    """What a request goes by on its way; see `SquadIQ` for the settings."""
+class Call:
+    """Which operation is called, what it goes by, and the status of its success."""
 
     operation: str
-    timeout_seconds: float
-    deadline_seconds: float
+    policy: CallPolicy
     success: int = 200
-    retries: RetryRules = field(default_factory=RetryRules)
-    retry_policy: RetryPolicy | None = None
-    before_attempt: Callable[[str, int], None] | None = None
-    after_attempt: Callable[[str, int, Attempt], None] | None = None
-    max_wait_seconds: float | None = None
-    max_response_bytes: int = MAX_RESPONSE_BYTES
 
 
 class ReceivedResponse(Protocol):
@@ -132,21 +113,17 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _today() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(slots=True)
 class Exchange:
-    """One call: its request, its quota, its clock, and the attempts so far."""
+    """One call: its request, its quota, and the attempts so far; time and chance are handed in."""
 
-    call: CallPolicy
+    call: Call
     host: str
     sent: bytes = field(repr=False)
     store: QuotaStore = field(repr=False)
-    now: Callable[[], float] = time.monotonic
-    utcnow: Callable[[], datetime] = _today
-    jitter: Callable[[], float] = random
+    now: Callable[[], float]
+    utcnow: Callable[[], datetime]
+    jitter: Callable[[], float]
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     envelope: SentMetadata = field(default_factory=SentMetadata, repr=False)
     started: float = 0.0
@@ -159,14 +136,16 @@ class Exchange:
             SquadIQError: with all attempts, when there is none.
         """
         self.started = self.now()
-        self.deadline = self.started + self.call.deadline_seconds
+        self.deadline = self.started + self.call.policy.deadline_seconds
         error: SquadIQError | None = None
         while True:
             reservation = yield from self._slot(error)
-            result = yield from self._attempt(reservation)
-            response, error, decision = self._judge(result)
-            if error is None:
-                return response
+            result, attempt = yield from self._attempt(reservation)
+            if not isinstance(result, Failure) and self._is_done(attempt):
+                result.extensions["squadiq.attempts"] = tuple(self.attempts)
+                return result
+            error = self._error(result, attempt)
+            decision = self._decide(attempt, error)
             if isinstance(decision, GiveUp) or self.now() + decision.after_seconds >= self.deadline:
                 self._give_up(error)
             yield Wait(decision.after_seconds)
@@ -175,8 +154,8 @@ class Exchange:
         """Take a slot of the quota and wait for it; given back if the waiting is broken off."""
         now = self.now()
         longest = self.deadline - now
-        if self.call.max_wait_seconds is not None:
-            longest = min(longest, self.call.max_wait_seconds)
+        if self.call.policy.max_wait_seconds is not None:
+            longest = min(longest, self.call.policy.max_wait_seconds)
         until = now + longest
         reservation: Reservation | None = None
         try:
@@ -240,31 +219,53 @@ class Exchange:
 
     def _lease(self) -> float:
         """The longest that a request which is sent now may be on its way."""
-        return min(self.call.timeout_seconds, self._left()) + LEASE_MARGIN_SECONDS
+        return min(self.call.policy.timeout_seconds, self._left()) + LEASE_MARGIN_SECONDS
 
-    def _attempt(self, reservation: Reservation) -> Generator[UseStore | Wait | Send, Any, ReceivedResponse | Failure]:
+    def _attempt(
+        self, reservation: Reservation
+    ) -> Generator[UseStore | Wait | Send, Any, tuple[ReceivedResponse | Failure, Attempt]]:
         number = len(self.attempts) + 1
-        self._call_hook("before_attempt", self.call.before_attempt, number)
+        self._call_hook("before_attempt", self.call.policy.before_attempt, number)
         began = self.now()
-        within = min(self.call.timeout_seconds, self.deadline - began)
+        within = min(self.call.policy.timeout_seconds, self.deadline - began)
         result: ReceivedResponse | Failure = Failure(AttemptOutcome.NEVER_SENT, TimeoutError(), timed_out=True)
         if within > 0:
             try:
                 result = yield Send(within)
             except Failure as failure:
                 result = failure
-        attempt = self._as_attempt(result, began - self.started, self.now() - began)
+        attempt = self._judge(result, began - self.started, self.now() - began)
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
-        if not isinstance(result, Failure):
+        if attempt.status is not None:
             yield from self._tell(reservation, self.store.completed)
-            if result.status_code == 429:
-                pause = self._retry_after(result)
+            if attempt.status == 429:
+                pause = attempt.retry_after_seconds
                 yield from self._tell(reservation, self.store.throttled, pause if pause is not None else 1.0)
-        elif result.outcome is AttemptOutcome.NEVER_SENT or result.outcome is AttemptOutcome.FINAL:
+        elif attempt.outcome in (AttemptOutcome.NEVER_SENT, AttemptOutcome.FINAL):
             yield from self._tell(reservation, self.store.give_back)
-        self._call_hook("after_attempt", self.call.after_attempt, number, attempt)
-        return result
+        self._call_hook("after_attempt", self.call.policy.after_attempt, number, attempt)
+        return result, attempt
+
+    def _judge(self, result: ReceivedResponse | Failure, started_after: float, took: float) -> Attempt:
+        """What is known of the request now; nothing else looks at a status or at Retry-After."""
+        if isinstance(result, Failure):
+            return Attempt(started_after, took, None, result.kind, result.outcome)
+        status, headers, retry_after = result.status_code, result.headers, None
+        if self._is_success(result):
+            outcome = AttemptOutcome.DONE
+        elif status < 300:
+            outcome = _outcome_of_odd_success(result)
+        else:
+            outcome = outcome_of_status(status)
+            retry_after = parse_retry_after(headers.get("Retry-After"), headers.get("Date"), self.utcnow())
+        return Attempt(started_after, took, status, None, outcome, retry_after)
+
+    def _is_done(self, attempt: Attempt) -> bool:
+        """Whether it was carried out: a repeated delete that finds no lead was, by an earlier attempt."""
+        unknown = any(earlier.unknown for earlier in self.attempts[:-1])
+        deleted_before = attempt.status == 404 and self.call.operation == DELETE_LEAD and unknown
+        return attempt.outcome is AttemptOutcome.DONE or deleted_before
 
     def _call_hook(self, name: str, hook: Callable[..., None] | None, *about: Any) -> None:
         """Call a hook of the user, which must not cost the call that it looks at."""
@@ -274,37 +275,31 @@ class Exchange:
         except Exception as error:
             log.warning("%s: %s raised %s; the call goes on", self.call.operation, name, type(error).__name__)
 
-    def _judge(
-        self, result: ReceivedResponse | Failure
-    ) -> tuple[ReceivedResponse | None, SquadIQError | None, Retry | GiveUp]:
-        """The response if it is good; else an error and whether to send again."""
-        retry_after = None
+    def _error(self, result: ReceivedResponse | Failure, attempt: Attempt) -> SquadIQError:
         if isinstance(result, Failure):
-            outcome, status = result.outcome, None
-            error: SquadIQError = self._no_response(result)
-        else:
-            status = result.status_code
-            if self._is_success(result) or self._deleted_before(status):
-                result.extensions["squadiq.attempts"] = tuple(self.attempts)
-                return result, None, GiveUp("it is done")
-            if status < 300:
-                outcome, error = _outcome_of_odd_success(result), self._odd_success(result)
-            else:
-                outcome, retry_after = outcome_of_status(status), self._retry_after(result)
-                error = self._status_error(result, retry_after)
-        situation = RetryState(
-            self.call.operation, len(self.attempts), outcome, status, retry_after, self.now(), self.deadline
-        )
-        if self.call.retry_policy is not None:
-            return None, error, self._own_decision(self.call.retry_policy, situation, error)
-        return None, error, decide(situation, self.call.retries, self.jitter())
+            return self._no_response(result)
+        return self._odd_success(result) if result.status_code < 300 else self._status_error(result, attempt)
 
-    def _own_decision(self, policy: RetryPolicy, situation: RetryState, error: SquadIQError) -> Retry | GiveUp:
+    def _decide(self, attempt: Attempt, error: SquadIQError) -> Retry | GiveUp:
+        state = RetryState(
+            operation=self.call.operation,
+            attempt=len(self.attempts),
+            outcome=attempt.outcome,
+            status=attempt.status,
+            retry_after_seconds=attempt.retry_after_seconds,
+            now=self.now(),
+            deadline=self.deadline,
+        )
+        if self.call.policy.retry_policy is not None:
+            return self._own_decision(self.call.policy.retry_policy, state, error)
+        return decide(state, self.call.policy.retries, self.jitter())
+
+    def _own_decision(self, policy: RetryPolicy, state: RetryState, error: SquadIQError) -> Retry | GiveUp:
         """What the user's own policy says, if that makes sense; else the call ends, for nobody knows what was meant."""
         cause: Exception = error
-        what = "returned neither Stop(reason) nor SendAgain(seconds, not below zero)"
+        what = "returned neither GiveUp(reason) nor Retry(seconds, not below zero)"
         try:
-            decision: object = policy(situation)
+            decision: object = policy(state)
         except Exception as raised:
             decision, cause, what = None, raised, f"raised {type(raised).__name__}"
         if isinstance(decision, GiveUp) or (isinstance(decision, Retry) and may_be_waited(decision.after_seconds)):
@@ -326,8 +321,9 @@ class Exchange:
         said = f"{self.call.operation} was answered with {response.status_code} and"
         why: BodyError | None = response.extensions.get(UNREADABLE)
         if isinstance(why, BodyTooLargeError):
+            most = self.call.policy.max_response_bytes
             said += (
-                f" more than max_response_bytes={self.call.max_response_bytes}, so the response was not read whole. "
+                f" more than max_response_bytes={most}, so the response was not read whole. "
                 "If that is as it should be, raise max_response_bytes"
             )
         elif why is not None:
@@ -341,21 +337,14 @@ class Exchange:
         error.status = response.status_code
         return error
 
-    def _deleted_before(self, status: int) -> bool:
-        """A repeated delete that finds no lead was carried out by an earlier attempt."""
-        unknown = any(attempt.unknown for attempt in self.attempts[:-1])
-        return status == 404 and self.call.operation == "deleteLead" and unknown
-
-    def _retry_after(self, response: ReceivedResponse) -> float | None:
-        return parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date"), self.utcnow())
-
-    def _status_error(self, response: ReceivedResponse, retry_after: float | None) -> StatusError:
+    def _status_error(self, response: ReceivedResponse, attempt: Attempt) -> StatusError:
         if response.status_code < 400:
             words = ErrorBody(f"it redirects, which is not followed: check the base URL ({self.host})")
         else:
             words = read_error_body(
                 response.content, response.headers.get("Content-Type", ""), self.sent, self.envelope
             )
+        retry_after = attempt.retry_after_seconds
         error = error_of(self.call.operation, response.status_code, words, retry_after_seconds=retry_after)
         error.is_api_error = is_api_error(response.content, response.headers.get("Content-Type", ""))
         return error
@@ -371,10 +360,10 @@ class Exchange:
         """Raise the error of the call, with all its attempts."""
         attempts = tuple(self.attempts)
         unknown = bool(attempts) and attempts[-1].unknown
-        if unknown and self.call.operation == CREATE and not may_repeat(CREATE, self.call.retries):
+        if unknown and self.call.operation == CREATE_LEADS and not may_repeat(CREATE_LEADS, self.call.policy.retries):
             cause = error
             error = OutcomeUnknownError(
-                f"{CREATE}: the leads may have been created or not ({attempts[-1]}), and repeat_creates is off"
+                f"{CREATE_LEADS}: the leads may have been created or not ({attempts[-1]}), and repeat_creates is off"
             )
             error.__cause__ = cause
         error.operation, error.attempts = self.call.operation, attempts
@@ -384,15 +373,8 @@ class Exchange:
             error.add_note(f"{len(attempts)} attempts: " + "; ".join(str(attempt) for attempt in attempts))
         raise error
 
-    def _as_attempt(self, result: ReceivedResponse | Failure, started_after: float, took: float) -> Attempt:
-        if isinstance(result, Failure):
-            return Attempt(started_after, took, None, result.kind, result.outcome is AttemptOutcome.UNKNOWN)
-        status = result.status_code
-        unknown = not self._is_success(result) if status < 300 else outcome_of_status(status) is AttemptOutcome.UNKNOWN
-        return Attempt(started_after, took, status, None, unknown)
-
 
 def _outcome_of_odd_success(response: ReceivedResponse) -> AttemptOutcome:
     """Nobody knows whether it was carried out; but a response that is too large would be so again."""
     why = response.extensions.get(UNREADABLE)
-    return AttemptOutcome.UNKNOWN if why is None or isinstance(why, BodyDamagedError) else AttemptOutcome.FINAL
+    return AttemptOutcome.UNKNOWN if why is None or isinstance(why, BodyDamagedError) else AttemptOutcome.UNREADABLE

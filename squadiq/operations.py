@@ -14,6 +14,7 @@ from squadiq_generated.client import disable_leads as disable
 from squadiq_generated.client import get_leads as get
 from squadiq_generated.client import update_lead as update
 from squadiq_generated.client.types import UNSET
+from squadiq_generated.constants import LARGEST_PAGE_SIZE
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq._values import plain
@@ -83,8 +84,8 @@ def prepare_get_leads(
     page_size = plain(page_size)
     if page_size is not None and type(page_size) is not int:
         raise InvalidInputError([Problem(None, None, "page_size", "is not a whole number")])
-    if page_size is not None and not 1 <= page_size <= 1000:
-        raise InvalidInputError([Problem(None, None, "page_size", "is not between 1 and 1000")])
+    if page_size is not None and not 1 <= page_size <= LARGEST_PAGE_SIZE:
+        raise InvalidInputError([Problem(None, None, "page_size", f"is not between 1 and {LARGEST_PAGE_SIZE}")])
     query: dict[str, Any] = {
         "lead_id": prepare_reference(lead_id).lead_id if lead_id is not None else UNSET,
         "processed_after": _or_unset(epoch_seconds(processed_after, "processed_after")),

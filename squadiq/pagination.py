@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from urllib.parse import parse_qs, urlsplit
 
+from squadiq_generated.constants import GET_LEADS
 from squadiq_generated.models import LeadsPage, ProcessedLead
 
 from squadiq.errors import IncompleteLeadsError, NotFoundError, UnexpectedResponseError
@@ -274,5 +275,5 @@ def _lost(number: int, what: str) -> UnexpectedResponseError:
 
 def _unexpected(what: str) -> UnexpectedResponseError:
     error = UnexpectedResponseError(f"getLeads: {what}")
-    error.operation = "getLeads"
+    error.operation = GET_LEADS
     return error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import anyio
@@ -16,11 +18,12 @@ from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
 from squadiq._decoding import ACCEPT_ENCODING
 from squadiq._redaction import SentMetadata
 from squadiq._response_reader import ResponseReader
+from squadiq.attempts import AttemptOutcome
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
-from squadiq.exchange import CallPolicy, Exchange, Failure, Send, UseStore, Wait
+from squadiq.exchange import Call, Exchange, Failure, Send, UseStore, Wait
+from squadiq.policy import CallPolicy
 from squadiq.quota import QuotaStore, ends_in_time
-from squadiq.retry import AttemptOutcome
 
 STORE_MARGIN_SECONDS = 0.25
 """How much longer than it was given a store may take before it is left behind; its slot then ends with its lease."""
@@ -62,7 +65,7 @@ class Transport(httpx.BaseTransport):
             SquadIQError: there is no response, or it is an error.
         """
         exchange = _exchange(request, self._store)
-        steps, max_bytes = exchange.steps(), exchange.call.max_response_bytes
+        steps, max_bytes = exchange.steps(), exchange.call.policy.max_response_bytes
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -128,7 +131,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             SquadIQError: there is no response, or it is an error.
         """
         exchange = _exchange(request, self._store)
-        steps, max_bytes = exchange.steps(), exchange.call.max_response_bytes
+        steps, max_bytes = exchange.steps(), exchange.call.policy.max_response_bytes
         result: Any = None
         raised: BaseException | None = None
         while True:
@@ -221,9 +224,18 @@ def _exchange(request: httpx.Request, store: QuotaStore) -> Exchange:
     """The way of a request: as its caller wants it or, from another httpx client, a careful one."""
     call = request.extensions.get("squadiq.call")
     if call is None:
-        call = CallPolicy(request.extensions.get("squadiq.operation", request.method), 10.0, 120.0)
+        call = Call(request.extensions.get("squadiq.operation", request.method), CallPolicy())
     envelope = SentMetadata(request.url.query.decode("ascii"), request.headers)
-    return Exchange(call, request.url.host, request.read(), store, envelope=envelope)
+    return Exchange(
+        call,
+        request.url.host,
+        request.read(),
+        store,
+        now=time.monotonic,
+        utcnow=lambda: datetime.now(UTC),
+        jitter=random.random,
+        envelope=envelope,
+    )
 
 
 def _prepare(request: httpx.Request, within_seconds: float) -> None:

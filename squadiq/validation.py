@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 from squadiq_generated._base import Model, masked
+from squadiq_generated.constants import LAST_SECOND
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq import phone
@@ -36,7 +37,6 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 64
 """Characters of a lead_id or a field's name that a message shows."""
 
-LAST_SECOND = 253402300799
 LARGEST_ID = 10**255
 
 _PATTERN_REASONS = {

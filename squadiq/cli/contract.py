@@ -82,7 +82,7 @@ def contract(
 
 
 @contract_app.command("clean-up")
-def clean_up_command(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
+def clean_up_leads(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
     """Delete leads that a run with --allow-writes has left behind, for instance after a crash.
 
     Ends with 1 if leads are still there, with 2 if a ledger was left alone.

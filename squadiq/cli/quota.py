@@ -6,8 +6,10 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
+from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
+
 from squadiq._extras import needs_extra
-from squadiq.config import QUOTA_HITS, QUOTA_WINDOW_SECONDS, ClientOptions, quota_from, settings_from
+from squadiq.config import ClientOptions, quota_from, settings_from
 from squadiq.errors import QuotaStoreError, SquadIQError
 from squadiq.quota import MemoryStore, Snapshot
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from squadiq.contract.conformance import DIGITS_AT_MOST, Hit
 from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, require
-from squadiq.contract.target import Capability, Target, epoch_seconds
+from squadiq.contract.target import Capability, Target, in_seconds
 
 Run = Callable[[Target], None]
 
@@ -148,7 +148,7 @@ def an_unknown_lead_id_selects_nothing(target: Target) -> None:
 @case(hits=2)
 def the_second_of_processing_is_within_both_ends(target: Target) -> None:
     lead = target.some_lead()
-    moment = int(epoch_seconds(lead["processed_at"]))
+    moment = int(in_seconds(lead["processed_at"]))
     found = target.listed(lead_id=lead["lead_id"], processed_after=moment, processed_before=moment)
     require(found, Rule.TIME_EDGES, "not the lead that was processed at that very second")
 
@@ -156,7 +156,7 @@ def the_second_of_processing_is_within_both_ends(target: Target) -> None:
 @case(hits=3)
 def the_seconds_beside_are_outside(target: Target) -> None:
     lead = target.some_lead()
-    moment = int(epoch_seconds(lead["processed_at"]))
+    moment = int(in_seconds(lead["processed_at"]))
     for query in ({"processed_after": moment + 1}, {"processed_before": moment - 1}):
         found = target.listed(lead_id=lead["lead_id"], **query)
         require(found == [], Rule.TIME_FILTER, f"a lead that was processed outside of {next(iter(query))}")
@@ -164,10 +164,10 @@ def the_seconds_beside_are_outside(target: Target) -> None:
 
 @case(hits=3)
 def a_time_filter_keeps_to_its_side(target: Target) -> None:
-    moment = int(epoch_seconds(target.some_lead()["processed_at"]))
-    late = [epoch_seconds(lead["processed_at"]) for lead in target.listed(processed_after=moment + 1)]
+    moment = int(in_seconds(target.some_lead()["processed_at"]))
+    late = [in_seconds(lead["processed_at"]) for lead in target.listed(processed_after=moment + 1)]
     require(all(each >= moment + 1 for each in late), Rule.TIME_FILTER, "leads from before processed_after")
-    early = [epoch_seconds(lead["processed_at"]) for lead in target.listed(processed_before=moment)]
+    early = [in_seconds(lead["processed_at"]) for lead in target.listed(processed_before=moment)]
     require(all(each < moment + 1 for each in early), Rule.TIME_FILTER, "leads from after processed_before")
 
 
@@ -184,7 +184,9 @@ def a_lead_tells_its_times_in_their_order(target: Target) -> None:
     called = lead["latest_called_at"]
     times = [lead["created_at"], *([] if called is None else [called]), lead["processed_at"]]
     require(
-        sorted(times, key=epoch_seconds) == times, Rule.LISTS_PROCESSED, "processed before it was called or created"
+        sorted(times, key=in_seconds) == times,
+        Rule.LISTS_PROCESSED,
+        "processed before it was called or created",
     )
     require(lead["campaign_id"] == target.campaign_id, Rule.CAMPAIGNS_APART, "a lead of another campaign")
 

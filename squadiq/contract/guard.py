@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import httpx
+from squadiq_generated.constants import CREATE_LEADS
 
 from squadiq._deadline import deadline
 from squadiq._decoding import BodyDecoder, BodyError
@@ -128,7 +129,7 @@ def _refusal_of_body(permission: Permission, operation: Operation, request: http
     leads = leads_of(body)
     if leads is None:
         return "its body is not made of leads"
-    creates = operation.operation_id == "createLeads"
+    creates = operation.operation_id == CREATE_LEADS
     return refusal_of_leads(leads, writes.ledger.where.prefix, writes.phone_numbers, creates=creates)
 
 

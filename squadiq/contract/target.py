@@ -216,7 +216,7 @@ class Target:
         self.last = last
 
 
-def epoch_seconds(moment: str | float) -> float:
+def in_seconds(moment: str | float) -> float:
     """Return a time of a response in seconds since the epoch; without an offset it is UTC (decision 0002).
 
     Raises:

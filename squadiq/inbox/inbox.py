@@ -14,10 +14,11 @@ from typing import Any, Self, TypeVar, overload
 from sqlalchemy import URL
 from squadiq_generated.models import ProcessedLead
 
+from squadiq import _checks
 from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
-from squadiq.inbox.arguments import function, positive, text, whole
 from squadiq.inbox.arguments import ids as checked_ids
+from squadiq.inbox.arguments import text
 from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
@@ -80,15 +81,15 @@ class Inbox(ForkSafe):
     ) -> None:
         super().__init__()
         self._url = database_url(database)
-        self._lease_seconds = positive("lease_seconds", lease_seconds)
-        self._max_attempts = whole("max_attempts", max_attempts)
-        self._store_within_seconds = positive("store_within_seconds", store_within_seconds)
-        self._handler_timeout_seconds = positive("handler_timeout_seconds", handler_timeout_seconds)
-        self._stop_timeout_seconds = positive("stop_timeout_seconds", stop_timeout_seconds)
-        self._rng = function("rng", rng)
+        self._lease_seconds = _checks.seconds("lease_seconds", lease_seconds)
+        self._max_attempts = _checks.whole_number("max_attempts", max_attempts, "attempt")
+        self._store_within_seconds = _checks.seconds("store_within_seconds", store_within_seconds)
+        self._handler_timeout_seconds = _checks.seconds("handler_timeout_seconds", handler_timeout_seconds)
+        self._stop_timeout_seconds = _checks.seconds("stop_timeout_seconds", stop_timeout_seconds)
+        self._rng = _checks.function("rng", rng)
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
-        self._opening = LazyStore(self._url, function("now", now), function("monotonic", monotonic))
+        self._opening = LazyStore(self._url, _checks.function("now", now), _checks.function("monotonic", monotonic))
         self._writer: tuple[int, GroupCommit[Arrival]] | None = None
 
     def __repr__(self) -> str:
@@ -245,8 +246,8 @@ class Inbox(ForkSafe):
         """
         if not self._handlers:
             raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
-        whole("concurrency", concurrency)
-        positive("backfill_every_seconds", backfill_every_seconds)
+        _checks.whole_number("concurrency", concurrency, "result")
+        _checks.seconds("backfill_every_seconds", backfill_every_seconds)
         store = await asyncio.to_thread(self._open)
         worker = Worker(
             store,

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
+
 from squadiq.errors import ConfigurationError, QuotaStoreError
 from squadiq.quota.memory import MemoryStore
 from squadiq.quota.redis import RedisStore
@@ -35,8 +37,8 @@ def open_store(
     quota: str | QuotaStore | None = None,
     *,
     name: str,
-    limit: int = 100,
-    window_seconds: float = 60.0,
+    limit: int = QUOTA_HITS,
+    window_seconds: float = QUOTA_WINDOW_SECONDS,
     fallback: Literal["local"] | None = None,
 ) -> QuotaStore:
     """Return the store that a setting means.

@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 from pydantic import ConfigDict, PrivateAttr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError, from_json
+from squadiq_generated.constants import LARGEST_NUMBER, LAST_SECOND
 from squadiq_generated.models import ProcessedLead
 
 from squadiq.errors import SquadIQError
@@ -20,9 +21,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 Fields = Mapping[str, tuple[str, ...]]
 
-_LARGEST_NUMBER = 2**53 - 1
-_LAST_SECOND = 253402300799
-_NUMBERS = {"lead_id": _LARGEST_NUMBER, "created_at": _LAST_SECOND}
+_NUMBERS = {"lead_id": LARGEST_NUMBER, "created_at": LAST_SECOND}
 """The fields that may be whole numbers, and how large: LeadIdNumber and EpochSeconds of the document."""
 
 _TIMES = frozenset({"created_at", "latest_called_at", "processed_at"})

@@ -18,7 +18,7 @@ from squadiq.contract.conformance import Hit, request_findings, response_finding
 from squadiq.contract.guard import Permission, refusal
 from squadiq.contract.report import curl_of
 from squadiq.contract.rules import BrokenError
-from squadiq.contract.target import epoch_seconds
+from squadiq.contract.target import in_seconds
 from squadiq.mock.callers import refusal_of_caller
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest
@@ -44,7 +44,7 @@ def completed(text: str) -> None:
 
 
 def read(text: str) -> None:
-    for function in (number_of, epoch_seconds):
+    for function in (number_of, in_seconds):
         try:
             function(text)
             function(f"http://x/?page={text}")

@@ -23,6 +23,7 @@ from squadiq.campaign import AsyncCampaign, Campaign
 from squadiq.mock.server import RunningMock
 from squadiq.quota import MemoryStore
 from squadiq.retry import Retry, RetryState
+from squadiq.spec import Spec
 from squadiq.transport import Transport
 from tests.servers import Drip, Half, Reply, Reset, Stall, acting_server, scripted
 
@@ -542,10 +543,7 @@ def test_what_is_public_is_listed_and_nothing_else_leaks() -> None:
 
 
 def test_the_default_quota_is_that_of_the_document() -> None:
-    import json
-    from importlib.resources import files
-
-    from squadiq import config
-
-    limit = json.loads(files("squadiq_generated").joinpath("openapi.json").read_text())["x-rate-limit"]
-    assert (limit["hits"], limit["window_seconds"]) == (config.QUOTA_HITS, config.QUOTA_WINDOW_SECONDS)
+    spec = Spec.installed()
+    with SquadIQ("test_token", quota="memory") as client:
+        snapshot = client.quota.snapshot()
+    assert (snapshot.limit, snapshot.window_seconds) == (spec.hits, spec.window_seconds)

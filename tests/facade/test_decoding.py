@@ -164,4 +164,4 @@ def test_an_encoding_that_was_not_asked_for_is_named(encoding: str, said: str) -
 def test_the_decoder_needs_nothing_of_the_client() -> None:
     shown = "import sys, squadiq._decoding; print(sorted(m for m in sys.modules if m.startswith(('squadiq', 'httpx'))))"
     ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, timeout=60)
-    assert ran.stdout.strip() == "['squadiq', 'squadiq._decoding']"
+    assert ran.stdout.strip() == "['squadiq', 'squadiq._decoding', 'squadiq._version']"

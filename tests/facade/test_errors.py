@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq import errors
+from squadiq.attempts import Attempt, AttemptOutcome
 from squadiq.error_body import read_error_body
-from squadiq.errors import Attempt, BadRequestError, StatusError, UnexpectedStatusError, error_of
+from squadiq.errors import BadRequestError, StatusError, UnexpectedStatusError, error_of
 from squadiq.inbox import InboxError
 from squadiq.webhooks import DeliveryError
 
@@ -271,7 +272,7 @@ def test_messages_deep_within_lists_or_objects_do_not_break_anything(depth: int)
 def test_an_error_says_if_an_earlier_attempt_may_have_been_carried_out() -> None:
     raised = error([{"lead_id": ["Exists."]}, {"lead_id": ["Exists."]}])
     assert not raised.previous_attempt_unknown
-    raised.attempts = (Attempt(0, 1, failure="ReadError", unknown=True), Attempt(2, 1, 400))
+    raised.attempts = (Attempt(0, 1, failure="ReadError", outcome=AttemptOutcome.UNKNOWN), Attempt(2, 1, 400))
     assert raised.previous_attempt_unknown
     assert raised.outcome_unknown
     assert str(raised).endswith("An earlier attempt of this call may have been carried out")
@@ -279,7 +280,7 @@ def test_an_error_says_if_an_earlier_attempt_may_have_been_carried_out() -> None
 
 def _after_a_lost_response(body: Any, operation: str = "createLeads") -> StatusError:
     raised = error(body, operation=operation)
-    raised.attempts = (Attempt(0, 1, failure="ReadError", unknown=True), Attempt(2, 1, 400))
+    raised.attempts = (Attempt(0, 1, failure="ReadError", outcome=AttemptOutcome.UNKNOWN), Attempt(2, 1, 400))
     raised.resolve_repeated_create()
     return raised
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq import errors
-from squadiq.errors import Attempt, SquadIQError
-from squadiq.exchange import CallPolicy, Exchange, Failure, Send, UseStore, Wait
+from squadiq.attempts import Attempt, AttemptOutcome
+from squadiq.errors import SquadIQError
+from squadiq.exchange import Call, Exchange, Failure, Send, UseStore, Wait
+from squadiq.policy import CallPolicy
 from squadiq.quota import MemoryStore, Reservation
-from squadiq.retry import AttemptOutcome, GiveUp, Retry, RetryRules, RetryState
+from squadiq.retry import GiveUp, Retry, RetryState
 
 OPERATIONS = ["createLeads", "getLeads", "updateLead", "convertLead", "disableLeads", "deleteLead"]
 SENT = b'[{"lead_id": "u1", "phone_number": "+919876543210"}]'
@@ -34,6 +37,10 @@ def lost(outcome: AttemptOutcome = AttemptOutcome.UNKNOWN, *, timed_out: bool = 
     return Failure(outcome, ConnectionResetError("+919876543210"), timed_out=timed_out)
 
 
+def utcnow() -> datetime:
+    return datetime(2026, 11, 24, tzinfo=UTC)
+
+
 class World:
     """Virtual time, a store of the quota, and a server that responds by a script."""
 
@@ -44,8 +51,10 @@ class World:
         self.sent_at: list[float] = []
         self.on_wait: Callable[[], None] = lambda: None
 
-    def run(self, call: CallPolicy) -> Any:
-        exchange = Exchange(call, "api.squadiq.in", SENT, self.store, now=lambda: self.time, jitter=lambda: 0.5)
+    def run(self, call: Call) -> Any:
+        exchange = Exchange(
+            call, "api.squadiq.in", SENT, self.store, now=lambda: self.time, utcnow=utcnow, jitter=lambda: 0.5
+        )
         steps = exchange.steps()
         result: Any = None
         raised: BaseException | None = None
@@ -75,12 +84,12 @@ class World:
         raise came
 
 
-def call(operation: str = "getLeads", **options: Any) -> CallPolicy:
+def call(operation: str = "getLeads", success: int = 200, **options: Any) -> Call:
     settings: dict[str, Any] = {"timeout_seconds": 10.0, "deadline_seconds": 120.0, **options}
-    return CallPolicy(operation, **settings)
+    return Call(operation, CallPolicy(**settings), success)
 
 
-def failing(world: World, request: CallPolicy) -> SquadIQError:
+def failing(world: World, request: Call) -> SquadIQError:
     with pytest.raises(SquadIQError) as raised:
         world.run(request)
     return raised.value
@@ -135,7 +144,7 @@ def test_an_error_names_no_person() -> None:
     ("failure", "name"), [(lost(), "ConnectionFailedError"), (lost(timed_out=True), "DeadlineExceededError")]
 )
 def test_no_response_is_an_error_of_its_own(failure: Failure, name: str) -> None:
-    error = failing(World([failure]), call(retries=RetryRules(max_attempts=1)))
+    error = failing(World([failure]), call(max_attempts=1))
     assert type(error).__name__ == name
     assert isinstance(error, errors.NoResponseError)
     assert error.outcome_unknown
@@ -205,7 +214,7 @@ def test_a_repeated_create_that_is_refused_says_what_can_be_known() -> None:
 
 @pytest.mark.parametrize("trouble", [lost(), Response(500)])
 def test_leads_are_not_created_twice_when_repeating_is_off(trouble: Response | Failure) -> None:
-    error = failing(World([trouble]), call("createLeads", retries=RetryRules(repeat_creates=False)))
+    error = failing(World([trouble]), call("createLeads", repeat_creates=False))
     assert isinstance(error, errors.OutcomeUnknownError)
     assert error.outcome_unknown
     assert isinstance(error.__cause__, SquadIQError)
@@ -213,7 +222,7 @@ def test_leads_are_not_created_twice_when_repeating_is_off(trouble: Response | F
 
 def test_leads_that_surely_were_not_created_are_sent_again_even_then() -> None:
     world = World([lost(AttemptOutcome.NEVER_SENT), Response(429), Response(503), Response(201)])
-    assert world.run(call("createLeads", retries=RetryRules(repeat_creates=False))).status_code == 201
+    assert world.run(call("createLeads", repeat_creates=False)).status_code == 201
 
 
 def test_an_own_policy_decides() -> None:
@@ -309,7 +318,7 @@ def test_a_hit_whose_response_is_lost_is_kept() -> None:
 
 def test_a_429_makes_everybody_wait() -> None:
     world = World([Response(429, {"Retry-After": "30"}), Response(200)])
-    failing(world, call(retries=RetryRules(max_attempts=1)))
+    failing(world, call(max_attempts=1))
     world.run(call())
     assert world.sent_at[1] >= 1030.0
 
@@ -328,7 +337,7 @@ def test_a_429_makes_everybody_wait() -> None:
 def test_no_429_stops_everybody_for_long_and_the_call_says_what_was_asked_for(asked: str, told: float | None) -> None:
     headers = {"Retry-After": asked, "Date": "Mon, 01 Jan 2035 00:00:00 GMT"}
     world = World([Response(429, headers), Response(200)])
-    error = failing(world, call(retries=RetryRules(max_attempts=1)))
+    error = failing(world, call(max_attempts=1))
     assert isinstance(error, errors.TooManyRequestsError)
     assert error.retry_after_seconds == told
     assert world.store.snapshot().paused_for_seconds <= 3 * 60.0 * 1.01
@@ -365,7 +374,7 @@ def test_what_a_request_brought_is_not_lost_over_a_store_of_ones_own(
     name = {200: "completed", 429: "throttled"}.get(getattr(came, "status_code", 0), "give_back")
     world = World([came, Response(200)])
     world.store = Broken(name)
-    request = call(retries=RetryRules(max_attempts=1))
+    request = call(max_attempts=1)
     if name == "completed":
         assert world.run(request).status_code == 200
     else:
@@ -406,7 +415,9 @@ def test_no_lease_is_longer_than_what_is_left_of_the_deadline() -> None:
 def test_breaking_off_a_wait_gives_the_hit_back() -> None:
     world = World([Response(200), Response(200)], hits=1)
     world.run(call())
-    steps = Exchange(call(), "host", b"", world.store, now=lambda: world.time).steps()
+    steps = Exchange(
+        call(), "host", b"", world.store, now=lambda: world.time, utcnow=utcnow, jitter=lambda: 0.5
+    ).steps()
     ask = next(steps)
     assert isinstance(ask, UseStore)
     assert isinstance(steps.send(ask.call()), Wait)

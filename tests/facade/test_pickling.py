@@ -16,14 +16,15 @@ import pytest
 
 import squadiq
 from squadiq import errors
+from squadiq.attempts import Attempt, AttemptOutcome
 from squadiq.error_body import ErrorBody, read_error_body
-from squadiq.errors import Attempt, BadRequestError, InvalidInputError, Problem, SquadIQError, StatusError
+from squadiq.errors import BadRequestError, InvalidInputError, Problem, SquadIQError, StatusError
 
 for module in pkgutil.walk_packages(squadiq.__path__, "squadiq."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 
-ATTEMPTS = (Attempt(0.0, 0.5, failure="ReadError", unknown=True), Attempt(1.0, 0.25, 400))
+ATTEMPTS = (Attempt(0.0, 0.5, failure="ReadError", outcome=AttemptOutcome.UNKNOWN), Attempt(1.0, 0.25, 400))
 WORDS = ErrorBody("", {"plan": ("Odd.",)}, {1: {"plan": ("Odd.",)}}, {0: "u1", 1: "u2"})
 
 

@@ -8,18 +8,10 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from squadiq_generated.constants import IDEMPOTENT
 
-from squadiq.retry import (
-    IDEMPOTENT,
-    AttemptOutcome,
-    GiveUp,
-    Retry,
-    RetryRules,
-    RetryState,
-    decide,
-    outcome_of_status,
-    parse_retry_after,
-)
+from squadiq.attempts import AttemptOutcome, outcome_of_status, parse_retry_after
+from squadiq.retry import GiveUp, Retry, RetryRules, RetryState, decide
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPERATIONS = [*sorted(IDEMPOTENT), "createLeads"]

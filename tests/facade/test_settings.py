@@ -10,6 +10,7 @@ import ssl
 import traceback
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,15 +24,17 @@ from hypothesis import strategies as st
 
 from squadiq import AsyncSquadIQ, Lead, SquadIQ, SquadIQError, config, errors
 from squadiq._network import is_this_machine
-from squadiq.exchange import CallPolicy, Exchange
+from squadiq.attempts import AttemptOutcome
+from squadiq.exchange import Call, Exchange
+from squadiq.policy import CallOptions, CallPolicy
 from squadiq.quota import MemoryStore
 from squadiq.retry import GiveUp, Retry, RetryState
 from tests.facade.test_client import LEAD, TOKEN, Both, failing, open_both
 from tests.servers import Reply, acting_server
 
 SECRET = "Hush4711"
-SETTINGS = sorted(config.ClientOptions.__annotations__.keys() | config.CallOptions.__annotations__.keys())
-CALL_SETTINGS = sorted(config.CallOptions.__annotations__)
+SETTINGS = sorted(config.ClientOptions.__annotations__.keys() | CallOptions.__annotations__.keys())
+CALL_SETTINGS = sorted(CallOptions.__annotations__)
 VARIABLES = ["SQUADIQ_ACCESS_TOKEN", "SQUADIQ_BASE_URL", "SQUADIQ_CAMPAIGN_ID", "SQUADIQ_QUOTA_URL"]
 NETWORK_VARIABLES = [
     "HTTP_PROXY",
@@ -463,7 +466,7 @@ def test_leads_are_not_created_twice_when_that_is_off(kind: str) -> None:
 
 @pytest.mark.parametrize("attempts", [1, 2, 2000])
 def test_any_number_of_attempts_can_be_counted(attempts: int) -> None:
-    from squadiq.retry import AttemptOutcome, RetryRules, decide
+    from squadiq.retry import RetryRules, decide
 
     situation = RetryState("getLeads", attempts, AttemptOutcome.UNKNOWN, 500, None, 0.0, 1000.0)
     decision = decide(situation, RetryRules(max_attempts=10_000), 1.0)
@@ -522,8 +525,16 @@ def test_a_policy_that_waits_for_ever_gives_up(kind: str) -> None:
 
 
 def test_nothing_that_is_sent_shows_in_a_repr() -> None:
-    call = CallPolicy("createLeads", 1.0, 1.0)
-    exchange = Exchange(call, "host", b'[{"phone_number": "+919876543210"}]', MemoryStore(1, 1.0))
+    call = Call("createLeads", CallPolicy())
+    exchange = Exchange(
+        call,
+        "host",
+        b'[{"phone_number": "+919876543210"}]',
+        MemoryStore(1, 1.0),
+        now=float,
+        utcnow=datetime.now,
+        jitter=float,
+    )
     network = config.network_from(httpx.URL("http://h"), {"proxy": f"http://u:{SECRET}@h"})
     client = SquadIQ(SECRET, headers={"X-Key": SECRET}, quota="memory", retry_policy=returning(GiveUp("")))
     made = [exchange, call, network, client, vars(client), *vars(client).values()]

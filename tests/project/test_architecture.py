@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +28,10 @@ FACADE = {
     "squadiq.config",
     "squadiq.exchange",
     "squadiq.validation",
+    "squadiq.attempts",
     "squadiq.operations",
     "squadiq.pagination",
+    "squadiq.policy",
     "squadiq.phone",
     "squadiq.retry",
     "squadiq.transport",
@@ -36,12 +39,28 @@ FACADE = {
 WITHOUT_IO = [
     "squadiq._checks",
     "squadiq._decoding",
+    "squadiq.attempts",
     "squadiq.errors",
+    "squadiq.exchange",
+    "squadiq.policy",
     "squadiq.validation",
     "squadiq.operations",
     "squadiq.quota.slots",
     "squadiq.retry",
+    "squadiq.spec",
+    "squadiq.webhooks.parsing",
 ]
+PACKAGES = ["squadiq.quota", "squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"]
+ABOVE = {
+    layer: {name for name in MODULES if name.startswith(tuple(above))}
+    for layer, above in {
+        "squadiq.quota": ["squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
+        "squadiq.webhooks": ["squadiq.quota", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
+        "squadiq.inbox": ["squadiq.contract", "squadiq.mock", "squadiq.cli"],
+        "squadiq.contract": ["squadiq.inbox", "squadiq.mock", "squadiq.cli"],
+        "squadiq.mock": ["squadiq.contract", "squadiq.cli"],
+    }.items()
+}
 HTTP_LIBRARIES = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 MAY_SPEAK_HTTP = {
     "squadiq._deadline",
@@ -80,6 +99,17 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
+def home_of(name: str) -> str:
+    """The module that an imported name is in."""
+    return name if name in MODULES else name.rpartition(".")[0] if name.startswith("squadiq.") else name
+
+
+def layer_of(module: str) -> str:
+    """The layer of ARCHITECTURE.md that a module is in: a package, or the facade."""
+    package = ".".join(module.split(".")[:2])
+    return package if package in PACKAGES else "squadiq"
+
+
 @pytest.mark.parametrize("module", sorted(FACADE))
 def test_the_facade_speaks_http_in_few_places(module: str) -> None:
     libraries = {package_of(name) for name in imports(module)} & HTTP_LIBRARIES
@@ -94,7 +124,43 @@ def test_decisions_do_no_io_and_read_no_clock(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("squadiq.mock")))
 def test_the_mock_knows_nothing_of_the_facade(module: str) -> None:
     ours = {name for name in imports(module) if package_of(name) == "squadiq" and not name.startswith("squadiq.mock")}
-    assert ours <= {"squadiq._extras"}
+    assert {home_of(name) for name in ours} <= {"squadiq._extras", "squadiq.spec"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_nothing_imports_what_is_above_it(module: str) -> None:
+    above = {home_of(name) for name in imports(module)} & ABOVE.get(layer_of(module), set())
+    assert not above, f"{module} imports {sorted(above)}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    arrows = {module: {home_of(name) for name in imports(module)} & MODULES.keys() for module in MODULES}
+    for module in MODULES:
+        reached, waiting = set[str](), [module]
+        while waiting:
+            waiting += (new := arrows[waiting.pop()] - reached)
+            reached |= new
+        assert module not in reached, f"{module} imports itself by way of others"
+
+
+def test_no_class_has_the_name_of_another() -> None:
+    names = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_no_public_function_of_a_module_has_the_name_of_another() -> None:
+    names = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
+    )
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 @pytest.mark.parametrize("module", sorted(FACADE | {"squadiq"}))

@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import pytest
 import yaml
-
-from squadiq.retry import CREATE, IDEMPOTENT
+from squadiq_generated.constants import CREATE_LEADS, IDEMPOTENT
 
 Node = dict[str, Any]
 
@@ -108,4 +107,4 @@ def test_a_server_is_the_mock_as_the_command_starts_it() -> None:
 
 def test_the_document_says_which_operations_may_be_repeated() -> None:
     assert {name for name, operation in OPERATIONS.items() if operation["x-idempotent"]} == IDEMPOTENT
-    assert OPERATIONS[CREATE]["x-idempotent"] is False
+    assert OPERATIONS[CREATE_LEADS]["x-idempotent"] is False

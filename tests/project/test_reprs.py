@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 import squadiq
 from squadiq import AsyncSquadIQ, Lead, RawResponse, SquadIQ
 from squadiq.auth import AccessToken
-from squadiq.exchange import Exchange
+from squadiq.exchange import Call, Exchange
 from squadiq.inbox import Inbox
+from squadiq.policy import CallPolicy
 from squadiq.quota import MemoryStore
 from squadiq.webhooks import AsgiWebhook, BasicCredentials, Callers, HeaderSecret, UrlSecret, WsgiWebhook
 from squadiq.webhooks.callers import Secret
@@ -78,7 +80,9 @@ def test_what_users_hold_in_their_hands_shows_no_secret(tmp_path: Path) -> None:
         held += [client.with_options(headers=headers), other.with_options(headers=headers)]
     secrets: list[Secret] = [UrlSecret(SECRET), HeaderSecret("X-Secret", SECRET), BasicCredentials("u", SECRET)]
     callers = Callers(secrets=secrets)
-    exchange = Exchange(None, "host", SECRET.encode(), MemoryStore(1, 1.0))  # type: ignore[arg-type] # pyright: ignore
+    call = Call("getLeads", CallPolicy())
+    quota = MemoryStore(1, 1.0)
+    exchange = Exchange(call, "host", SECRET.encode(), quota, now=float, utcnow=datetime.now, jitter=float)
     held += [AccessToken(SECRET), callers, secrets, exchange, RawResponse("getLeads", 200, headers, SECRET.encode())]
     held += [AsgiWebhook(inbox, callers), WsgiWebhook(inbox, callers)]
     for each in held:
