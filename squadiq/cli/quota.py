@@ -88,6 +88,4 @@ def _remarks(snapshot: Snapshot) -> list[str]:
         remarks.append(f"{snapshot.waiting} waiting")
     if snapshot.paused_for_seconds > 0:
         remarks.append(f"paused for {snapshot.paused_for_seconds:.1f} s, as SquadIQ asked with a 429")
-    if snapshot.allowed < snapshot.limit:
-        remarks.append(f"only {snapshot.allowed} are ours for now, as somebody else spends the same quota")
     return remarks

@@ -60,7 +60,7 @@ class HitBudget:
             StoppedError: a store cannot say so.
         """
         with _stopping():
-            return min(store.snapshot().allowed for store in self.stores)
+            return min(store.snapshot().limit for store in self.stores)
 
     def take(self, number: int) -> list[Slot]:
         """Return as many hits, which may all be sent at once from now on.

@@ -8,15 +8,15 @@ from itertools import chain
 
 from squadiq.quota.slots import QuotaState
 
-_VERSION = 1.0
-_SINGLE = 8
+_VERSION = 2.0
+_SINGLE = 5
 _HEAD = 1 + _SINGLE + 2
 
 
 def encode(state: QuotaState) -> bytes:
     """Return a state as bytes."""
-    clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
-    head = (clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at)
+    clock, anchor, monotonic, wall, paused_until, busy, flying, waiting = state
+    head = (clock, anchor, monotonic, wall, paused_until)
     numbers = array("d", (_VERSION, *head, len(busy), len(flying), *busy))
     numbers.extend(chain.from_iterable(flying))
     numbers.extend(chain.from_iterable(waiting))
@@ -48,6 +48,6 @@ def decode(stored: bytes) -> QuotaState:
     )
 
 
-def _single(numbers: array[float]) -> tuple[float, float, float, float, float, float, float, float]:
-    _, clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at = numbers[: 1 + _SINGLE]
-    return clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at
+def _single(numbers: array[float]) -> tuple[float, float, float, float, float]:
+    _, clock, anchor, monotonic, wall, paused_until = numbers[: 1 + _SINGLE]
+    return clock, anchor, monotonic, wall, paused_until

@@ -96,7 +96,7 @@ class RedisStore(ForkSafe):
         self._rules = rules_for(limit, window_seconds)
         self._window_seconds = window_seconds
         self._url = url
-        self._key = f"squadiq:quota:1:{name}"
+        self._key = f"squadiq:quota:2:{name}"
         self._lua = files("squadiq.quota").joinpath("slots.lua").read_text("utf-8")
         self._server_now = server_now
         self._now = now
@@ -151,8 +151,8 @@ class RedisStore(ForkSafe):
 
     def snapshot(self, *, within_seconds: float | None = None) -> Snapshot:
         def there() -> Snapshot:
-            allowed, free, in_flight, waiting, next_free, paused = self._run("snapshot", 6)
-            counts = (int(allowed), int(free), int(in_flight), int(waiting))
+            free, in_flight, waiting, next_free, paused = self._run("snapshot", 5)
+            counts = (int(free), int(in_flight), int(waiting))
             return Snapshot(self._rules.limit, self._window_seconds, *counts, next_free, paused)
 
         return self._either(there, lambda local: local.snapshot(), within_seconds)
@@ -232,7 +232,7 @@ class RedisStore(ForkSafe):
 
     def _return_from(self, local: MemoryStore) -> None:
         """Go back to the server, telling it of as many hits as may have been sent without it."""
-        self._run("snapshot", 6)
+        self._run("snapshot", 5)
         if self._now() - self._gone_since >= self._window_seconds:
             for _ in range(local.snapshot().limit):
                 self._run("complete", 0, self._holders())

@@ -6,9 +6,6 @@
 local RECHECKS_PER_WINDOW = 4
 local SHORTEST_WAIT_SECONDS = 0.0001
 local GRACE_OF_WINDOW = 0.25
-local LOWERED_TO = 0.75
-local REGAINED_PER_WINDOW = 0.05
-local REPEATED_WITHIN_WINDOWS = 10
 local LONGEST_PAUSE_WINDOWS = 3
 local LONGEST_LEASE_SECONDS = 3600
 
@@ -18,22 +15,18 @@ if not now then
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
-local CLOCK, ANCHOR, READ, PAUSED_UNTIL, SHARE = 1, 2, 3, 4, 5
-local SHARE_SINCE, THROTTLED_AT, BUSY, FLYING, WAITING = 6, 7, 8, 9, 10
+local CLOCK, ANCHOR, READ, PAUSED_UNTIL, BUSY, FLYING, WAITING = 1, 2, 3, 4, 5, 6, 7
 
 local function fresh(all_used)
   local busy = {}
   for slot = 1, all_used and limit or 0 do busy[slot] = window end
-  return {0, 0, now, 0, 1, 0, -REPEATED_WITHIN_WINDOWS * window, busy, {}, {}}
+  return {0, 0, now, 0, busy, {}, {}}
 end
 
 local function reset(state)
   local busy = {}
   for slot = 1, limit do busy[slot] = state[CLOCK] + window end
-  local long_ago = state[CLOCK] - REPEATED_WITHIN_WINDOWS * window
-  return {
-    state[CLOCK], state[ANCHOR], state[READ], state[CLOCK], 1, state[CLOCK], long_ago, busy, {}, {},
-  }
+  return {state[CLOCK], state[ANCHOR], state[READ], state[CLOCK], busy, {}, {}}
 end
 
 local function only(items, keep)
@@ -79,21 +72,10 @@ local function advance(state)
   state[PAUSED_UNTIL] = math.min(clock + LONGEST_PAUSE_WINDOWS * window, state[PAUSED_UNTIL])
 end
 
-local function share_of(state)
-  local windows = (state[CLOCK] - state[SHARE_SINCE]) / window
-  return math.min(1, state[SHARE] + REGAINED_PER_WINDOW * windows)
-end
-
-local function allowed(state)
-  if state[SHARE] >= 1 then return limit end
-  return math.max(1, math.floor(limit * share_of(state)))
-end
-
 local function expected_start(state, position)
-  local slots = allowed(state)
-  local free = slots - #state[BUSY] - #state[FLYING]
+  local free = limit - #state[BUSY] - #state[FLYING]
   if position < free then return math.max(state[CLOCK], state[PAUSED_UNTIL]) end
-  local rounds, place = math.floor(position / slots), position % slots
+  local rounds, place = math.floor(position / limit), position % limit
   local start = state[CLOCK]
   if place >= free then
     local completed_now = state[CLOCK] + window
@@ -145,20 +127,13 @@ end
 local function throttle(state, retry_after)
   local pause = math.min(LONGEST_PAUSE_WINDOWS * window, retry_after)
   state[PAUSED_UNTIL] = math.max(state[PAUSED_UNTIL], state[CLOCK] + pause)
-  local windows = (state[CLOCK] - state[THROTTLED_AT]) / window
-  if windows < 1 then return end
-  if windows < REPEATED_WITHIN_WINDOWS then
-    state[SHARE] = math.max(share_of(state) * LOWERED_TO, 1 / limit)
-    state[SHARE_SINCE] = state[CLOCK]
-  end
-  state[THROTTLED_AT] = state[CLOCK]
 end
 
 local function snapshot(state)
   local paused = math.max(0, state[PAUSED_UNTIL] - state[CLOCK])
-  local free = allowed(state) - #state[BUSY] - #state[FLYING] - #state[WAITING]
+  local free = limit - #state[BUSY] - #state[FLYING] - #state[WAITING]
   return {
-    allowed(state), paused > 0 and 0 or math.max(0, free), #state[FLYING], #state[WAITING],
+    paused > 0 and 0 or math.max(0, free), #state[FLYING], #state[WAITING],
     expected_start(state, #state[WAITING]) - state[CLOCK], paused,
   }
 end

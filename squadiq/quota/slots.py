@@ -23,12 +23,6 @@ GRACE_OF_WINDOW = 0.25
 """This part of a window after it should have looked again, one who waits is taken for dead."""
 CLOCKS_AGREE_SECONDS = 1.0
 """By this much two clocks may tell a time differently, since they tick differently; more is a jump."""
-LOWERED_TO = 0.75
-"""What is left of our share each time that somebody else spends the same quota."""
-REGAINED_PER_WINDOW = 0.05
-"""How much of the limit our share regains in a window."""
-REPEATED_WITHIN_WINDOWS = 10
-"""A 429 this many windows after another is a repeated one."""
 LONGEST_PAUSE_WINDOWS = 3
 """No 429 pauses everyone for longer than this, whatever it asks for; one that still holds is met again."""
 LONGEST_LEASE_SECONDS = 3600.0
@@ -62,9 +56,6 @@ class QuotaState(NamedTuple):
     monotonic: float
     wall: float
     paused_until: float
-    share: float
-    share_since: float
-    throttled_at: float
     busy: tuple[float, ...] = ()
     flying: tuple[Flight, ...] = ()
     waiting: tuple[Waiter, ...] = ()
@@ -89,8 +80,7 @@ class SlotClaim(NamedTuple):
 def fresh(rules: QuotaRules, monotonic: float, wall: float, *, all_used: bool = False) -> QuotaState:
     """Return a state with every slot free, or with every slot used just now."""
     busy = (rules.window_seconds,) * rules.limit if all_used else ()
-    long_ago = -REPEATED_WITHIN_WINDOWS * rules.window_seconds
-    return QuotaState(0.0, 0.0, monotonic, wall, 0.0, 1.0, 0.0, long_ago, busy)
+    return QuotaState(0.0, 0.0, monotonic, wall, 0.0, busy)
 
 
 def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) -> QuotaState:
@@ -108,7 +98,7 @@ def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float)
         anchor = clock
     else:
         monotonic, wall = state.monotonic, state.wall
-    _, _, _, _, paused_until, share, share_since, throttled_at, busy, flying, waiting = state
+    _, _, _, _, paused_until, busy, flying, waiting = state
     if busy and busy[0] <= clock:
         busy = busy[bisect_right(busy, clock) :]
     if flying and flying[0][0] <= clock:
@@ -119,9 +109,7 @@ def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float)
     if flying and flying[-1][0] > latest:
         flying = tuple(sorted((min(latest, until), holder) for until, holder in flying))
     paused_until = min(clock + LONGEST_PAUSE_WINDOWS * rules.window_seconds, paused_until)
-    return QuotaState(
-        clock, anchor, monotonic, wall, paused_until, share, share_since, throttled_at, busy, flying, waiting
-    )
+    return QuotaState(clock, anchor, monotonic, wall, paused_until, busy, flying, waiting)
 
 
 def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) -> QuotaState:
@@ -138,13 +126,6 @@ def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) 
         last_wall = state.wall + (state.clock - state.anchor)
         state = fresh(rules, 0.0, last_wall, all_used=True)
     return advance(state, rules, monotonic, wall)
-
-
-def allowed(state: QuotaState, rules: QuotaRules) -> int:
-    """Return how many slots there are for us: the limit, or less while somebody else spends the same quota."""
-    if state.share >= 1.0:
-        return rules.limit
-    return max(1, int(rules.limit * _share(state, rules)))
 
 
 def expected_start(state: QuotaState, rules: QuotaRules) -> float:
@@ -203,52 +184,27 @@ def give_back(state: QuotaState, holder: int) -> QuotaState:
 
 
 def throttle(state: QuotaState, rules: QuotaRules, retry_after_seconds: float) -> QuotaState:
-    """Pause everyone, since somebody else spends the same quota, and lower our share if it is not the first time.
-
-    The answers to requests that were under way together are one event: at most one a window counts.
-    """
+    """Pause everyone: SquadIQ answered 429, so somebody else spends the same quota."""
     pause = min(LONGEST_PAUSE_WINDOWS * rules.window_seconds, retry_after_seconds)
-    state = state._replace(paused_until=max(state.paused_until, state.clock + pause))
-    windows = (state.clock - state.throttled_at) / rules.window_seconds
-    if windows < 1.0:
-        return state
-    if windows < REPEATED_WITHIN_WINDOWS:
-        lowered = max(_share(state, rules) * LOWERED_TO, 1.0 / rules.limit)
-        state = state._replace(share=lowered, share_since=state.clock)
-    return state._replace(throttled_at=state.clock)
+    return state._replace(paused_until=max(state.paused_until, state.clock + pause))
 
 
 def reset(state: QuotaState, rules: QuotaRules) -> QuotaState:
     """Forget everything but the time, as if every slot had been used just now: so no hit is one too many."""
     busy = (state.clock + rules.window_seconds,) * rules.limit
-    long_ago = state.clock - REPEATED_WITHIN_WINDOWS * rules.window_seconds
-    return state._replace(
-        paused_until=state.clock,
-        share=1.0,
-        share_since=state.clock,
-        throttled_at=long_ago,
-        busy=busy,
-        flying=(),
-        waiting=(),
-    )
+    return state._replace(paused_until=state.clock, busy=busy, flying=(), waiting=())
 
 
 def _expected_start(state: QuotaState, rules: QuotaRules, position: int, flying: tuple[Flight, ...]) -> float:
-    slots = allowed(state, rules)
-    free = slots - len(state.busy) - len(flying)
+    free = rules.limit - len(state.busy) - len(flying)
     if position < free:
         return max(state.clock, state.paused_until)
-    rounds, place = divmod(position, slots)
+    rounds, place = divmod(position, rules.limit)
     start = state.clock
     if place >= free:
         completed_now = state.clock + rules.window_seconds
         start = sorted([*state.busy, *(min(until, completed_now) for until, _ in flying)])[place - free]
     return max(start + rounds * rules.window_seconds, state.paused_until)
-
-
-def _share(state: QuotaState, rules: QuotaRules) -> float:
-    windows = (state.clock - state.share_since) / rules.window_seconds
-    return min(1.0, state.share + REGAINED_PER_WINDOW * windows)
 
 
 def _with(items: tuple[_Item, ...], item: _Item) -> tuple[_Item, ...]:

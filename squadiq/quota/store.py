@@ -48,7 +48,6 @@ class Snapshot:
     Attributes:
         limit: hits in a window.
         window_seconds: length of the window.
-        allowed: how many of the hits are ours: fewer than `limit` after others spent the same quota.
         free_now: hits that may be sent at once.
         in_flight: hits that were sent and have no response yet.
         waiting: calls that wait for a slot.
@@ -58,7 +57,6 @@ class Snapshot:
 
     limit: int
     window_seconds: float
-    allowed: int
     free_now: int
     in_flight: int
     waiting: int
@@ -127,7 +125,7 @@ class QuotaStore(Protocol):
         ...
 
     def reset(self, *, within_seconds: float | None = None) -> None:
-        """Mend the quota: forget pauses, waiting calls and a lowered share, as if every hit had been used just now.
+        """Mend the quota: forget pauses and waiting calls, as if every hit had been used just now.
 
         Raises:
             QuotaStoreError: the store cannot be reached, or not in time.
@@ -169,13 +167,11 @@ def new_holder() -> int:
 
 def snapshot_of(state: QuotaState, rules: QuotaRules, window_seconds: float) -> Snapshot:
     """Return what a state means, with the window as it was set."""
-    allowed = slots.allowed(state, rules)
     paused = max(0.0, state.paused_until - state.clock)
-    free = allowed - len(state.busy) - len(state.flying) - len(state.waiting)
+    free = rules.limit - len(state.busy) - len(state.flying) - len(state.waiting)
     return Snapshot(
         limit=rules.limit,
         window_seconds=window_seconds,
-        allowed=allowed,
         free_now=0 if paused else max(0, free),
         in_flight=len(state.flying),
         waiting=len(state.waiting),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +14,7 @@ import redis
 from typer.testing import CliRunner
 
 from squadiq.cli import app
-from squadiq.quota import QuotaStore, Reservation, SQLiteStore, open_store, quota_name
-from tests.quota.virtual import Clock
+from squadiq.quota import QuotaStore, open_store, quota_name
 
 TOKEN = "test_token"
 
@@ -63,17 +61,6 @@ def test_it_tells_what_is_under_way_waiting_paused_and_somebody_elses(store: Quo
     assert lines[2].startswith("next free in ")
     assert lines[3:5] == ["100 under way", "1 waiting"]
     assert lines[5].startswith("paused for ")
-
-
-def test_it_tells_of_a_lowered_share(tmp_path: Path) -> None:
-    path = tmp_path / "squadiq" / f"quota-{quota_name('http://127.0.0.1:9', TOKEN)}.sqlite3"
-    monotonic, wall = Clock(time.monotonic() - 61), Clock(time.time() - 61)
-    with closing(SQLiteStore(path, monotonic=monotonic, wall=wall)) as a_minute_ago:
-        a_minute_ago.throttled(Reservation(1, 0.0, 0.0), 0.0)
-        monotonic.now, wall.now = time.monotonic(), time.time()
-        a_minute_ago.throttled(Reservation(1, 0.0, 0.0), 0.0)
-    shown = CliRunner().invoke(app, ["quota"])
-    assert "only 75 are ours for now, as somebody else spends the same quota" in shown.output
 
 
 def test_it_prints_json(store: QuotaStore) -> None:

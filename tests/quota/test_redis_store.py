@@ -114,7 +114,7 @@ def test_what_a_request_brought_is_not_lost_over_a_server_that_is_gone(
 
 def test_something_else_under_the_key_is_a_clear_error(open_one: Opener, redis_url: str, redis_name: str) -> None:
     with connect(redis_url) as client:
-        client.lpush(f"squadiq:quota:1:{redis_name}", "x")
+        client.lpush(f"squadiq:quota:2:{redis_name}", "x")
     with pytest.raises(QuotaStoreError, match="ResponseError"):
         open_one().reserve(5.0)
 
@@ -125,8 +125,8 @@ def test_a_pause_of_decades_that_stands_in_the_server_already_ends_in_a_few_wind
     """As an older version kept it, uncapped; and slots that were taken for as long."""
     clock = Clock()
     with connect(redis_url) as client:
-        state = "{0, 0, 1000, 1e300, 1, 0, -1e9, {}, {{1e9, 1}, {1e9, 2}}, {}}"
-        client.eval(f"redis.call('SET', KEYS[1], cmsgpack.pack({state}))", 1, f"squadiq:quota:1:{redis_name}")
+        state = "{0, 0, 1000, 1e300, {}, {{1e9, 1}, {1e9, 2}}, {}}"
+        client.eval(f"redis.call('SET', KEYS[1], cmsgpack.pack({state}))", 1, f"squadiq:quota:2:{redis_name}")
     store = open_one(server_now=clock)
     assert store.snapshot().paused_for_seconds <= LONGEST_PAUSE_WINDOWS * WINDOW * 1.01
     clock.now += LONGEST_PAUSE_WINDOWS * WINDOW * 1.01

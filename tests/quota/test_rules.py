@@ -226,7 +226,7 @@ def test_a_reset_counts_every_hit_as_used_just_now_and_forgets_the_rest(open_one
     clock.now += 1
     store.reset()
     snapshot = store.snapshot()
-    assert (snapshot.allowed, snapshot.free_now, snapshot.in_flight, snapshot.waiting) == (100, 0, 0, 0)
+    assert (snapshot.limit, snapshot.free_now, snapshot.in_flight, snapshot.waiting) == (100, 0, 0, 0)
     assert snapshot.paused_for_seconds == 0.0
     assert snapshot.next_free_in_seconds == pytest.approx(HELD)
     newcomer = store.reserve(5.0)
@@ -237,64 +237,14 @@ def test_a_reset_counts_every_hit_as_used_just_now_and_forgets_the_rest(open_one
     assert store.confirm(waiting, 5.0) == 0.0
     assert store.confirm(newcomer, 5.0) == 0.0
     assert store.snapshot().free_now == 97
-    throttle(store)
-    assert store.snapshot().allowed == 100, "the first 429 after it"
 
 
-def test_the_first_429_leaves_our_share_as_it_is(open_one: Opener, clock: Clock) -> None:
-    store = open_one(limit=100)
-    throttle(store)
-    assert store.snapshot().allowed == 100
-
-
-def test_repeated_429s_lower_our_share_once_a_window_and_it_recovers(open_one: Opener, clock: Clock) -> None:
-    store = open_one(limit=100)
-    throttle(store)
-    clock.now += HELD + 0.001
-    throttle(store)
-    throttle(store)
-    assert store.snapshot().allowed == 75
-    clock.now += HELD + 0.001
-    assert store.snapshot().allowed == 80
-    throttle(store)
-    assert store.snapshot().allowed == 60
-    clock.now += 4 * HELD + 0.001
-    assert store.snapshot().allowed == 80
-    clock.now += 4 * HELD + 0.001
-    assert store.snapshot().allowed == 100
-
-
-def test_a_429_long_after_another_is_a_first_one(open_one: Opener, clock: Clock) -> None:
-    store = open_one(limit=100)
-    throttle(store)
-    clock.now += 10 * HELD + 0.001
-    throttle(store)
-    assert store.snapshot().allowed == 100
-
-
-def test_our_share_never_falls_below_one_hit(open_one: Opener, clock: Clock) -> None:
+def test_after_a_pause_all_hits_are_ours_again_however_often_it_comes(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=2)
     for _ in range(20):
         throttle(store)
         clock.now += HELD + 0.001
-    assert store.snapshot().allowed == 1
-    assert store.reserve(5.0).wait_seconds == 0.0
-    assert store.reserve(5.0).wait_seconds > 0
-
-
-def test_a_lowered_share_counts_what_is_still_in_use(open_one: Opener, clock: Clock) -> None:
-    store = open_one(limit=4)
-    throttle(store)
-    clock.now += HELD + 0.001
-    sent = [store.reserve(5.0) for _ in range(4)]
-    throttle(store)  # now 3 are ours, and 4 are under way
-    store.completed(sent[0])
-    clock.now += HELD / 2
-    for one in sent[1:]:
-        store.completed(one)
-    clock.now += HELD / 2
-    assert store.snapshot().allowed == 3
-    assert store.snapshot().free_now == 0
+    assert store.snapshot().free_now == 2
 
 
 def test_a_clock_that_steps_back_frees_nothing_early(open_one: Opener, clock: Clock) -> None:

@@ -205,7 +205,7 @@ def test_a_pause_of_decades_that_stands_in_the_file_already_ends_in_a_few_window
     assert store.snapshot().free_now == 2
 
 
-@pytest.mark.parametrize("field", ["clock", "anchor", "paused_until", "share_since"])
+@pytest.mark.parametrize("field", ["clock", "anchor", "paused_until"])
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_a_number_that_no_clock_has_is_begun_anew(machine: Machine, field: str, value: float) -> None:
     machine.open().close()
