@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from squadiq_generated.constants import CREATE_LEADS, DELETE_LEAD
@@ -26,15 +25,16 @@ from squadiq.errors import (
     NoResponseError,
     OutcomeUnknownError,
     QuotaError,
-    QuotaStoreError,
-    QuotaWaitError,
     SquadIQError,
     StatusError,
     UnexpectedResponseError,
     error_of,
 )
 from squadiq.policy import CallPolicy
-from squadiq.quota import QuotaStore, Reservation
+from squadiq.quota import QuotaStore
+from squadiq.quota.client import HeldSlot, QuotaClient, SlotSteps
+from squadiq.quota.client import UseStore as UseStore
+from squadiq.quota.client import Wait as Wait
 from squadiq.responses import is_api_error
 from squadiq.retry import GiveUp, Retry, RetryPolicy, RetryState, decide, may_be_waited, may_repeat
 
@@ -47,8 +47,6 @@ UNREADABLE = "squadiq.unreadable"
 
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
-LEAST_TELLING_SECONDS, MOST_TELLING_SECONDS = 0.25, 2.0
-"""The store is told what came of a request within what is left of the deadline, but at least and at most this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +83,6 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class UseStore:
-    """To do: call the store of the quota, within a time."""
-
-    call: Callable[[], Any]
-    within_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """To do: wait."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Send:
     """To do: send the request and read its response, all within a time."""
 
@@ -107,10 +90,6 @@ class Send:
 
 
 Steps = Generator[UseStore | Wait | Send, Any, Any]
-
-
-def _kind(error: BaseException) -> str:
-    return type(error).__name__
 
 
 @dataclass(slots=True)
@@ -139,8 +118,8 @@ class Exchange:
         self.deadline = self.started + self.call.policy.deadline_seconds
         error: SquadIQError | None = None
         while True:
-            reservation = yield from self._slot(error)
-            result, attempt = yield from self._attempt(reservation)
+            slot = yield from self._slot(error)
+            result, attempt = yield from self._attempt(slot)
             if not isinstance(result, Failure) and self._is_done(attempt):
                 result.extensions["squadiq.attempts"] = tuple(self.attempts)
                 return result
@@ -150,69 +129,21 @@ class Exchange:
                 self._give_up(error)
             yield Wait(decision.after_seconds)
 
-    def _slot(self, error: SquadIQError | None) -> Generator[UseStore | Wait | Send, Any, Reservation]:
-        """Take a slot of the quota and wait for it; given back if the waiting is broken off."""
-        now = self.now()
-        longest = self.deadline - now
+    def _slot(self, error: SquadIQError | None) -> SlotSteps[HeldSlot]:
+        """Take a slot of the quota and wait for it; the error is that of the attempt before, if there was one."""
+        longest = self.deadline - self.now()
         if self.call.policy.max_wait_seconds is not None:
             longest = min(longest, self.call.policy.max_wait_seconds)
-        until = now + longest
-        reservation: Reservation | None = None
         try:
-            reservation, wait = yield from self._reserve(longest)
-            while wait > 0:
-                if self.now() + wait > until:
-                    raise QuotaWaitError(wait)  # noqa: TRY301 - one way out, for a store that is gone too
-                yield Wait(wait)
-                wait = yield from self._confirm(reservation)
-        except BaseException as broken_off:
-            if reservation is not None:
-                yield from self._tell(reservation, self.store.give_back)
-            if isinstance(broken_off, QuotaError):
-                self._give_up(error if error is not None else broken_off)
-            raise
-        return reservation
+            (slot,) = yield from self._quota.take([self.store], longest)
+        except QuotaError as no_slot:
+            self._give_up(error if error is not None else no_slot)
+        return slot
 
-    def _reserve(self, longest: float) -> Generator[UseStore, Any, tuple[Reservation, float]]:
-        left, lease = self._left(), self._lease()
-
-        def call() -> tuple[Reservation, float]:
-            reservation = self.store.reserve(lease, longest, within_seconds=left)
-            return reservation, float(reservation.wait_seconds)
-
-        reserved: tuple[Reservation, float] = yield from self._ask(call, left)
-        return reserved
-
-    def _confirm(self, reservation: Reservation) -> Generator[UseStore, Any, float]:
-        left, lease = self._left(), self._lease()
-        confirm = partial(self.store.confirm, reservation, lease, within_seconds=left)
-        wait: float = yield from self._ask(lambda: float(confirm()), left)
-        return wait
-
-    def _tell(
-        self, reservation: Reservation, what: Callable[..., None], *values: float
-    ) -> Generator[UseStore, Any, None]:
-        """Tell the store what came of a request; what it brought is not lost, nor late, if that cannot be done."""
-        within = max(LEAST_TELLING_SECONDS, min(MOST_TELLING_SECONDS, self._left()))
-        try:
-            yield UseStore(partial(what, reservation, *values, within_seconds=within), within)
-        except Exception as error:
-            log.warning(
-                "The store of the quota was not told (%s): a slot stays taken until its lease ends.", _kind(error)
-            )
-
-    def _ask(self, call: Callable[[], Any], within_seconds: float) -> Generator[UseStore, Any, Any]:
-        """Ask the store; whatever one of the user's own raises is an error of ours.
-
-        Raises:
-            QuotaError: there is no slot in time, or the store cannot be used.
-        """
-        try:
-            return (yield UseStore(call, within_seconds))
-        except SquadIQError:
-            raise
-        except Exception as error:
-            raise QuotaStoreError(f"The store of the quota (quota=) cannot be used: {_kind(error)}.") from error
+    @property
+    def _quota(self) -> QuotaClient:
+        # Made anew each time: kept, it would be a cycle that holds the body until the collector comes.
+        return QuotaClient(self.now, self._left, self._lease)
 
     def _left(self) -> float:
         return max(0.0, self.deadline - self.now())
@@ -222,7 +153,7 @@ class Exchange:
         return min(self.call.policy.timeout_seconds, self._left()) + LEASE_MARGIN_SECONDS
 
     def _attempt(
-        self, reservation: Reservation
+        self, slot: HeldSlot
     ) -> Generator[UseStore | Wait | Send, Any, tuple[ReceivedResponse | Failure, Attempt]]:
         number = len(self.attempts) + 1
         self._call_hook("before_attempt", self.call.policy.before_attempt, number)
@@ -238,12 +169,9 @@ class Exchange:
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
         if attempt.status is not None:
-            yield from self._tell(reservation, self.store.completed)
-            if attempt.status == 429:
-                pause = attempt.retry_after_seconds
-                yield from self._tell(reservation, self.store.throttled, pause if pause is not None else 1.0)
+            yield from self._quota.complete([slot], pause_seconds=_pause_after(attempt))
         elif attempt.outcome in (AttemptOutcome.NEVER_SENT, AttemptOutcome.FINAL):
-            yield from self._tell(reservation, self.store.give_back)
+            yield from self._quota.give_back([slot])
         self._call_hook("after_attempt", self.call.policy.after_attempt, number, attempt)
         return result, attempt
 
@@ -372,6 +300,13 @@ class Exchange:
         if len(attempts) > 1:
             error.add_note(f"{len(attempts)} attempts: " + "; ".join(str(attempt) for attempt in attempts))
         raise error
+
+
+def _pause_after(attempt: Attempt) -> float | None:
+    """For how long nobody may send after a 429; a second if it does not say."""
+    if attempt.status != 429:
+        return None
+    return 1.0 if attempt.retry_after_seconds is None else attempt.retry_after_seconds
 
 
 def _outcome_of_odd_success(response: ReceivedResponse) -> AttemptOutcome:

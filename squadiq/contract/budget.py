@@ -7,16 +7,22 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from squadiq.errors import QuotaError
-from squadiq.quota import QuotaStore, Reservation
+from squadiq.errors import QuotaError, QuotaWaitError
+from squadiq.quota import QuotaStore
+from squadiq.quota.client import HeldSlot, QuotaClient, SlotSteps, run_blocking
 
 TIMEOUT_SECONDS = 30.0
 LEASE_SECONDS = TIMEOUT_SECONDS + 1.0
 PATIENCE_SECONDS = 600.0
 """How long a run waits for hits while others spend them."""
+PAUSE_SECONDS = 60.0
+"""How long everybody who shares the quota waits after a 429."""
 
-Slot = tuple[tuple[QuotaStore, Reservation], ...]
+Slot = Sequence[HeldSlot]
+"""What one request needs: a slot of every store."""
+_T = TypeVar("_T")
 
 
 class RunStoppedError(Exception):
@@ -38,6 +44,10 @@ class HitBudget:
     now: Callable[[], float] = time.monotonic
     spare: list[Slot] = field(default_factory=list[Slot])
     _ends: float = math.inf
+    _quota: QuotaClient = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._quota = QuotaClient(self.now, lambda: max(0.0, self.left_seconds), lambda: LEASE_SECONDS)
 
     def hurry(self, seconds: float) -> None:
         """Let everything that is still to come end in this time."""
@@ -68,18 +78,9 @@ class HitBudget:
         Raises:
             StoppedError: they cannot be had in time; then none is kept.
         """
-        taken: list[tuple[QuotaStore, Reservation]] = []
-        try:
-            with _stopping():
-                for _ in range(number):
-                    for store in self.stores:
-                        taken.append((store, store.reserve(LEASE_SECONDS)))  # noqa: PERF401 - a later one may fail
-                self._wait(taken, max(reservation.wait_seconds for _, reservation in taken))
-        except BaseException:
-            _give_back(taken)
-            raise
+        taken = self._take([*self.stores] * number)
         width = len(self.stores)
-        return [tuple(taken[place : place + width]) for place in range(0, len(taken), width)]
+        return [taken[place : place + width] for place in range(0, len(taken), width)]
 
     def take_spare(self) -> Slot:
         """Return a hit that was taken before, its lease begun anew; a new one if there is none.
@@ -87,40 +88,35 @@ class HitBudget:
         Raises:
             StoppedError: it cannot be had in time.
         """
-        if not self.spare:
-            return self.take(1)[0]
-        slot = self.spare.pop()
-        with _stopping():
-            self._wait(slot, _again(slot))
-        return slot
+        return self._take((), self.spare.pop()) if self.spare else self._take(self.stores)
+
+    def complete(self, slot: Slot, *, throttled: bool) -> None:
+        """Say that a response has arrived, and whether it was a 429."""
+        self._do(self._quota.complete(slot, pause_seconds=PAUSE_SECONDS if throttled else None))
+
+    def let_go(self, slot: Slot) -> None:
+        """Say that a request was never sent."""
+        self._do(self._quota.give_back(slot))
 
     def give_back(self) -> None:
         """Let go of what was taken and not used."""
         while self.spare:
-            _give_back(self.spare.pop())
+            self.let_go(self.spare.pop())
 
-    def _wait(self, taken: Sequence[tuple[QuotaStore, Reservation]], wait: float) -> None:
-        until = min(self._ends, self.now() + PATIENCE_SECONDS)
-        while wait > 0:
-            if self.now() + wait > until:
-                raise RunStoppedError("no hits of the quota were free in time")
-            self.sleep(wait)
-            wait = _again(taken)
+    def _take(self, stores: Sequence[QuotaStore], held: Slot = ()) -> Slot:
+        longest = max(0.0, min(PATIENCE_SECONDS, self._ends - self.now()))
+        return self._do(self._quota.take(stores, longest, held))
+
+    def _do(self, steps: SlotSteps[_T]) -> _T:
+        with _stopping():
+            return run_blocking(steps, self.sleep)
 
 
 @contextmanager
 def _stopping() -> Generator[None]:
     try:
         yield
+    except QuotaWaitError:
+        raise RunStoppedError("no hits of the quota were free in time") from None
     except QuotaError as error:
         raise RunStoppedError(str(error)) from None
-
-
-def _again(taken: Sequence[tuple[QuotaStore, Reservation]]) -> float:
-    """Ask for all again: the lease of those that are held begins anew, so that none runs out meanwhile."""
-    return max([store.confirm(reservation, LEASE_SECONDS) for store, reservation in taken])
-
-
-def _give_back(taken: Sequence[tuple[QuotaStore, Reservation]]) -> None:
-    for store, reservation in taken:
-        store.give_back(reservation)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import httpx
-from squadiq_generated.constants import CREATE_LEADS
+from squadiq_generated.constants import CREATE_LEADS, DELETE_LEAD, DISABLE_LEADS
 
 from squadiq._deadline import deadline
 from squadiq._decoding import BodyDecoder, BodyError
@@ -28,9 +28,10 @@ __all__ = [
     "Permission",
     "RunStoppedError",
     "Writes",
-    "refusal",
+    "allowed_operation",
 ]
 
+_CLEANS_UP = (DISABLE_LEADS, DELETE_LEAD)
 _HEADERS = {"accept", "accept-encoding", "authorization", "connection", "host", "user-agent"}
 _HEADERS_WITH_BODY = _HEADERS | {"content-length", "content-type"}
 RESPONSE_BYTES = 16 * 1024 * 1024
@@ -70,25 +71,37 @@ class Permission:
     writes: Writes | None = None
 
 
-def refusal(permission: Permission, request: httpx.Request) -> str:
-    """Return why a request must not be sent, "" if it may be."""
+def allowed_operation(permission: Permission, request: httpx.Request) -> Operation:
+    """Return the operation that a request is.
+
+    Raises:
+        NotAllowedError: it must not be sent.
+    """
+    operation, why = _looked_up(permission, request)
+    if operation is not None:
+        _, _, query = request.url.raw_path.decode("ascii").partition("?")
+        why = (
+            _refusal_of_headers(permission, request)
+            or _refusal_of_query(operation, query)
+            or _refusal_of_body(permission, operation, request)
+        )
+    if operation is None or why:
+        raise NotAllowedError(f"{request.method} was not sent: {why}.")
+    return operation
+
+
+def _looked_up(permission: Permission, request: httpx.Request) -> tuple[Operation | None, str]:
+    """Return the operation at an address, or None and why it is no address to send to."""
     url, origin = request.url, permission.origin
     if (url.scheme, url.host, url.port, url.userinfo) != (origin.scheme, origin.host, origin.port, b""):
-        return "it goes to another server"
+        return None, "it goes to another server"
     if not request.extensions.keys() <= {"timeout"}:
-        return "an extension may change where it goes"
-    raw_path, _, query = url.raw_path.decode("ascii").partition("?")
+        return None, "an extension may change where it goes"
+    raw_path = url.raw_path.decode("ascii").partition("?")[0]
     found = permission.spec.find(raw_path)
     if found is None or found[1].get("campaign_id") != permission.campaign_id or "%" in raw_path:
-        return "its path is none of the document's, or of another campaign"
-    operation = found[0].operations.get(request.method)
-    if operation is None:
-        return f"the document has no {request.method} of its path"
-    return (
-        _refusal_of_headers(permission, request)
-        or _refusal_of_query(operation, query)
-        or _refusal_of_body(permission, operation, request)
-    )
+        return None, "its path is none of the document's, or of another campaign"
+    return found[0].operations.get(request.method), f"the document has no {request.method} of its path"
 
 
 def _refusal_of_headers(permission: Permission, request: httpx.Request) -> str:
@@ -167,26 +180,24 @@ class GuardedTransport(httpx.BaseTransport):
             StoppedError: the budget is spent, there is no response, or the service says that the quota is.
             InconclusiveError: the share of the quota is too small for a create.
         """
-        if why := refusal(self.permission, request):
-            raise NotAllowedError(f"{request.method} was not sent: {why}.")
-        action = request.url.path.split("/")[4]
+        operation_id = allowed_operation(self.permission, request).operation_id
         writes = self.permission.writes
         lead_ids = [lead["lead_id"] for lead in leads_of(request.content) or []]
         cost, kept = 1, len(writes.ledger.pending) if writes else 0
-        if action == "create":
+        if operation_id == CREATE_LEADS:
             cost += 2 * len(lead_ids)  # each of them is disabled, and deleted at the end
-        elif action in ("disable", "delete"):
+        elif operation_id in _CLEANS_UP:
             kept = 0
         if self.hits + cost + kept > self.max_hits:
             raise RunStoppedError(f"the budget of {self.max_hits} hits is spent")
-        if writes and action == "create":
+        if writes and operation_id == CREATE_LEADS:
             return self._created(writes.ledger, request, lead_ids)
-        if action not in ("disable", "delete"):
+        if operation_id not in _CLEANS_UP:
             self.slots.give_back()
         response = _judged(self._respond(request, self.slots.take_spare()))
         # A create without a response may still be on its way, and then 404 is not for ever.
         gone = {202} if self._unsure.intersection(lead_ids) else {202, 404}
-        if writes and action == "delete" and len(lead_ids) == 1 and response.status_code in gone:
+        if writes and operation_id == DELETE_LEAD and len(lead_ids) == 1 and response.status_code in gone:
             writes.ledger.deleted(lead_ids[0])
         return response
 
@@ -225,13 +236,11 @@ class GuardedTransport(httpx.BaseTransport):
                 finally:
                     response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            self.slots.let_go(slot)
             raise _NeverSentError(f"there is no connection ({type(error).__name__})") from None
         except httpx.RequestError as error:
             raise RunStoppedError(f"there is no response ({type(error).__name__})") from None
-        for store, reservation in slot:
-            store.completed(reservation)
-            if plain.status_code == 429:
-                store.throttled(reservation, 60.0)
+        self.slots.complete(slot, throttled=plain.status_code == 429)
         return plain
 
     def close(self) -> None:
