@@ -5,9 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from contract_tests.suite import SUITE
 from contract_tests.targets import OFFERS, SPEC, Respond, mock_target
+from squadiq.contract import suite
 from squadiq.contract.cases import Case, run_case
-from squadiq.contract.suite import SUITE, fitting
+from squadiq.contract.suite import fitting
 from squadiq.contract.target import Capability, Target, in_seconds
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse, json_response
@@ -91,5 +93,10 @@ def test_a_mock_on_a_port_holds_them_one_after_another() -> None:
             lead_state=running.lead,
         )
         target.processed(*[target.lead() for _ in range(5)])
-        outcomes = [run_case(case, target) for case in fitting(target.offers)]
+        outcomes = [run_case(case, target) for case in fitting(target.offers, SUITE)]
     assert [outcome for outcome in outcomes if outcome.finding or outcome.inconclusive] == []
+
+
+def test_a_user_is_given_every_case_that_a_live_service_offers_enough_for() -> None:
+    assert fitting([Capability.WRITES], SUITE) == list(suite.SUITE)
+    assert len(SUITE) > len(suite.SUITE)

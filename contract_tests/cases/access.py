@@ -1,4 +1,4 @@
-"""Cases about access tokens, methods and the quota: not for a live target, which they would only strain."""
+"""Cases about access tokens, methods and the quota: a live service they would only strain."""
 
 from __future__ import annotations
 
