@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from contract_tests.suite import SUITE
-from squadiq.contract.cases import Case, CaseResult, run_case
+from squadiq.contract.cases import Case, run_case
+from squadiq.contract.results import CaseResult
 from squadiq.contract.target import Capability, Target
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse

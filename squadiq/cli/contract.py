@@ -52,7 +52,7 @@ def contract(
     from squadiq.cli.interrupts import interruptions
     from squadiq.cli.output import progress
     from squadiq.contract.live import GENERATED_AT_MOST, InterruptedRun, clean_up_command, plan, run_live
-    from squadiq.contract.report import Facts, refuse_unless_writable, write_reports
+    from squadiq.contract.report import Facts, as_text, refuse_unless_writable, write_reports
 
     numbers = _phone_numbers(campaign, allow_writes, phone_number or [])
     try:
@@ -71,7 +71,7 @@ def contract(
                 done = interrupted.run
             heard.deaf = True  # what follows is told to its end
             ended = _ended(done, clean_up_command(settings))
-            _tell(done, ended)
+            typer.echo("\n".join(["", *as_text(done.outcomes, done.people), *ended]))
             if report is not None:
                 facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *ended], done.people)
                 page, junit = write_reports(report, facts, done.outcomes)
@@ -113,8 +113,8 @@ def clean_up_leads(target: TargetUrl, campaign: CampaignId, hits_per_minute: Hit
         typer.echo(f"{len(ledgers)} ledgers, {left} leads left behind")
         if left:
             typer.echo(f"To delete them: {clean_up_command(settings)}")
-        for words in wrong:
-            typer.echo(f"squadiq: {words}", err=True)
+        for message in wrong:
+            typer.echo(f"squadiq: {message}", err=True)
     raise typer.Exit(2 if wrong else 1 if left else 0)
 
 
@@ -175,20 +175,6 @@ def _ended(done: LiveRun, clean_up_command: str) -> list[str]:
     if done.left_behind:
         lines.append(f"{done.left_behind} leads are left behind, or may be. To delete them: {clean_up_command}")
     return lines
-
-
-def _tell(done: LiveRun, ended: list[str]) -> None:
-    from squadiq.contract.report import curl_of
-
-    for outcome in done.outcomes:
-        if outcome.finding:
-            rule = outcome.finding.rule
-            typer.echo(f"\n{outcome.case}\n  document: {rule.description}\n  came: {outcome.finding.observed}")
-            typer.echo(f"  to change: {rule.change.value}")
-            typer.echo(f"  again: {curl_of(outcome.hit, done.people)}" if outcome.hit else "")
-        elif outcome.inconclusive:
-            typer.echo(f"{outcome.case}: {outcome.inconclusive}")
-    typer.echo("\n".join(ended))
 
 
 def _tell_drifts(found: Drifts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from squadiq._extras import needs_extra
@@ -18,6 +19,7 @@ def webhook(
         typer.Option(metavar="'NAME: VALUE'", help="The credentials that were agreed on; may be given several times."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same random deliveries.")] = 0,
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write HTML and JUnit.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, if the endpoint is on another machine.")] = False,
 ) -> None:
     """Send valid, invalid, repeated and hostile deliveries to an endpoint of yours, and say what it answers wrongly.
@@ -27,6 +29,7 @@ def webhook(
     import httpx
 
     from squadiq.cli.output import header_of, progress
+    from squadiq.contract.report import Facts, as_text, refuse_unless_writable, write_reports
     from squadiq.contract.webhook import is_on_this_machine, trials, try_endpoint
     from squadiq.spec import Spec
 
@@ -38,18 +41,24 @@ def webhook(
     if url.scheme not in ("http", "https") or not url.host:
         raise typer.BadParameter("give the endpoint as an http:// or https:// URL")
     planned = trials(Spec.installed(), headers, seed=seed)
-    typer.echo(f"{len(planned)} deliveries of invented leads to {url.host}, with {len(headers)} headers of yours")
+    line = f"{len(planned)} deliveries of invented leads to {url.host}, with {len(headers)} headers of yours"
+    typer.echo(line)
     if not is_on_this_machine(endpoint) and not yes and not typer.confirm("Is it yours, and may they be sent?"):
         raise typer.Exit(1)
 
     try:
+        if report is not None:
+            refuse_unless_writable(report)
         with progress("delivering", len(planned)) as one_more:
-            run = try_endpoint(endpoint, planned, on_outcome=lambda finding: one_more(finding is not None))
+            outcomes = try_endpoint(endpoint, planned, on_outcome=lambda outcome: one_more(outcome.finding is not None))
+        typer.echo("\n".join(["", *as_text(outcomes)]))
+        if report is not None:
+            page, junit = write_reports(report, Facts(f"SquadIQ contract: webhook of {url.host}", [line]), outcomes)
+            typer.echo(f"{page}\n{junit}")
     except SquadIQError as error:
         typer.echo(f"squadiq: {error}", err=True)
         raise typer.Exit(2) from None
     except httpx.ConnectError:
         typer.echo(f"squadiq: {url.host} cannot be reached; is the endpoint running?", err=True)
         raise typer.Exit(1) from None
-    typer.echo("\n" + "\n".join(run.report()))
-    raise typer.Exit(1 if run.findings else 0)
+    raise typer.Exit(1 if any(outcome.finding for outcome in outcomes) else 0)

@@ -18,7 +18,7 @@ def leads_of(body: bytes) -> list[Lead] | None:
     That is JSON in UTF-8 without a key that comes twice, as RFC 8259 asks for it.
     """
     try:
-        read: Any = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+        read: Any = json.loads(body.decode(), object_pairs_hook=unique_keys, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
     items: list[Any] = read if isinstance(read, list) else [read]  # pyright: ignore[reportUnknownVariableType]
@@ -47,6 +47,18 @@ def refusal_of_leads(leads: list[Lead], prefix: str, phone_numbers: Collection[s
     return ""
 
 
+def unique_keys(pairs: list[tuple[str, Any]]) -> Lead:
+    """Return the object of these keys and values, for a reader of JSON.
+
+    Raises:
+        ValueError: a key comes twice.
+    """
+    lead = dict(pairs)
+    if len(lead) < len(pairs):
+        raise ValueError("a key comes twice")
+    return lead
+
+
 def _named(name: str, value: Any) -> Iterator[Any]:
     """Every value whose key is read as this name by a reader that is not strict, at any depth."""
     if isinstance(value, dict):
@@ -57,13 +69,6 @@ def _named(name: str, value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         for inner in value:  # pyright: ignore[reportUnknownVariableType]
             yield from _named(name, inner)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> Lead:
-    lead = dict(pairs)
-    if len(lead) < len(pairs):
-        raise ValueError("a key comes twice")
-    return lead
 
 
 def _no_number(name: str) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from squadiq.contract.conformance import DIGITS_AT_MOST, Hit
-from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, require
+from squadiq.contract.conformance import DIGITS_AT_MOST
+from squadiq.contract.results import CaseResult
+from squadiq.contract.rules import BrokenError, InconclusiveError, Rule, require
 from squadiq.contract.target import Capability, Target, in_seconds
 
 Run = Callable[[Target], None]
@@ -25,17 +26,6 @@ class Case:
     needs: frozenset[Capability]
     hits: int
     run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class CaseResult:
-    """Hold what came of a case: a finding with its hit, or why nothing can be said, or neither."""
-
-    case: str
-    hits: int
-    finding: Finding | None = None
-    hit: Hit | None = field(default=None, repr=False)
-    inconclusive: str = ""
 
 
 CASES: list[Case] = []

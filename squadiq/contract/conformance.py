@@ -28,7 +28,12 @@ _KNOWN_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Hold a request and its response; header names in lower case."""
+    """Hold a request and its response; header names in lower case.
+
+    Args:
+        status: 0 if there was no response.
+        credentials: names of the headers that carried credentials of the user; None if it was the access token.
+    """
 
     method: str
     url: str = field(repr=False)
@@ -36,6 +41,7 @@ class Hit:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    credentials: tuple[str, ...] | None = None
 
 
 def operation_of(spec: Spec, hit: Hit) -> str:
@@ -74,22 +80,23 @@ def request_findings(spec: Spec, hit: Hit) -> list[Finding]:
     if operation is None or hit.status >= 300:
         return []
     return [
-        Finding(Rule.REQUEST, f"{words}, and the response was {hit.status}") for words in _undocumented(operation, hit)
+        Finding(Rule.REQUEST, f"{difference}, and the response was {hit.status}")
+        for difference in _undocumented(operation, hit)
     ]
 
 
 def _undocumented(operation: Operation, hit: Hit) -> list[str]:
-    told: list[str] = []
+    found: list[str] = []
     for name, text in parse_qsl(urlsplit(hit.url).query, keep_blank_values=True):
         parameter = operation.query.get(name)
         if parameter is None:
-            told.append("a parameter of the query that the document does not have")
+            found.append("a parameter of the query that the document does not have")
         elif not parameter.is_valid(text):
-            told.append(f"a value of {name} that the document does not allow")
+            found.append(f"a value of {name} that the document does not allow")
     if operation.body is not None:
         value, readable = read_json(hit.sent)
-        told += differences(operation.body.whole, value) if readable else ["a body that is not JSON"]
-    return told
+        found += differences(operation.body.whole, value) if readable else ["a body that is not JSON"]
+    return found
 
 
 def _as_expected(expected: Expected, hit: Hit) -> list[Finding]:
@@ -106,7 +113,7 @@ def _as_expected(expected: Expected, hit: Hit) -> list[Finding]:
     if not readable:
         return [*findings, Finding(Rule.SCHEMA, f"a body that is not JSON with status {hit.status}")]
     differing = differences(expected.media_types[media_type], value)
-    return [*findings, *(Finding(Rule.SCHEMA, f"{words}, with status {hit.status}") for words in differing)]
+    return [*findings, *(Finding(Rule.SCHEMA, f"{each}, with status {hit.status}") for each in differing)]
 
 
 def read_json(body: bytes) -> tuple[Any, bool]:

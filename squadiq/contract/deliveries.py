@@ -28,9 +28,9 @@ ODD_LINK = "latest_recording_url differs from RecordingUrl of the document at fo
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Hold a body to send, and in words what is particular about it."""
+    """Hold a body to send, and what is particular about it."""
 
-    words: str
+    description: str
     body: bytes = field(repr=False)
 
 
@@ -58,12 +58,12 @@ class Deliveries:
 
     def valid(self, random: int) -> list[Delivery]:
         """Return deliveries that the document allows: one for each form of it, and some random ones."""
-        named = [Delivery(words, _json(payload)) for words, payload in self._allowed_forms()]
+        named = [Delivery(description, _json(payload)) for description, payload in self._allowed_forms()]
         return named + self._random(random, "random, valid", positive=True)
 
     def invalid(self, random: int) -> list[Delivery]:
         """Return deliveries that the document does not allow, each with one thing wrong, and some random ones."""
-        named = [Delivery(words, _json(payload)) for words, payload in self._wrong_forms()]
+        named = [Delivery(description, _json(payload)) for description, payload in self._wrong_forms()]
         return [*named, *_no_json(self._example), *self._random(random, "random, invalid", positive=False)]
 
     def hostile(self) -> list[Delivery]:
@@ -100,8 +100,8 @@ class Deliveries:
             ("a name of 255 characters beyond the basic plane", {"contact_name": "😀" * 255}),
             ("an outcome that is new", {"lead_outcome": "Connected : Something New"}),
         ]
-        for number, (words, changes) in enumerate(forms, 1):
-            yield words, {**self._example, **changes, "lead_id": f"contract-{number}"}
+        for number, (description, changes) in enumerate(forms, 1):
+            yield description, {**self._example, **changes, "lead_id": f"contract-{number}"}
         yield "a lead_id that is a number", {**self._example, "lead_id": 9007199254740991}
         yield "a lead_id that is not ASCII", {**self._example, "lead_id": "லீட் 1"}
 
@@ -131,11 +131,11 @@ class Deliveries:
         # A format is a note to the reader (JSON Schema, 7.2.1): who keeps an odd link loses no result.
         return [each for each in differences(self._schema, payload) if each != ODD_LINK]
 
-    def _random(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
+    def _random(self, number: int, description: str, *, positive: bool) -> list[Delivery]:
         with isolated():
-            return self._drawn(number, words, positive=positive)
+            return self._drawn(number, description, positive=positive)
 
-    def _drawn(self, number: int, words: str, *, positive: bool) -> list[Delivery]:
+    def _drawn(self, number: int, description: str, *, positive: bool) -> list[Delivery]:
         found: dict[bytes, Delivery] = {}
         mode = schemathesis.GenerationMode.POSITIVE if positive else schemathesis.GenerationMode.NEGATIVE
 
@@ -157,8 +157,7 @@ class Deliveries:
             except (TypeError, ValueError):
                 return
             assume(positive == (not wrong))
-            told = words if positive else f"{words}: {wrong[0]}"
-            found.setdefault(body, Delivery(told, body))
+            found.setdefault(body, Delivery(description if positive else f"{description}: {wrong[0]}", body))
 
         collect()
         return list(found.values())

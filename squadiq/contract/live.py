@@ -16,10 +16,11 @@ from squadiq._decoding import ACCEPT_ENCODING
 from squadiq.auth import AccessToken
 from squadiq.config import base_url_from, network_from
 from squadiq.contract.budget import TIMEOUT_SECONDS, RunStoppedError
-from squadiq.contract.cases import Case, CaseResult, run_case
+from squadiq.contract.cases import Case, run_case
 from squadiq.contract.guard import GuardedTransport, Permission, Writes
 from squadiq.contract.ledger import LeadLedger, new_ledger
 from squadiq.contract.random_queries import random_queries
+from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import BrokenError
 from squadiq.contract.suite import fitting
 from squadiq.contract.target import Capability, Target

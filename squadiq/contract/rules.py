@@ -1,4 +1,4 @@
-"""What a server must do, one sentence a rule: the reasons for which contract tests fail."""
+"""What a server and an endpoint must do, one sentence a rule: the reasons for which contract tests fail."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Change(Enum):
 
     SERVER = "the server"
     DOCUMENT = "the document, unless the server is at fault"
+    ENDPOINT = "the endpoint"
 
 
 class Rule(Enum):
@@ -60,6 +61,12 @@ class Rule(Enum):
     TIME_FILTER = "With processed_after and processed_before, only leads of that time are listed.", Change.SERVER
     TIME_EDGES = "processed_after and processed_before include their own second.", Change.DOCUMENT
 
+    TAKES_VALID = "A valid delivery is answered with 201.", Change.ENDPOINT
+    TAKES_REPEATS = "A repeat is answered with 201.", Change.ENDPOINT
+    REFUSES_INVALID = "An invalid delivery is answered with 400.", Change.ENDPOINT
+    REFUSES_CALLERS = "A caller with wrong credentials is answered with 403.", Change.ENDPOINT
+    NEVER_FAILS = "Nothing makes an endpoint fail (500 and above, or no response).", Change.ENDPOINT
+
     def __init__(self, description: str, change: Change) -> None:
         self.description = description
         self.change = change
@@ -67,7 +74,7 @@ class Rule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that something broke: what came, in words without anything about a person."""
+    """A rule that something broke, and what was observed, without anything about a person."""
 
     rule: Rule
     observed: str

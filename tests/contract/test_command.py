@@ -89,9 +89,9 @@ def test_findings_are_told_with_what_to_do(tmp_path: Path) -> None:
     with recording(FAULTS["previous is missing"].plant) as server:
         code, said = command(*at(server, "--yes"))
     assert code == 1
-    assert "came: previous of page 2" in said
+    assert "pages_hold_each_lead_once: previous of page 2" in said
     assert "to change: the server" in said
-    assert "again: curl -i" in said
+    assert "reproduce: curl -i" in said
 
 
 def test_what_stays_open_and_what_ended_early_is_told() -> None:
@@ -315,7 +315,7 @@ def test_clean_up_that_is_interrupted_finishes_what_it_is_at_and_says_what_is_le
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program hears")
-def test_a_signal_interrupts_until_what_must_be_told_is_told_and_only_where_it_can_be_heard() -> None:
+def test_a_signal_interrupts_until_it_is_not_heard_any_more() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with interruptions() as heard:
         with pytest.raises(KeyboardInterrupt):

@@ -265,7 +265,7 @@ def test_a_lead_is_not_created_without_the_hits_to_delete_it(writes: Writes) -> 
         assert len(server.seen) == 3
 
 
-def test_an_endpoint_that_the_document_adds_is_known_and_without_a_campaign_not_sent() -> None:
+def test_a_new_endpoint_without_a_campaign_is_known_and_not_sent() -> None:
     listed = {"operationId": "getCampaigns", "responses": {"200": {"description": "Campaigns."}}}
     path = "/api/v4/campaigns/"
     contents = {**DOCUMENT.contents, "paths": {**DOCUMENT.contents["paths"], path: {"get": listed}}}

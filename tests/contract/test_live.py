@@ -14,9 +14,9 @@ import pytest
 from contract_tests.faults import FAULTS
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of
-from squadiq.contract.cases import CaseResult
 from squadiq.contract.ledger import LeadLedger, LedgerHeader
 from squadiq.contract.live import InterruptedRun, LiveSettings, clean_up, live_settings_url, plan, run_live
+from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import Rule
 from squadiq.errors import ConfigurationError
 from squadiq.mock.server import bound_socket
@@ -141,7 +141,7 @@ def test_what_a_broken_service_responses_to_a_create_is_disabled_all_the_same(tm
             assert "/disable/" in server.seen[place + 1].target
 
 
-def test_a_broken_response_to_a_disable_does_not_keep_the_others_from_being_disabled(tmp_path: Path) -> None:
+def test_a_broken_response_to_a_disable_stops_no_other_disable(tmp_path: Path) -> None:
     def odd(seen: Seen) -> Action | None:
         return Reply(418) if "/disable/" in seen.target else None
 

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 from contract_tests.faults import FAULTS
-from squadiq.contract.cases import CaseResult
 from squadiq.contract.conformance import Hit
+from squadiq.contract.curl import curl_of, without_secrets
 from squadiq.contract.live import LiveRun, run_live
-from squadiq.contract.report import Facts, as_html, as_junit, curl_of, write_reports
+from squadiq.contract.report import Facts, as_html, as_junit, as_text, write_reports
+from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import Finding, Rule
 from tests.contract.recording import CAMPAIGN, PEOPLE, PHONE_NUMBER, TOKEN, recording
 
@@ -38,7 +39,7 @@ def test_a_report_holds_no_token_phone_number_or_name(tmp_path: Path, fault: str
         assert not [secret for secret in [*SECRETS, PHONE_NUMBER] if secret in text]
 
 
-def test_a_finding_says_what_the_document_says_what_came_how_to_repeat_it_and_what_to_change(tmp_path: Path) -> None:
+def test_reports_say_of_a_finding_all_that_is_needed_to_act(tmp_path: Path) -> None:
     done = run(tmp_path, "processed before takes one second more")
     (outcome,) = [each for each in done.findings if each.case == "the_seconds_beside_are_outside"]
     assert outcome.hit is not None
@@ -75,7 +76,15 @@ def test_the_curl_line_sends_the_same_request_again() -> None:
     [
         (b'[{"lead_id": "a", "phone_number": "9876543210", "contact_name": "Asha", "x": 1}]', '"PHONE_NUMBER"'),
         (b'{"lead_id": "9876543210", "contact_name": null}', '"LEAD_ID"'),
+        (b'{"phone_number": null, "lead_id": 7, "contact_name": ""}', '{"phone_number": null, "lead_id": 7'),
+        (b'{"phone_number": 9876543210}', '"PHONE_NUMBER"'),
+        (b'{"phone_number": ["9876543210"]}', '"PHONE_NUMBER"'),
         (b"\xff", "BODY"),
+        (b'{"x": 1, "x": 2}', "BODY"),
+        (b'{"x": 1e999}', "BODY"),
+        (b'{"x": NaN}', "BODY"),
+        (b"[" * 100_000, "BODY"),
+        (b'"%s"' % (b"x" * 3_000), "BODY"),
         (b'["x"]', '["x"]'),
     ],
 )
@@ -85,6 +94,64 @@ def test_bodies_are_shown_without_what_is_somebodys(body: bytes, shown: str) -> 
     assert "-X POST" in line
     assert "9876543210" not in line
     assert "Asha" not in line
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://you.example", "https://you.example/"),
+        ("https://you.example/", "https://you.example/"),
+        ("https://you.example/squadiq", "https://you.example/…"),
+        ("https://you.example?key=1", "https://you.example/…"),
+        ("http://user:word@[::1]:8000/squadiq?key=1#x", "http://[::1]:8000/…"),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_a_secret(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
+
+
+def test_credentials_are_shown_by_the_names_of_their_headers() -> None:
+    hit = Hit("POST", "https://you.example/…", b"{}", 500, {}, b"", credentials=("X-Key", "Authorization"))
+    assert curl_of(hit) == (
+        "curl -i -X POST 'https://you.example/…' -H 'X-Key: …' -H 'Authorization: …'"
+        " -H 'Content-Type: application/json' --data-binary '{}'"
+    )
+
+
+def test_a_terminal_shows_the_rules_that_were_tried_and_those_that_are_broken() -> None:
+    wrong = Finding(Rule.NEVER_FAILS, "answered with 500")
+    hit = Hit("POST", "https://you.example/", b"", 500, {}, b"", credentials=())
+    outcomes = [
+        CaseResult("valid", 1, rule=Rule.TAKES_VALID),
+        *[CaseResult(f"hostile {number}", 1, wrong, hit, rule=Rule.NEVER_FAILS) for number in range(9)],
+        CaseResult("read", 1, Finding(Rule.COUNT, "2 leads")),
+        CaseResult("other", 1, inconclusive="no lead", rule=Rule.REFUSES_CALLERS),
+        CaseResult("good", 1),
+    ]
+    lines = as_text(outcomes)
+    assert lines[:4] == [
+        f"  WRONG {Rule.COUNT.description} (1 wrong)",
+        "          read: 2 leads",
+        "          to change: the server",
+        "  ok    A valid delivery is answered with 201. (1 tried, 0 wrong)",
+    ]
+    assert lines[4] == f"  WRONG {Rule.NEVER_FAILS.description} (9 tried, 9 wrong)"
+    assert lines[5:7] == [
+        "          hostile 0: answered with 500",
+        "            reproduce: curl -i -X POST https://you.example/",
+    ]
+    assert lines[-3:] == ["          and 1 more", "          to change: the endpoint", "  ?     other: no lead"]
+
+
+def test_the_name_of_a_case_is_shown_as_a_sentence_and_that_of_a_delivery_as_it_is() -> None:
+    page = as_html(Facts("t", []), [CaseResult(name, 1) for name in ("a_page_holds_one", "XML", "lead_id is null")])
+    for name in ("A page holds one", "XML", "lead_id is null"):
+        assert f">{name}: good<" in page
+
+
+def test_names_that_come_twice_are_two_tests_to_a_reader_of_junit() -> None:
+    suite = ElementTree.fromstring(as_junit(Facts("t", []), [CaseResult("random", 1)] * 3))
+    assert [case.get("name") for case in suite] == ["random", "random (2)", "random (3)"]
 
 
 def test_a_lead_id_that_is_a_persons_is_hidden_and_one_of_the_run_is_shown() -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from squadiq.cli import app
 from squadiq.contract import webhook
-from squadiq.contract.webhook import Trial, WebhookRule, is_on_this_machine, trials, try_endpoint
+from squadiq.contract.report import as_text
+from squadiq.contract.results import CaseResult
+from squadiq.contract.rules import Finding, Rule
+from squadiq.contract.webhook import Trial, is_on_this_machine, trials, try_endpoint
 from squadiq.spec import Spec
 from squadiq.webhooks import AsgiWebhook, Callers, DeliveredLead, HeaderSecret, WsgiWebhook
 from tests.servers import Reply, Reset, Seen, acting_server, scripted
@@ -22,6 +28,10 @@ SECRET = ("X-Webhook-Secret", "s3cret-of-tests")
 CALLERS = Callers(secrets=[HeaderSecret(*SECRET)])
 Response = tuple[int, bytes]
 Fault = Callable[[dict[str, Any], Callable[[], Response]], Response]
+
+
+def found(outcomes: list[CaseResult]) -> list[str]:
+    return [f"{each.case}: {each.finding.observed}" for each in outcomes if each.finding]
 
 
 class Taken:
@@ -51,10 +61,10 @@ def quiet() -> Iterator[None]:
 def test_our_applications_pass(kind: str, planned: list[Trial]) -> None:
     webhook_app = {"asgi": AsgiWebhook, "wsgi": WsgiWebhook}[kind](Taken(), CALLERS)
     with serving(kind, webhook_app) as port:
-        run = try_endpoint(f"http://127.0.0.1:{port}/", planned)
-    assert run.findings == []
-    assert all(count >= 3 for count in run.sent.values())
-    assert all(line.startswith("  ok ") for line in run.report())
+        outcomes = try_endpoint(f"http://127.0.0.1:{port}/", planned)
+    assert found(outcomes) == []
+    assert min(Counter(each.rule for each in outcomes).values()) >= 3
+    assert all(line.startswith("  ok ") for line in as_text(outcomes))
 
 
 def faulty(fault: Fault) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
@@ -167,11 +177,11 @@ def repeats_are_conflicts() -> Fault:
     return fault
 
 
-RULES = WebhookRule
+RULES = Rule
 
 
 @pytest.mark.parametrize(
-    ("fault", "rules", "words"),
+    ("fault", "rules", "observed"),
     [
         (a_null_recording_makes_it_fail, {RULES.NEVER_FAILS}, "no recording: answered with 500"),
         (
@@ -202,19 +212,19 @@ RULES = WebhookRule
     ],
 )
 def test_a_planted_fault_is_caught_for_its_own_reason(
-    fault: Fault, rules: set[WebhookRule], words: str, planned: list[Trial]
+    fault: Fault, rules: set[Rule], observed: str, planned: list[Trial]
 ) -> None:
     with serving("wsgi", faulty(fault)) as port:
-        run = try_endpoint(f"http://127.0.0.1:{port}/", planned)
-    assert run.findings, "not caught"
-    assert {finding.rule for finding in run.findings} <= rules
-    assert any(finding.words.endswith(words) for finding in run.findings)
-    assert "WRONG" in "\n".join(run.report())
+        outcomes = try_endpoint(f"http://127.0.0.1:{port}/", planned)
+    assert found(outcomes), "not caught"
+    assert {each.finding.rule for each in outcomes if each.finding} <= rules
+    assert any(line.endswith(observed) for line in found(outcomes))
+    assert "WRONG" in "\n".join(as_text(outcomes))
 
 
 def test_the_copy_without_a_fault_passes(planned: list[Trial]) -> None:
     with serving("wsgi", faulty(lambda seen, right: right())) as port:
-        assert try_endpoint(f"http://127.0.0.1:{port}/", planned).findings == []
+        assert found(try_endpoint(f"http://127.0.0.1:{port}/", planned)) == []
 
 
 @pytest.mark.usefixtures("few")
@@ -228,10 +238,10 @@ def test_the_same_seed_sends_the_same_and_another_sends_others() -> None:
 
 def test_an_endpoint_that_hangs_up_is_told_by_the_kind_of_error(planned: list[Trial]) -> None:
     with acting_server(scripted(Reset(), then=Reply(201))) as server:
-        run = try_endpoint(f"{server.url}/s3cret", planned[:2])
-    (finding,) = run.findings
-    assert finding.rule is WebhookRule.NEVER_FAILS
-    assert finding.words in (f"{planned[0].delivery.words}: {name}" for name in ("ReadError", "RemoteProtocolError"))
+        outcomes = try_endpoint(f"{server.url}/s3cret", planned[:2])
+    (outcome,) = [each for each in outcomes if each.finding]
+    assert outcome.case == planned[0].delivery.description
+    assert outcome.finding in [Finding(Rule.NEVER_FAILS, name) for name in ("ReadError", "RemoteProtocolError")]
 
 
 @pytest.mark.parametrize(
@@ -268,12 +278,45 @@ def test_the_command_reports_what_is_wrong_and_shows_no_secret() -> None:
         done = contract_webhook(f"{server.url}/hidden-path", "--header", ": ".join(SECRET))
         assert {seen.target for seen in server.seen} == {"/hidden-path"}
     assert done.exit_code == 1
-    assert "WRONG an invalid delivery is answered with 400" in done.stdout
+    assert "WRONG An invalid delivery is answered with 400." in done.stdout
     assert "phone_number is missing: answered with 201" in done.stdout
     assert "          and " in done.stdout
-    assert "ok    a caller with wrong credentials is answered with 403 (3 tried, 0 wrong)" in done.stdout
+    assert "ok    A caller with wrong credentials is answered with 403. (3 tried, 0 wrong)" in done.stdout
     assert "s3cret" not in done.output
     assert "hidden" not in done.output
+
+
+@pytest.mark.usefixtures("few")
+def test_the_reports_name_each_finding_with_a_curl_line_and_no_secret(tmp_path: Path) -> None:
+    with acting_server(lambda seen: Reply(201)) as server:
+        url = server.url.replace("//", "//user:s3cret-word@") + "/hidden-path?key=s3cret"
+        done = contract_webhook(url, "--header", ": ".join(SECRET), "--report", str(tmp_path / "report"))
+    assert done.exit_code == 1
+    page, junit = ((tmp_path / "report" / name).read_text("utf-8") for name in ("contract.html", "contract.xml"))
+    suite = ElementTree.fromstring(junit)
+    names = [case.get("name") for case in suite]
+    assert len(names) == len(set(names)) == int(suite.get("tests", "")) > 50
+    failure = suite.find("testcase[@name='phone_number is missing']/failure")
+    assert failure is not None
+    assert (failure.get("type"), failure.get("message")) == ("REFUSES_INVALID", "answered with 201")
+    line = f"curl -i -X POST '{server.url}/…' -H 'X-Webhook-Secret: …' -H 'Content-Type: application/json'"
+    assert f"To reproduce: {line} --data-binary" in (failure.text or "")
+    uncredited = suite.find("testcase[@name='without credentials']/failure")
+    assert uncredited is not None
+    assert "X-Webhook-Secret" not in (uncredited.text or "")
+    assert "A caller with wrong credentials is answered with 403." in page
+    phone_number = Spec.installed().example("ProcessedLead")["phone_number"]
+    for text in (page, junit, done.output):
+        assert not [each for each in ("s3cret", "hidden", "John Doe", phone_number, phone_number[-10:]) if each in text]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_folder_that_cannot_be_written_is_named_before_the_first_delivery(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with acting_server(Reply(201)) as server:
+        done = contract_webhook(server.url, "--report", str(tmp_path / "file"))
+        assert (done.exit_code, server.seen) == (2, [])
+    assert "report: " in done.output
 
 
 @pytest.mark.usefixtures("few")
@@ -281,7 +324,7 @@ def test_the_command_ends_with_0_if_all_is_right_and_says_what_was_not_tried() -
     with serving("wsgi", WsgiWebhook(Taken())) as port:
         done = contract_webhook(f"http://127.0.0.1:{port}/")
     assert done.exit_code == 0, done.output
-    assert "wrong credentials is answered with 403: not tried, no credentials were given" in done.stdout
+    assert "?     wrong credentials: not tried, no credentials were given" in done.stdout
 
 
 @pytest.mark.usefixtures("few")
