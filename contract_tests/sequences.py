@@ -116,8 +116,10 @@ class Sequences(RuleBasedStateMachine):
         lead.set(fields)
         lead_state = self._known(canonical(lead_id))
         require(lead_state is not None, Rule.UPDATE_KEEPS_LEAD_ID, "an updated lead is not known by its lead_id")
-        told = {**(lead_state or {}), **(lead_state or {})["custom_fields"]}
-        now_set = [name for name in fields if name in told and _same(told[name], _as_known(name, fields[name]))]
+        lead_fields = {**(lead_state or {}), **(lead_state or {})["custom_fields"]}
+        now_set = [
+            name for name in fields if name in lead_fields and _same(lead_fields[name], _as_known(name, fields[name]))
+        ]
         require(len(now_set) == len(fields), Rule.UPDATES, "fields that the update named have other values")
         self.look(Rule.UPDATE_KEEPS_LEAD_ID, Rule.UPDATE_MERGES, canonical(lead_id))
 
@@ -257,12 +259,12 @@ class Sequences(RuleBasedStateMachine):
                 continue
             too_early = Rule.NOT_YET if lead.disabled_at is None else Rule.DISABLES
             require(self.model.may_be_listed(lead_id), too_early, "a lead is listed that cannot be processed yet")
-            told = found[lead_id]
-            same = (told["contact_name"], told["phone_number"]) == (lead.contact_name, lead.phone_number)
+            listed = found[lead_id]
+            same = (listed["contact_name"], listed["phone_number"]) == (lead.contact_name, lead.phone_number)
             require(same, Rule.KEEPS_FIELDS, "a listed lead with another contact_name or phone_number")
-            called = told["latest_called_at"]
+            called = listed["latest_called_at"]
             times = [
-                in_seconds(each) for each in (told["created_at"], called, told["processed_at"]) if each is not None
+                in_seconds(each) for each in (listed["created_at"], called, listed["processed_at"]) if each is not None
             ]
             require(times == sorted(times), Rule.LISTS_PROCESSED, "processed before it was called or created")
 

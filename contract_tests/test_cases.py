@@ -58,7 +58,7 @@ def test_a_service_may_ignore_unknown_leads_in_a_disable() -> None:
         assert run_case(case, target).finding is None
 
 
-def test_a_service_may_response_404_for_a_page_that_cannot_be() -> None:
+def test_a_service_may_answer_404_for_a_page_that_cannot_be() -> None:
     (case,) = [each for each in SUITE if each.name == "values_that_the_document_excludes_are_refused"]
 
     def no_such_page(mock: Mock) -> Respond:

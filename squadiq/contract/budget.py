@@ -67,7 +67,7 @@ class HitBudget:
         """Return how many hits there can be at once.
 
         Raises:
-            StoppedError: a store cannot say so.
+            RunStoppedError: a store cannot say so.
         """
         with _stopping():
             return min(store.snapshot().limit for store in self.stores)
@@ -76,7 +76,7 @@ class HitBudget:
         """Return as many hits, which may all be sent at once from now on.
 
         Raises:
-            StoppedError: they cannot be had in time; then none is kept.
+            RunStoppedError: they cannot be had in time; then none is kept.
         """
         taken = self._take([*self.stores] * number)
         width = len(self.stores)
@@ -86,7 +86,7 @@ class HitBudget:
         """Return a hit that was taken before, its lease begun anew; a new one if there is none.
 
         Raises:
-            StoppedError: it cannot be had in time.
+            RunStoppedError: it cannot be had in time.
         """
         return self._take((), self.spare.pop()) if self.spare else self._take(self.stores)
 

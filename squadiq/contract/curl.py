@@ -30,10 +30,20 @@ def curl_of(hit: Hit, people: Iterable[str] = ()) -> str:
     parts = urlsplit(hit.url)
     pairs = [(name, _shown(name, text, hidden)) for name, text in parse_qsl(parts.query, keep_blank_values=True)]
     url = urlunsplit(parts._replace(query=urlencode(pairs)))
-    words = ["curl", "-i", *([] if hit.method == "GET" else ["-X", hit.method]), shlex.quote(url), *_credentials(hit)]
+    arguments = [
+        "curl",
+        "-i",
+        *([] if hit.method == "GET" else ["-X", hit.method]),
+        shlex.quote(url),
+        *_credentials(hit),
+    ]
     if hit.sent:
-        words += ["-H 'Content-Type: application/json'", "--data-binary", shlex.quote(_shown_body(hit.sent, hidden))]
-    return " ".join(words)
+        arguments += [
+            "-H 'Content-Type: application/json'",
+            "--data-binary",
+            shlex.quote(_shown_body(hit.sent, hidden)),
+        ]
+    return " ".join(arguments)
 
 
 def without_secrets(url: str) -> str:

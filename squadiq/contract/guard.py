@@ -177,7 +177,7 @@ class GuardedTransport(httpx.BaseTransport):
 
         Raises:
             NotAllowedError: it is not on the allow-list, and was not sent.
-            StoppedError: the budget is spent, there is no response, or the service says that the quota is.
+            RunStoppedError: the budget is spent, there is no response, or the service says that the quota is.
             InconclusiveError: the share of the quota is too small for a create.
         """
         operation_id = allowed_operation(self.permission, request).operation_id

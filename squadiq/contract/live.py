@@ -127,7 +127,7 @@ def plan(settings: LiveSettings) -> list[str]:
 
 @dataclass
 class LiveRun:
-    """Hold what came of a run: an outcome for each case, and why it ended early, if it did."""
+    """Hold the result of a run: an outcome for each case, and why it ended early, if it did."""
 
     outcomes: list[CaseResult] = field(default_factory=list[CaseResult])
     hits: int = 0

@@ -1,4 +1,4 @@
-"""What came of a case, of a live service or of a webhook's endpoint alike: the one thing that reports are made of."""
+"""The outcome of a case, of a live service or of an endpoint alike: the one thing that reports are made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from squadiq.contract.rules import Finding, Rule
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """Hold what came of a case: a finding with its hit, or why nothing can be said, or neither.
+    """Hold the outcome of a case: a finding with its hit, or why nothing can be said, or neither.
 
     Args:
         case: its name.

@@ -168,7 +168,7 @@ def test_every_example_ends_in_an_outcome_that_tells_nothing_of_anybody(
 
 
 @pytest.mark.parametrize(
-    ("reply", "words"),
+    ("reply", "observed"),
     [
         (Reply(200, page_with(next="http://api.test/?page=abc", count=2)), "an address without the number of a page"),
         (Reply(200, page_with(next="http://api.test/?page=" + "9" * 5000, count=2)), "an address without the number"),
@@ -191,7 +191,7 @@ def test_every_example_ends_in_an_outcome_that_tells_nothing_of_anybody(
     ],
 )
 def test_a_response_that_nobody_expects_is_a_finding_in_a_report(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: Reply, words: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: Reply, observed: str
 ) -> None:
     monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("SQUADIQ_QUOTA_URL", "memory")
@@ -202,8 +202,8 @@ def test_a_response_that_nobody_expects_is_a_finding_in_a_report(
         assert len(server.seen) > 5, "the run goes on"
     assert isinstance(done.exception, SystemExit), done.exception
     assert done.exit_code == 1
-    assert words in done.output
-    assert words in (tmp_path / "contract.xml").read_text()
+    assert observed in done.output
+    assert observed in (tmp_path / "contract.xml").read_text()
     assert not re.search("|".join(SECRETS), done.output + (tmp_path / "contract.html").read_text())
 
 

@@ -45,18 +45,18 @@ def at(server: Recording, *more: str) -> list[str]:
     return ["--target", server.url, "--campaign", CAMPAIGN, "--hits-per-minute", "100", *more]
 
 
-def test_the_plan_comes_first_and_no_is_a_response() -> None:
+def test_the_plan_comes_first_and_may_be_declined() -> None:
     with recording() as server:
-        code, said = command(*at(server), response="n\n")
+        code, output = command(*at(server), response="n\n")
         assert server.seen == []
     assert code == 1
-    assert said.index("Hits at most") < said.index("Go on?")
+    assert output.index("Hits at most") < output.index("Go on?")
 
 
-def test_a_good_service_is_told_in_a_line_and_in_reports(tmp_path: Path) -> None:
+def test_a_good_service_is_reported_in_a_line_and_in_files(tmp_path: Path) -> None:
     with recording() as server:
-        code, said = command(*at(server, "--report", str(tmp_path / "report")), response="y\n")
-    assert (code, "0 found something" in said) == (0, True)
+        code, output = command(*at(server, "--report", str(tmp_path / "report")), response="y\n")
+    assert (code, "0 found something" in output) == (0, True)
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"contract.html", "contract.xml"}
 
 
@@ -77,33 +77,33 @@ def test_a_bar_on_the_terminal_says_how_far_a_run_is_and_what_it_found() -> None
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     with subprocess.Popen([sys.executable, "-c", BAR], stdin=subprocess.PIPE, stderr=end, env=environment) as asking:
         os.close(end)
-        said = b""
-        while b"2/3" not in said or b"1 found" not in said:
-            said += os.read(terminal, 4096)
+        output = b""
+        while b"2/3" not in output or b"1 found" not in output:
+            output += os.read(terminal, 4096)
         asking.communicate(b"\n")
     os.close(terminal)
-    assert b"asking" in said
+    assert b"asking" in output
 
 
-def test_findings_are_told_with_what_to_do(tmp_path: Path) -> None:
+def test_findings_are_shown_with_what_to_do(tmp_path: Path) -> None:
     with recording(FAULTS["previous is missing"].plant) as server:
-        code, said = command(*at(server, "--yes"))
+        code, output = command(*at(server, "--yes"))
     assert code == 1
-    assert "pages_hold_each_lead_once: previous of page 2" in said
-    assert "to change: the server" in said
-    assert "reproduce: curl -i" in said
+    assert "pages_hold_each_lead_once: previous of page 2" in output
+    assert "to change: the server" in output
+    assert "reproduce: curl -i" in output
 
 
-def test_what_stays_open_and_what_ended_early_is_told() -> None:
+def test_what_stays_open_and_what_ended_early_is_shown() -> None:
     with recording(leads=0) as server:
-        code, said = command(*at(server, "--yes", "--max-hits", "11"))
+        code, output = command(*at(server, "--yes", "--max-hits", "11"))
     assert code == 1
-    assert "a_lead_id_selects_its_lead: no lead of the campaign is processed yet" in said
-    assert "Ended early: the budget of 11 hits is spent" in said
+    assert "a_lead_id_selects_its_lead: no lead of the campaign is processed yet" in output
+    assert "Ended early: the budget of 11 hits is spent" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([], "--target"),
         (["--target", "https://api.test"], "--campaign"),
@@ -116,19 +116,19 @@ def test_what_stays_open_and_what_ended_early_is_told() -> None:
         (["drift", "--har", "nowhere.har"], "cannot be read"),
     ],
 )
-def test_what_is_missing_or_wrong_is_named(arguments: list[str], words: str) -> None:
-    code, said = command(*arguments)
+def test_what_is_missing_or_wrong_is_named(arguments: list[str], message: str) -> None:
+    code, output = command(*arguments)
     assert code == 2
-    assert words in " ".join(said.replace("│", " ").split())
+    assert message in " ".join(output.replace("│", " ").split())
 
 
 def test_an_empty_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SQUADIQ_ACCESS_TOKEN")
-    code, said = command("--target", "https://api.test", "--campaign", "c1")
-    assert (code, "access token is empty" in said) == (2, True)
+    code, output = command("--target", "https://api.test", "--campaign", "c1")
+    assert (code, "access token is empty" in output) == (2, True)
 
 
-def test_leads_that_could_not_be_deleted_are_told_with_the_command_that_does_it() -> None:
+def test_leads_that_are_left_are_counted_with_the_command_that_deletes_them() -> None:
     broken = threading.Event()
     broken.set()
 
@@ -136,10 +136,10 @@ def test_leads_that_could_not_be_deleted_are_told_with_the_command_that_does_it(
         interfere=lambda seen: Reply(500) if broken.is_set() and "/delete/" in seen.target else None
     ) as server:
         writes = ["--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "--max-hits", "40"]
-        code, said = command(*at(server, "--yes", *writes))
-        assert (code, "squadiq contract clean-up" in said) == (1, True)
-        code, said = command("clean-up", *at(server))
-        assert (code, "1 ledgers" in said) == (1, True)
+        code, output = command(*at(server, "--yes", *writes))
+        assert (code, "squadiq contract clean-up" in output) == (1, True)
+        code, output = command("clean-up", *at(server))
+        assert (code, "1 ledgers" in output) == (1, True)
         broken.clear()
         assert command("clean-up", *at(server)) == (0, "1 ledgers, 0 leads left behind\n")
         assert server.mock.counts(CAMPAIGN)["created"] == 5
@@ -150,8 +150,8 @@ def test_clean_up_refuses_a_ledger_of_another_service() -> None:
     with recording(interfere=lambda seen: Reply(500) if "/delete/" in seen.target else None) as server:
         writes = ["--allow-writes", CAMPAIGN, "--phone-number", PHONE_NUMBER, "--max-hits", "40"]
         command(*at(server, "--yes", *writes))
-    code, said = command("clean-up", "--target", "https://api.test", "--campaign", CAMPAIGN)
-    assert (code, "at another address" in said) == (2, True)
+    code, output = command("clean-up", "--target", "https://api.test", "--campaign", CAMPAIGN)
+    assert (code, "at another address" in output) == (2, True)
 
 
 def test_clean_up_finishes_what_a_killed_run_has_left() -> None:
@@ -209,11 +209,11 @@ def interrupted() -> Generator[tuple[Recording, subprocess.Popen[str]]]:
 def test_a_run_that_is_interrupted_deletes_its_leads_and_says_so(number: signal.Signals) -> None:
     with interrupted() as (server, process):
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert "Ended early: it was interrupted" in said
-        assert "left behind" not in said
-        assert "Traceback" not in said
+        assert "Ended early: it was interrupted" in output
+        assert "left behind" not in output
+        assert "Traceback" not in output
         assert server.mock.counts(CAMPAIGN)["created"] == 5
     assert list(ledger_directory().iterdir()) == []
 
@@ -232,15 +232,15 @@ def test_a_second_interruption_says_which_command_deletes_what_is_left(number: s
         process.send_signal(number)
         assert deleting.wait(60)
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert "leads are left behind" in said
-        assert "Traceback" not in said
-        (line,) = [line for line in said.splitlines() if "To delete them: " in line]
-        words = shlex.split(line.partition("To delete them: ")[2])
-        assert words[:3] == ["squadiq", "contract", "clean-up"]
+        assert "leads are left behind" in output
+        assert "Traceback" not in output
+        (line,) = [line for line in output.splitlines() if "To delete them: " in line]
+        arguments = shlex.split(line.partition("To delete them: ")[2])
+        assert arguments[:3] == ["squadiq", "contract", "clean-up"]
         server.interfere = lambda seen: None
-        assert command(*words[2:]) == (0, "1 ledgers, 0 leads left behind\n")
+        assert command(*arguments[2:]) == (0, "1 ledgers, 0 leads left behind\n")
         assert server.mock.counts(CAMPAIGN)["created"] == 5
 
 
@@ -271,9 +271,9 @@ def test_clean_up_leaves_a_ledger_alone_that_no_run_at_this_target_has_written(
     with recording() as server:
         first = {"base_url": server.url, "campaign_id": CAMPAIGN, **where}
         path = ledger_file("foreign", first, {"created": [created]})
-        code, said = command("clean-up", *at(server))
+        code, output = command("clean-up", *at(server))
         assert code == 2
-        assert path.name in said
+        assert path.name in output
         assert path.exists()
         assert server.seen == []
 
@@ -287,8 +287,8 @@ def test_a_damaged_ledger_is_named_and_keeps_no_other_from_being_finished(line: 
         where = {"base_url": server.url, "campaign_id": CAMPAIGN, "prefix": prefix}
         damaged = ledger_file("damaged", where, {"created": [f"{prefix}1"]}, line, {"created": [f"{prefix}2"]})
         whole = ledger_file("whole", where, {"created": [f"{prefix}3"]})
-        code, said = command("clean-up", *at(server))
-        assert (code, "damaged.jsonl" in said, damaged.exists(), whole.exists()) == (2, True, True, False)
+        code, output = command("clean-up", *at(server))
+        assert (code, "damaged.jsonl" in output, damaged.exists(), whole.exists()) == (2, True, True, False)
         assert [seen.json for seen in server.seen] == [{"lead_id": f"{prefix}3"}]
 
 
@@ -308,9 +308,9 @@ def test_clean_up_that_is_interrupted_finishes_what_it_is_at_and_says_what_is_le
         where = {"base_url": server.url, "campaign_id": CAMPAIGN, "prefix": prefix}
         first = ledger_file("1", where, {"created": [f"{prefix}1", f"{prefix}2"]})
         second = ledger_file("2", where, {"created": [f"{prefix}3"]})
-        code, said = command("clean-up", *at(server))
+        code, output = command("clean-up", *at(server))
         assert (code, first.exists(), second.exists()) == (1, False, True)
-        assert "2 ledgers, 1 leads left behind\nTo delete them: squadiq contract clean-up --target" in said
+        assert "2 ledgers, 1 leads left behind\nTo delete them: squadiq contract clean-up --target" in output
         assert command("clean-up", *at(server)) == (0, "1 ledgers, 0 leads left behind\n")
 
 
@@ -340,7 +340,7 @@ def test_clean_up_looks_at_its_options_though_there_is_no_ledger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (["--phone-number", "12"], "phone_number: the 2. one is not a phone number"),
         (["--phone-number", ""], "phone_number: the 2. one"),
@@ -350,13 +350,13 @@ def test_clean_up_looks_at_its_options_though_there_is_no_ledger() -> None:
         (["--report", "FILE/folder"], "report: "),
     ],
 )
-def test_a_wrong_option_is_found_before_the_first_hit(tmp_path: Path, options: list[str], words: str) -> None:
+def test_a_wrong_option_is_found_before_the_first_hit(tmp_path: Path, options: list[str], message: str) -> None:
     (tmp_path / "file").touch()
     options = [option.replace("FILE", str(tmp_path / "file")) for option in options]
     with recording() as server:
-        code, said = command(*at(server), *WRITES, *options)
+        code, output = command(*at(server), *WRITES, *options)
         assert (code, server.seen) == (2, [])
-    assert words in said
+    assert message in output
 
 
 def test_there_is_no_live_address_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,21 +364,21 @@ def test_there_is_no_live_address_unless_it_is_given(monkeypatch: pytest.MonkeyP
     assert DOCUMENT.contents["servers"][0]["url"] == BASE_URL == "https://api.squadiq.in"
     monkeypatch.delenv("SQUADIQ_BASE_URL", raising=False)
     assert str(base_url_from(None, ())) == BASE_URL
-    code, said = command("--campaign", CAMPAIGN, "--yes")
-    assert (code, "--target" in said) == (2, True)
+    code, output = command("--campaign", CAMPAIGN, "--yes")
+    assert (code, "--target" in output) == (2, True)
 
 
-def test_drift_is_told_by_how_many_calls_had_it(tmp_path: Path) -> None:
+def test_drift_is_shown_with_how_many_calls_had_it(tmp_path: Path) -> None:
     url = f"https://api.test/api/v4/leads/responses/{CAMPAIGN}/"
     response: dict[str, Any] = {"status": 418, "headers": [], "content": {}}
     entries: list[dict[str, Any]] = [{"request": {"method": "GET", "url": url}, "response": response}] * 3
     entries.append({"request": {"method": "GET", "url": "https://api.test/"}, "response": response})
     path = tmp_path / "calls.har"
     path.write_text(json.dumps({"log": {"entries": entries}}))
-    code, said = command("drift", "--har", str(path))
+    code, output = command("drift", "--har", str(path))
     assert code == 1
-    assert "3 x getLeads: status 418 for getLeads" in said
-    assert "3 calls held against the document, 1 others left out, 1 differences" in said
+    assert "3 x getLeads: status 418 for getLeads" in output
+    assert "3 calls held against the document, 1 others left out, 1 differences" in output
 
 
 def test_a_log_of_the_facade_is_read_too(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_a_har_file_is_held_against_the_document(tmp_path: Path) -> None:
     )
     found = drift_of(DOCUMENT, read_har(path))
     assert (found.calls, found.others) == (6, 2)
-    told = {(each.operation, each.finding.rule, each.calls) for each in found.drifts}
-    assert told == {
+    found_by_rule = {(each.operation, each.finding.rule, each.calls) for each in found.drifts}
+    assert found_by_rule == {
         ("getLeads", Rule.SCHEMA, 2),
         ("getLeads", Rule.REQUEST, 1),
         ("updateLead", Rule.STATUS, 1),

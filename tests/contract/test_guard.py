@@ -139,11 +139,11 @@ def test_an_extension_that_leads_elsewhere_is_not_sent(extension: dict[str, obje
         assert server.seen == []
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_get_with_a_body_is_not_sent_whether_its_headers_tell_or_not(told: bool) -> None:
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_get_with_a_body_is_not_sent_whether_its_headers_declare_it_or_not(declared: bool) -> None:
     with guarded() as (http, server):
         request = http.build_request("GET", LIST, headers=HEADERS, content=b"[]")
-        if not told:
+        if not declared:
             del request.headers["content-length"]
         with pytest.raises(NotAllowedError):
             http.send(request)

@@ -66,9 +66,9 @@ def test_the_share_of_the_quota_and_the_whole_are_never_exceeded(tmp_path: Path,
 
 def test_findings_are_kept_with_their_hits_and_the_run_goes_on(tmp_path: Path) -> None:
     with recording(FAULTS["the time filters are ignored"].plant) as server:
-        told: list[CaseResult] = []
-        done = run_live(server.settings(tmp_path, max_hits=100), told.append)
-    assert told == done.outcomes
+        outcomes: list[CaseResult] = []
+        done = run_live(server.settings(tmp_path, max_hits=100), outcomes.append)
+    assert outcomes == done.outcomes
     assert {each.finding.rule for each in done.findings if each.finding} == {Rule.TIME_FILTER, Rule.INVALID}
     assert all(each.hit is not None for each in done.findings)
 
@@ -91,18 +91,18 @@ def test_an_empty_campaign_is_inconclusive_and_no_finding(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("action", "words"),
+    ("action", "message"),
     [
         (Reply(401, {"detail": "x"}, {"WWW-Authenticate": "Bearer"}), "401: check the access token"),
         (Reply(429, {"detail": "x"}, {"Retry-After": "9"}), "somebody else spends the same quota"),
         (Reset(), "there is no response"),
     ],
 )
-def test_a_service_that_says_no_is_left_alone(tmp_path: Path, action: Action, words: str) -> None:
+def test_a_service_that_says_no_is_left_alone(tmp_path: Path, action: Action, message: str) -> None:
     with recording(interfere=lambda seen: action) as server:
         done = run_live(server.settings(tmp_path))
     assert len(server.seen) == 1
-    assert words in done.stopped
+    assert message in done.stopped
 
 
 def test_a_run_that_writes_touches_only_its_own_leads_and_deletes_them(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_writes_touches_only_its_own_leads_and_deletes_them(tmp_path:
 
 
 @pytest.mark.parametrize("fault", ["create is 200", "disable stops nothing", "a refusal is 422"])
-def test_what_a_broken_service_responses_to_a_create_is_disabled_all_the_same(tmp_path: Path, fault: str) -> None:
+def test_a_lead_is_disabled_whatever_a_broken_service_answers_to_its_create(tmp_path: Path, fault: str) -> None:
     with recording(FAULTS[fault].plant) as server:
         done = run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=300))
     assert done.left_behind == 0
@@ -202,7 +202,7 @@ def test_a_create_that_is_not_answered_is_deleted_with_the_hit_that_was_kept_for
         assert clean_up(server.settings(tmp_path), LeadLedger(path)) == 0
 
 
-def test_a_quota_that_stays_spent_ends_the_run_and_is_told(tmp_path: Path) -> None:
+def test_a_quota_that_stays_spent_ends_the_run_and_is_named(tmp_path: Path) -> None:
     with recording() as server:
         shared = MemoryStore(100, 60.0, now=server.time.now)
         for _ in range(100):
@@ -224,7 +224,7 @@ def test_a_ledger_that_cannot_be_written_any_more_keeps_leads_from_being_created
     assert not [seen for seen in server.seen if "/create/" in seen.target]
 
 
-def test_a_quota_that_cannot_be_reached_ends_the_run_and_is_told(tmp_path: Path) -> None:
+def test_a_quota_that_cannot_be_reached_ends_the_run_and_is_named(tmp_path: Path) -> None:
     with bound_socket("127.0.0.1", 0) as closed, recording() as server:
         port = closed.getsockname()[1]
         closed.close()
@@ -294,7 +294,7 @@ def test_an_interrupted_run_cleans_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("response", [Reset(), Reply(500)])
-def test_leads_that_could_not_be_deleted_are_told_and_deleted_later(tmp_path: Path, response: Action) -> None:
+def test_leads_that_could_not_be_deleted_are_counted_and_deleted_later(tmp_path: Path, response: Action) -> None:
     def gone(_: Seen) -> Action:
         return Reply(202)
 
@@ -340,7 +340,7 @@ def test_the_plan_says_what_will_and_what_will_never_be_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"max_hits": 0}, "max_hits"),
         ({"hits_per_minute": 0}, "hits_per_minute"),
@@ -348,8 +348,8 @@ def test_the_plan_says_what_will_and_what_will_never_be_sent() -> None:
         ({"campaign_id": "a/../b"}, "campaign"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused_by_name(options: dict[str, int], words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words):
+def test_settings_that_make_no_sense_are_refused_by_name(options: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
         LiveSettings(
             **{  # type: ignore[arg-type]
                 "base_url": httpx.URL("https://api.test"),

@@ -131,7 +131,7 @@ def wrong_credentials_are_answered_with_401(seen: dict[str, Any], right: Callabl
     return (401, b"") if status == 403 else (status, body)
 
 
-def it_responses_200_to_all(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
+def everything_is_answered_with_200(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
     status, body = right()
     return (200, body) if status == 201 else (status, body)
 
@@ -165,13 +165,13 @@ def deep_nesting_makes_it_fail(seen: dict[str, Any], right: Callable[[], Respons
 
 
 def repeats_are_conflicts() -> Fault:
-    lead_state: set[bytes] = set()
+    seen_bodies: set[bytes] = set()
 
     def fault(seen: dict[str, Any], right: Callable[[], Response]) -> Response:
         status, body = right()
-        if status == 201 and seen["body"] in lead_state:
+        if status == 201 and seen["body"] in seen_bodies:
             return 409, b""
-        lead_state.add(seen["body"])
+        seen_bodies.add(seen["body"])
         return status, body
 
     return fault
@@ -192,7 +192,11 @@ RULES = Rule
         (credentials_are_ignored, {RULES.REFUSES_CALLERS}, "without credentials: answered with 201"),
         (credentials_are_compared_by_their_beginning, {RULES.REFUSES_CALLERS}, "cut short: answered with 201"),
         (wrong_credentials_are_answered_with_401, {RULES.REFUSES_CALLERS}, "without credentials: answered with 401"),
-        (it_responses_200_to_all, {RULES.TAKES_VALID, RULES.TAKES_REPEATS, RULES.NEVER_FAILS}, "answered with 200"),
+        (
+            everything_is_answered_with_200,
+            {RULES.TAKES_VALID, RULES.TAKES_REPEATS, RULES.NEVER_FAILS},
+            "answered with 200",
+        ),
         (
             an_epoch_number_is_refused,
             {RULES.TAKES_VALID, RULES.TAKES_REPEATS},
@@ -236,7 +240,7 @@ def test_the_same_seed_sends_the_same_and_another_sends_others() -> None:
     assert bodies(1) == bodies(1) != bodies(2)
 
 
-def test_an_endpoint_that_hangs_up_is_told_by_the_kind_of_error(planned: list[Trial]) -> None:
+def test_an_endpoint_that_hangs_up_is_reported_by_the_kind_of_error(planned: list[Trial]) -> None:
     with acting_server(scripted(Reset(), then=Reply(201))) as server:
         outcomes = try_endpoint(f"{server.url}/s3cret", planned[:2])
     (outcome,) = [each for each in outcomes if each.finding]
@@ -337,7 +341,7 @@ def test_another_machine_is_tried_only_after_the_plan_is_confirmed() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_what_cannot_be_reached_is_told() -> None:
+def test_what_cannot_be_reached_is_named() -> None:
     with acting_server(Reply(201)) as gone:
         url = gone.url
     done = contract_webhook(url)
@@ -346,15 +350,15 @@ def test_what_cannot_be_reached_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (["you.example"], "give the endpoint as an http:// or https:// URL"),
         (["http://a:b:c"], "Invalid"),
         (["http://a", "--header", "s3cret"], "give a header as 'Name: value'"),
     ],
 )
-def test_a_wrong_option_is_named(options: list[str], words: str) -> None:
+def test_a_wrong_option_is_named(options: list[str], message: str) -> None:
     done = contract_webhook(*options)
     assert done.exit_code == 2
-    assert words in done.output
+    assert message in done.output
     assert "s3cret" not in done.output
