@@ -30,8 +30,9 @@ def application(mock: Mock) -> ASGIApp:
         if response is None:
             await until_delivered(mock.deliveries, request)
             response = mock.respond(request)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.body))]
-        headers += [(name.lower().encode(), value.encode()) for name, value in response.headers]
+        headers = [(name.lower().encode(), value.encode()) for name, value in response.headers]
+        if response.status != 204:  # RFC 9110, 8.6: that has no content, nor a length of it
+            headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.body))]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 

@@ -2,7 +2,7 @@
 
 What refuses a request is looked for in the order of Django REST framework: the path, the access
 token, the quota, the method, the permission, the media type, the body's form, its contents, and
-last whether the leads exist.
+last whether the leads exist. A browser's preflight has no token, and is answered before that.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from squadiq._decoding import BodyDamagedError, BodyDecoder, BodyEncodingError, BodyTooLargeError
 from squadiq._extras import needs_extra
 from squadiq.mock.clock import Clock
 from squadiq.mock.control_api import HELPERS, counts, handle_control_request, lead_state
+from squadiq.mock.cors import preflight_response, readable_from_origin
 from squadiq.mock.deliveries.dispatch import Dispatch
 from squadiq.mock.messages import (
     BODY_LIMIT,
@@ -79,22 +81,9 @@ class Mock:
 
     def respond(self, request: MockRequest) -> MockResponse:
         """Answer one request; never raises."""
-        with self._lock:
-            try:
-                if request.path.startswith(HELPERS):
-                    response = handle_control_request(
-                        self.store, self.clock, self.settings.seed, self.deliveries, request
-                    )
-                else:
-                    response = self._respond(request)
-            except RefusedError as refusal:
-                return refusal.response
-            except sqlite3.Error:
-                logger.exception("The database of the mock failed.")
-                return json_response(500, {"detail": "Internal Server Error"})
-        if request.method != "GET":
-            self.deliveries.changed()
-        return response
+        if request.path.startswith(HELPERS):
+            return self._guarded(self._control, request)
+        return readable_from_origin(self._guarded(self._respond, request), request.headers)
 
     def advance(self, seconds: float) -> None:
         """Let seconds pass at once, for the leads and for the quota."""
@@ -121,11 +110,29 @@ class Mock:
                 self.store.keep_clock_reading(self.clock.now())
                 self.store.close()
 
+    def _guarded(self, respond: Callable[[MockRequest], MockResponse], request: MockRequest) -> MockResponse:
+        with self._lock:
+            try:
+                response = respond(request)
+            except RefusedError as refusal:
+                return refusal.response
+            except sqlite3.Error:
+                logger.exception("The database of the mock failed.")
+                return json_response(500, {"detail": "Internal Server Error"})
+        if request.method != "GET":
+            self.deliveries.changed()
+        return response
+
+    def _control(self, request: MockRequest) -> MockResponse:
+        return handle_control_request(self.store, self.clock, self.settings.seed, self.deliveries, request)
+
     def _respond(self, request: MockRequest) -> MockResponse:
         found = self.spec.find(request.path)
         if found is None:
-            raise refused(404, "Not found.")
+            raise refused(404, self._words_for_unknown_path(request.path))
         route, in_path = found
+        if (preflight := preflight_response(request, route.operations)) is not None:
+            return preflight
         business = self._business(route, request)
         operation = route.operations.get(request.method)
         if operation is None:
@@ -152,6 +159,11 @@ class Mock:
                 url=request.base_url + request.path,
             )
         )
+
+    def _words_for_unknown_path(self, path: str) -> str:
+        near = self.spec.find(f"{path}/")
+        forms = [operation.path for operation in near[0].operations.values()] if near else []
+        return f"Not found. The path ends with a slash: {forms[0]}" if forms else "Not found."
 
     def _business(self, route: Route, request: MockRequest) -> str:
         if not route.needs_token:
@@ -197,11 +209,10 @@ def _body(expected: Body, request: MockRequest) -> Any:
     media_type = request.headers.get("content-type", "")
     if media_type.partition(";")[0].strip().lower() != "application/json":
         raise refused(400, "Unsupported media type in request: send Content-Type: application/json.")
-    if len(request.body) > BODY_LIMIT:
-        raise refused(400, f"The body is larger than {BODY_LIMIT} bytes.")
+    content = _decoded(request)
     try:
-        value = orjson.loads(request.body)
-        if request.body.count(b"[") + request.body.count(b"{") > NESTED_AT_MOST:
+        value = orjson.loads(content)
+        if content.count(b"[") + content.count(b"{") > NESTED_AT_MOST:
             orjson.dumps(value)
     except orjson.JSONDecodeError as error:
         raise refused(400, f"JSON parse error at character {error.pos}.") from None
@@ -210,6 +221,24 @@ def _body(expected: Body, request: MockRequest) -> Any:
     if errors := body_errors(expected, value):
         raise refused_for(400, errors)
     return value
+
+
+def _decoded(request: MockRequest) -> bytes:
+    if len(request.body) > BODY_LIMIT:
+        raise refused(400, f"The body is larger than {BODY_LIMIT} bytes.")
+    if "content-encoding" not in request.headers:
+        return request.body
+    try:
+        decoder = BodyDecoder(request.headers["content-encoding"], BODY_LIMIT)
+        content = b"".join(decoder.feed(request.body))
+        decoder.end()
+    except BodyEncodingError:
+        raise refused(400, "Unsupported Content-Encoding: send the body plain or gzip.") from None
+    except BodyTooLargeError:
+        raise refused(400, f"The body is larger than {BODY_LIMIT} bytes when it is decoded.") from None
+    except BodyDamagedError as damaged:
+        raise refused(400, f"The body cannot be decoded: {damaged}.") from None
+    return content
 
 
 def _documented(operation: Operation) -> MockResponse:

@@ -38,5 +38,6 @@ class InProcessTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 base_url=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
             )
         )
-        headers = [("content-type", "application/json"), *response.headers]
+        media_type = [] if response.status == 204 else [("content-type", "application/json")]
+        headers = [*media_type, *response.headers]
         return httpx.Response(response.status, headers=headers, content=response.body, request=request)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from squadiq.spec import Spec
 from tests.mock.caller import Caller, lead
 
 CREATE = "/api/v4/leads/create/c1/"
@@ -21,7 +22,7 @@ LIST = "/api/v4/leads/responses/c1/"
         "",
         "/api/v4/leads/create/",
         "/api/v4/leads/create//",
-        "/api/v4/leads/create/c1",
+        "/api/v4/leads/create/c1/more",
         "/api/v4/leads/create/c1/more/",
         "/api/v4/leads/create/null%2Cnull/",
         "/api/v4/leads/create/c%0A/",
@@ -34,6 +35,19 @@ LIST = "/api/v4/leads/responses/c1/"
 def test_an_unknown_path_is_not_found_before_anything_else(mock: Caller, path: str) -> None:
     reply = mock.send("POST", path, token=None)
     assert (reply.status, reply.json) == (404, {"detail": "Not found."})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@pytest.mark.parametrize("action", ["create", "responses", "update"])
+def test_a_missing_final_slash_is_told_in_words(mock: Caller, action: str, method: str) -> None:
+    reply = mock.send(method, f"/api/v4/leads/{action}/c1", token=None)
+    words = f"Not found. The path ends with a slash: /api/v4/leads/{action}/{{campaign_id}}/"
+    assert (reply.status, reply.json) == (404, {"detail": words})
+
+
+def test_a_path_without_operations_has_no_form_to_tell(start_mock: Callable[..., Caller]) -> None:
+    mock = start_mock(Spec({"paths": {"/nothing/": {}}}))
+    assert mock.send("GET", "/nothing").json == {"detail": "Not found."}
 
 
 def test_an_escaped_path_is_read_after_it_is_split(mock: Caller) -> None:
