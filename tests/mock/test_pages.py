@@ -133,7 +133,7 @@ steps = st.lists(
 
 
 @given(steps, st.integers(1, 3), st.sampled_from([0.0, 1.0, 10.0]))
-def test_no_lead_is_missed_or_seen_twice_by_who_turns_pages_while_leads_are_processed(
+def test_pages_miss_no_lead_and_repeat_none_while_leads_are_processed(
     steps: list[tuple[str, float]], size: int, process_after_seconds: float
 ) -> None:
     """A page that was full when it was read is never changed by what comes after."""

@@ -30,7 +30,7 @@ def pause(responses: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-def test_an_operation_without_a_behaviour_of_its_own_responses_with_its_first_example(
+def test_an_operation_without_a_behaviour_is_answered_with_its_first_example(
     start_mock: Start, contents: dict[str, Any]
 ) -> None:
     responses = {
