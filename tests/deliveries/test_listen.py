@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squadiq.cli.listen import Listener, make_server
+from squadiq.cli.listener import Listener, make_server
 from squadiq.cli.output import LONGEST, initials, shown
 from squadiq.mock.server import bound_socket
 from tests.servers import Reply, acting_server
