@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 import time
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from squadiq._extras import needs_extra
-from squadiq.errors import SquadIQError
 
 with needs_extra("cli"):
     import typer
@@ -37,6 +40,9 @@ def lead_processed(
             help="Change a field, such as lead_outcome=… or lead_responses.plan=Lite; JSON is taken as such.",
         ),
     ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Give the example a lead_id of its own, so that it counts as a new result.")
+    ] = False,
     count: Annotated[int, typer.Option(min=1, help="How many leads to deliver, one after the other.")] = 1,
     seed: Annotated[
         int | None, typer.Option(help="Deliver made-up leads, the same for the same seed, in place of the example.")
@@ -48,16 +54,22 @@ def lead_processed(
 ) -> None:
     """Deliver processed leads: the example of the API documentation, or made-up ones with --seed.
 
-    The same command sends the same results again, as SquadIQ may; an endpoint takes a repeat as one.
+    Without --new the same command sends the same results again, as SquadIQ may.
     Ends with 1 if anything but 201 was answered.
     """
     import httpx
 
     from squadiq.cli.output import header_of
     from squadiq.contract.delivery_sender import DeliverySender
+    from squadiq.spec import Spec
 
+    if new and seed is not None:
+        raise typer.BadParameter("--new is for the example; another --seed makes other leads")
+    spec = Spec.installed()
+    known = spec.contents["components"]["schemas"]["ProcessedLead"]["properties"]
+    made = _payloads(spec.example("ProcessedLead"), count, seed, new=new)
     try:
-        payloads = [_changed(payload, changes or []) for payload in _payloads(count, seed)]
+        payloads = [_changed(payload, changes or [], known) for payload in made]
         headers = [("Content-Type", "application/json"), *map(header_of, header or ())]
         url = httpx.URL(to)
     except (ValueError, httpx.InvalidURL) as wrong:
@@ -65,15 +77,11 @@ def lead_processed(
     if url.scheme not in ("http", "https") or not url.host:
         raise typer.BadParameter("--to: give an http:// or https:// URL")
     refused = 0
-    try:
-        with DeliverySender(str(url), TIMEOUT_SECONDS) as poster:
-            for number, payload in enumerate(payloads, 1):
-                told = _delivered(poster, headers, payload)
-                refused += told["status"] != 201
-                typer.echo(json.dumps(told) if as_json else _line(f"{number}/{count}", told))
-    except SquadIQError as error:
-        typer.echo(f"squadiq: {error}", err=True)
-        raise typer.Exit(2) from None
+    with DeliverySender(str(url), TIMEOUT_SECONDS) as poster:
+        for number, payload in enumerate(payloads, 1):
+            told = _delivered(poster, headers, payload)
+            refused += told["status"] != 201
+            typer.echo(json.dumps(told) if as_json else _line(f"{number}/{count}", told))
     raise typer.Exit(1 if refused else 0)
 
 
@@ -98,14 +106,15 @@ def _line(number: str, told: dict[str, Any]) -> str:
     return line if told["status"] == 201 else f"{line}  {told['response'] or ''}".rstrip()
 
 
-def _payloads(count: int, seed: int | None) -> list[dict[str, Any]]:
-    from squadiq.spec import Spec
-
-    example: dict[str, Any] = Spec.installed().example("ProcessedLead")
+def _payloads(example: dict[str, Any], count: int, seed: int | None, *, new: bool) -> list[dict[str, Any]]:
     if seed is not None:
         return [_made_up(example["campaign_id"], seed, number) for number in range(1, count + 1)]
-    lead_id = example["lead_id"]
+    lead_id = f"{example['lead_id']}_{_fresh()}" if new else example["lead_id"]
     return [{**example, "lead_id": lead_id if number == 1 else f"{lead_id}_{number}"} for number in range(1, count + 1)]
+
+
+def _fresh() -> str:
+    return "".join(random.choices(string.ascii_lowercase, k=10))  # digits might be taken for a phone number
 
 
 def _made_up(campaign_id: str, seed: int, number: int) -> dict[str, Any]:
@@ -133,11 +142,11 @@ def _made_up(campaign_id: str, seed: int, number: int) -> dict[str, Any]:
     }
 
 
-def _changed(payload: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+def _changed(payload: dict[str, Any], changes: list[str], known: Collection[str]) -> dict[str, Any]:
     """Return a payload with fields changed; each change is `field=value` or `field.key=value`.
 
     Raises:
-        BadParameter: a change has no `=`, or goes into a field that is no object.
+        BadParameter: a change has no `=`, is of a field that is not known, or goes into one that is no object.
     """
     changed: dict[str, Any] = json.loads(json.dumps(payload))
     for change in changes:
@@ -145,6 +154,11 @@ def _changed(payload: dict[str, Any], changes: list[str]) -> dict[str, Any]:
         *parents, name = path.split(".")
         if not equals or not all([*parents, name]):
             raise typer.BadParameter(f"--set {path}: give it as field=value or field.key=value")
+        field = path.partition(".")[0]
+        if field not in known:
+            near = get_close_matches(field.lower(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}."
+            raise typer.BadParameter(f"--set {path}: the document has no field {field}; {hint}")
         place = changed
         for parent in parents:
             inner: Any = place.setdefault(parent, {})

@@ -36,15 +36,42 @@ def test_the_example_of_the_document_is_delivered_as_it_is() -> None:
 
 
 def test_fields_are_changed_as_text_or_as_json() -> None:
-    changes = ["lead_outcome=Not Connected", "lead_responses.plan=Lite", "lead_responses.n=2", "new.deep=true"]
+    changes = [
+        "lead_outcome=Not Connected",
+        "lead_responses.plan=Lite",
+        "lead_responses.n=2",
+        "lead_responses.new.deep=true",
+    ]
     changes += ["latest_recording_url=null", "phone_number=+919876543210", "lead_id=a=b"]
     with acting_server(Reply(201)) as server:
         trigger(server, *[word for change in changes for word in ("--set", change)])
     sent = server.seen[0].json
     assert sent["lead_outcome"] == "Not Connected"
-    assert sent["lead_responses"] == {**EXAMPLES["ProcessedLead"]["lead_responses"], "plan": "Lite", "n": 2}
-    assert (sent["new"], sent["latest_recording_url"], sent["lead_id"]) == ({"deep": True}, None, "a=b")
+    added = {"plan": "Lite", "n": 2, "new": {"deep": True}}
+    assert sent["lead_responses"] == {**EXAMPLES["ProcessedLead"]["lead_responses"], **added}
+    assert (sent["latest_recording_url"], sent["lead_id"]) == (None, "a=b")
     assert sent["phone_number"] == "+919876543210"
+
+
+def test_new_results_have_lead_ids_of_their_own() -> None:
+    with acting_server(Reply(201)) as server:
+        for _ in range(2):
+            done = trigger(server, "--new", "--count", "2")
+            assert done.exit_code == 0
+    sent = [seen.json for seen in server.seen]
+    lead_ids = [each.pop("lead_id") for each in sent]
+    assert len(set(lead_ids)) == 4
+    assert all(lead_id.startswith("test_lead_id_") for lead_id in lead_ids)
+    assert lead_ids[-1] in done.stdout, "it is told"
+    example = {**EXAMPLES["ProcessedLead"]}
+    del example["lead_id"]
+    assert sent == [example] * 4
+
+
+def test_a_lead_id_of_yours_goes_before_a_new_one() -> None:
+    with acting_server(Reply(201)) as server:
+        trigger(server, "--new", "--set", "lead_id=u1")
+    assert server.seen[0].json["lead_id"] == "u1"
 
 
 @pytest.mark.parametrize("options", [[], ["--seed", "7"]])
@@ -93,6 +120,10 @@ def test_json_has_one_object_for_each_delivery() -> None:
         (["--to", "http://a", "--set", "lead_id"], "--set lead_id: give it as field=value"),
         (["--to", "http://a", "--set", "a..b=1"], "--set a..b: give it as field=value"),
         (["--to", "http://a", "--set", "lead_id.x=1"], "--set lead_id.x: lead_id is not an object"),
+        (["--to", "http://a", "--set", "lead_outcom=x"], "no field lead_outcom; did you mean lead_outcome?"),
+        (["--to", "http://a", "--set", "Lead_Responses.a=x"], "Lead_Responses; did you mean lead_responses?"),
+        (["--to", "http://a", "--set", "zzz=x"], "the document has no field zzz; it has lead_id, phone_number,"),
+        (["--to", "http://a", "--new", "--seed", "1"], "--new is for the example; another --seed makes other leads"),
         (["--to", "http://a", "--header", "s3cret"], "give a header as 'Name: value'"),
         (["--to", "http://a", "--header", "X: s3cr\u00e9t"], "the header X holds something else"),
     ],
