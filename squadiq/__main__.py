@@ -8,14 +8,13 @@ from squadiq.errors import MissingExtraError
 
 
 def main() -> None:
-    """Run the command line; exit 2 with one line if a needed extra is missing."""
+    """Run the command line; exit 2 with one line if the extra for it is missing."""
     try:
         from squadiq.cli import run
-
-        run()
     except MissingExtraError as missing:
         print(f"squadiq: {missing}", file=sys.stderr)
         sys.exit(2)
+    run()
 
 
 if __name__ == "__main__":

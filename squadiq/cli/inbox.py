@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq._extras import needs_extra
-from squadiq.errors import SquadIQError
 
 with needs_extra("cli"):
     import typer
@@ -28,13 +27,17 @@ Target = Annotated[
 @inbox_app.command("run")
 def run_inbox(
     target: Target,
-    concurrency: Annotated[int, typer.Option(min=1, help="Results that are handled at the same time.")] = 4,
+    concurrency: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, help="Results that are handled at the same time.")
+    ] = 4,
     once: Annotated[bool, typer.Option("--once", help="Return as soon as no result is due.")] = False,
     backfill: Annotated[
         list[str] | None,
         typer.Option(metavar="CAMPAIGN", help="Campaign to read what was missed from; may be given several times."),
     ] = None,
-    backfill_every_seconds: Annotated[float, typer.Option(help="How often --backfill is done.")] = 300.0,
+    backfill_every_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How often --backfill is done.")
+    ] = 300.0,
 ) -> None:
     """Hand results to the inbox's handlers until interrupted or terminated.
 
@@ -50,15 +53,12 @@ def run_inbox(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     with inbox, ExitStack() as opened:
-        try:
-            client = opened.enter_context(SquadIQ()) if backfill else None
-            campaigns = [client.campaign(campaign_id) for campaign_id in backfill or ()] if client else []
-            typer.echo(f"handling results of {inbox}", err=True)
-            handled = inbox.run(
-                concurrency=concurrency, once=once, backfill=campaigns, backfill_every_seconds=backfill_every_seconds
-            )
-        except SquadIQError as error:
-            raise _stopped(error) from None
+        client = opened.enter_context(SquadIQ()) if backfill else None
+        campaigns = [client.campaign(campaign_id) for campaign_id in backfill or ()] if client else []
+        typer.echo(f"handling results of {inbox}", err=True)
+        handled = inbox.run(
+            concurrency=concurrency, once=once, backfill=campaigns, backfill_every_seconds=backfill_every_seconds
+        )
     typer.echo(f"handled {handled} results", err=True)
 
 
@@ -66,10 +66,7 @@ def run_inbox(
 def list_failed(target: Target) -> None:
     """List the results that failed too often, the dead letters: id, campaign, lead, time, attempts, error."""
     with _inbox(target) as inbox:
-        try:
-            found = inbox.failed()
-        except SquadIQError as error:
-            raise _stopped(error) from None
+        found = inbox.failed()
     for result in found:
         typer.echo(
             f"{result.id}\t{result.campaign_id}\t{result.shown_lead_id}\t"
@@ -91,13 +88,10 @@ def replay_failed(
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all")
     with _inbox(target) as inbox:
-        try:
-            aside = {result.id for result in inbox.failed()}
-            unknown = sorted({*(ids or ())} - aside)
-            known = aside.intersection(ids) if ids else None
-            replayed = inbox.replay(known)
-        except SquadIQError as error:
-            raise _stopped(error) from None
+        aside = {result.id for result in inbox.failed()}
+        unknown = sorted({*(ids or ())} - aside)
+        known = aside.intersection(ids) if ids else None
+        replayed = inbox.replay(known)
     typer.echo(f"{replayed} will be handled anew", err=True)
     for number in unknown:
         typer.echo(f"squadiq: no result {number} has failed. `squadiq inbox failed` lists them.", err=True)
@@ -119,14 +113,7 @@ def _inbox(target: str) -> Inbox:
         if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
             raise
         raise typer.BadParameter(f"there is no module {missing.name!r} here or in the environment") from None
-    except SquadIQError as error:  # of what it does when it is imported
-        raise _stopped(error) from None
     found = getattr(module, name, None)
     if not isinstance(found, Inbox):
         raise typer.BadParameter(f"{name!r} in {module_name} is not an Inbox")
     return found
-
-
-def _stopped(error: SquadIQError) -> typer.Exit:
-    typer.echo(f"squadiq: {error}", err=True)
-    return typer.Exit(1)

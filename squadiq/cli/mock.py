@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 from urllib.parse import urlsplit
 
 from squadiq._extras import needs_extra
-from squadiq.mock.settings import DuplicateLeads, MockSettings, SettingError, Trouble
 
 with needs_extra("cli"):
     import typer
+
+if TYPE_CHECKING:
+    from squadiq.mock.settings import Trouble
 
 CURL = """\
 curl '{url}/api/v4/leads/create/campaign-1/' \\
@@ -25,14 +27,10 @@ def mock(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8765,
     token: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Access token to accept; give it again for another business. Without it: test_token."
-            " Everybody on the machine sees it with ps: use --token-file or SQUADIQ_MOCK_TOKEN for a secret."
-        ),
+        typer.Option(help="Access token to accept; give it again for another business. Without it: test_token."),
     ] = None,
     token_file: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File of access tokens, one a line; or set SQUADIQ_MOCK_TOKEN_FILE."),
+        list[Path] | None, typer.Option(metavar="FILE", help="File of access tokens, one a line.")
     ] = None,
     rate: Annotated[
         int | None, typer.Option(help="Hits per minute and token; 0 for no limit. Without it: what the document says.")
@@ -41,21 +39,18 @@ def mock(
     seed: Annotated[int, typer.Option(help="The same seed gives the same outcomes.")] = 0,
     process_after: Annotated[float, typer.Option(help="Seconds after which every lead is processed.")] = 5.0,
     speed: Annotated[float, typer.Option(help="How many seconds pass for the leads in one second.")] = 1.0,
-    duplicate_leads: Annotated[DuplicateLeads, typer.Option(help="What becomes of a lead_id that exists.")] = "reject",
+    duplicate_leads: Annotated[
+        Literal["reject", "replace"], typer.Option(help="What becomes of a lead_id that exists.")
+    ] = "reject",
     webhook_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Endpoint to POST each processed lead to, until it answers 201.")
     ] = None,
     webhook_header: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="'NAME: VALUE'",
-            help="Header to send with it; may be given several times."
-            " For a secret use --webhook-header-file or SQUADIQ_MOCK_WEBHOOK_HEADER.",
-        ),
+        typer.Option(metavar="'NAME: VALUE'", help="Header to send with it; may be given several times."),
     ] = None,
     webhook_header_file: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File of headers, one a line; or set SQUADIQ_MOCK_WEBHOOK_HEADER_FILE."),
+        list[Path] | None, typer.Option(metavar="FILE", help="File of headers, one a line.")
     ] = None,
     webhook_trouble: Annotated[
         str,
@@ -69,19 +64,26 @@ def mock(
         typer.Option(
             metavar="NAME",
             help="Name or address, beside this machine's own, by which /_mock/ may be asked; may be given several"
-            " times. Or set SQUADIQ_MOCK_ALLOW_HOST, with commas between.",
+            " times.",
         ),
     ] = None,
 ) -> None:
-    """Run the SquadIQ API on this machine, as the document describes it, until Ctrl-C."""
+    """Run the SquadIQ API on this machine, as the document describes it, until Ctrl-C.
+
+    Everybody on the machine sees a command line with ps, so secrets better come
+    from files, or from SQUADIQ_MOCK_TOKEN, SQUADIQ_MOCK_TOKEN_FILE,
+    SQUADIQ_MOCK_WEBHOOK_HEADER, SQUADIQ_MOCK_WEBHOOK_HEADER_FILE and
+    SQUADIQ_MOCK_WEBHOOK_URL. SQUADIQ_MOCK_ALLOW_HOST takes hosts, with commas.
+    """
     from squadiq.cli.secret import SecretError, secrets_of
     from squadiq.mock.core import Mock
     from squadiq.mock.deliveries.deliverer import delivering
     from squadiq.mock.server import Server, base_url, bound_socket
+    from squadiq.mock.settings import MockSettings, SettingError
 
     try:
         tokens, token_from = secrets_of("--token", "SQUADIQ_MOCK_TOKEN", token or (), token_file or ())
-        headers, _ = secrets_of(
+        headers, headers_from = secrets_of(
             "--webhook-header", "SQUADIQ_MOCK_WEBHOOK_HEADER", webhook_header or (), webhook_header_file or ()
         )
         webhook_url = webhook_url if webhook_url is not None else os.environ.get("SQUADIQ_MOCK_WEBHOOK_URL")
@@ -94,8 +96,8 @@ def mock(
             speed=speed,
             duplicate_leads=duplicate_leads,
             webhook_url=webhook_url,
-            webhook_headers=tuple(_header(text) for text in headers),
-            webhook_trouble=cast(list[Trouble], [kind.strip() for kind in webhook_trouble.split(",") if kind.strip()]),
+            webhook_headers=_headers(headers_from, headers),
+            webhook_trouble=cast("list[Trouble]", _names(webhook_trouble)),
             allow_hosts=tuple(allow_host or _names(os.environ.get("SQUADIQ_MOCK_ALLOW_HOST", ""))),
         )
         core = Mock(settings)
@@ -124,10 +126,14 @@ def mock(
         core.close()
 
 
+def _headers(given_by: str, texts: list[str]) -> tuple[tuple[str, str], ...]:
+    from squadiq.cli.output import header_of
+
+    try:
+        return tuple(map(header_of, texts))
+    except ValueError as wrong:
+        raise typer.BadParameter(f"{given_by}: {wrong}") from None
+
+
 def _names(text: str) -> list[str]:
     return text.replace(",", " ").split()
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, _, value = text.partition(":")
-    return name.strip(), value.strip()

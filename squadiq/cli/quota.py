@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq._extras import needs_extra
-from squadiq.config import ClientOptions, quota_from, settings_from
-from squadiq.errors import QuotaStoreError, SquadIQError
-from squadiq.quota import MemoryStore, Snapshot
+from squadiq.errors import QuotaStoreError
 
 with needs_extra("cli"):
     import typer
-    from rich.console import Console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from squadiq.quota import Snapshot
 
 
 def quota(
@@ -39,21 +39,19 @@ def quota(
 
     Uses SQUADIQ_ACCESS_TOKEN, SQUADIQ_BASE_URL and SQUADIQ_QUOTA_URL, like your programs.
     """
+    from rich.console import Console
+
+    from squadiq.config import ClientOptions, quota_from, settings_from
+    from squadiq.quota import MemoryStore
+
     options = ClientOptions(quota_hits=hits, quota_window_seconds=window_seconds)
-    try:
-        settings = settings_from(None, options)
-        store = quota_from(settings, options)
-        try:
-            if isinstance(store, MemoryStore):
-                raise QuotaStoreError("it is kept in the memory of each program, so there is nothing here.")
-            if reset:
-                store.reset()
-            snapshot = store.snapshot()
-        finally:
-            store.close()
-    except SquadIQError as error:
-        typer.echo(f"squadiq quota: {error}", err=True)
-        raise typer.Exit(2) from None
+    settings = settings_from(None, options)
+    with closing(quota_from(settings, options)) as store:
+        if isinstance(store, MemoryStore):
+            raise QuotaStoreError("the quota is kept in the memory of each program, so there is nothing here.")
+        if reset:
+            store.reset()
+        snapshot = store.snapshot()
     if reset:
         typer.echo("The quota was reset: every hit counts as used just now.", err=True)
     if as_json:

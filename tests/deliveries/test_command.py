@@ -35,7 +35,10 @@ def test_a_killed_mock_delivers_the_rest_after_its_next_start(tmp_path: Path) ->
     ("options", "words"),
     [
         (["--webhook-url", "you.example"], "webhook_url: give an http:// or https:// URL"),
-        (["--webhook-url", "http://a", "--webhook-header", "s3cret"], "webhook_headers: give 'Name: value'"),
+        (
+            ["--webhook-url", "http://a", "--webhook-header", "s3cret"],
+            "--webhook-header: give a header as 'Name: value'",
+        ),
         (["--webhook-url", "http://a", "--webhook-trouble", "rain"], "webhook_trouble: give some of duplicates"),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_module_that_needs_another_says_so_itself(folder: Path) -> None:
 def test_an_inbox_that_cannot_be_made_is_told_in_a_line(folder: Path) -> None:
     (folder / "wrong_leads.py").write_text("from squadiq.inbox import Inbox\ninbox = Inbox('no/such/folder')", "utf-8")
     failed = squadiq("failed", "wrong_leads:inbox")
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert failed.output.startswith("squadiq: The inbox's folder")
 
 
@@ -134,7 +134,7 @@ def test_errors_are_told_in_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch
         (["run", "my_leads:inbox", "--once", "--backfill=campaign-1"], "SQUADIQ_ACCESS_TOKEN"),
     ]:
         failed = squadiq(*arguments)
-        assert failed.exit_code == 1
+        assert failed.exit_code == 2
         told = failed.output.splitlines()[-1]
         assert told.startswith("squadiq: ")
         assert reason in told

@@ -77,7 +77,7 @@ def test_it_prints_json(store: QuotaStore) -> None:
 def test_a_limit_that_makes_no_sense_is_said_in_a_line(option: str, value: str) -> None:
     shown = CliRunner().invoke(app, ["quota", option, value])
     assert shown.exit_code == 2
-    assert shown.output.startswith("squadiq quota: ")
+    assert shown.output.startswith("squadiq: ")
     assert f"quota_{option[2:].replace('-', '_')} must " in shown.output
     assert shown.output.count("\n") == 1
 
@@ -87,7 +87,7 @@ def test_without_the_package_for_redis_it_says_how_to_install_it(monkeypatch: py
     monkeypatch.setitem(sys.modules, "redis", None)
     shown = CliRunner().invoke(app, ["quota"])
     assert shown.exit_code == 2
-    assert shown.output == "squadiq quota: redis is not installed. Install it with: pip install 'squadiq[redis]'\n"
+    assert shown.output == "squadiq: redis is not installed. Install it with: pip install 'squadiq[redis]'\n"
 
 
 @pytest.fixture(params=["file", "server"])
