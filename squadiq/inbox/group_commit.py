@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 MOST_IN_A_COMMIT = 256
 """Bounds how long the first of a batch waits for the last."""
 
-Waiter = Future[None] | asyncio.Future[None]
+Waiter = Future[Any] | asyncio.Future[Any]
+Outcome = tuple[Waiter, Any]
+"""Who waits for an item, and what came of it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -26,40 +29,41 @@ class _Entry(Generic[ItemT]):
     too_late: bool = False
 
 
-class GroupCommit(Generic[ItemT]):
+class GroupCommit(Generic[ItemT, ResultT]):
     """Writes items that many callers bring at the same time, and tells each when its own is durable.
 
     Args:
-        write: writes a batch in one durable commit, or raises and writes none of it.
+        write: writes a batch in one durable commit, and returns what came of each item; or raises and
+            writes none of it.
     """
 
-    def __init__(self, write: Callable[[Sequence[ItemT]], object]) -> None:
+    def __init__(self, write: Callable[[Sequence[ItemT]], Sequence[ResultT]]) -> None:
         self._write = write
         self._queue: SimpleQueue[_Entry[ItemT] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="squadiq-inbox-writer", daemon=True)
         self._thread.start()
 
-    def add(self, item: ItemT, within_seconds: float) -> None:
-        """Return when the item is durable; raise what `write` raised.
+    def add(self, item: ItemT, within_seconds: float) -> ResultT:
+        """Return what came of the item when it is durable; raise what `write` raised.
 
         Raises:
             TimeoutError: it is not yet. It is not written after all, unless that has begun already.
         """
-        entry = _Entry(item, Future[None]())
+        entry = _Entry(item, Future[ResultT]())
         self._queue.put(entry)
         try:
-            cast(Future[None], entry.waiter).result(within_seconds)
+            return cast(Future[ResultT], entry.waiter).result(within_seconds)
         except TimeoutError:
             entry.too_late = True
             raise
 
-    async def add_async(self, item: ItemT, within_seconds: float) -> None:
+    async def add_async(self, item: ItemT, within_seconds: float | None) -> ResultT:
         """Do `add` without blocking. Whoever is cancelled does not take the item back."""
         entry = _Entry(item, asyncio.get_running_loop().create_future())
         self._queue.put(entry)
         try:
             async with asyncio.timeout(within_seconds):
-                await cast(asyncio.Future[None], entry.waiter)
+                return await cast(asyncio.Future[ResultT], entry.waiter)
         except TimeoutError:
             entry.too_late = True
             raise
@@ -93,29 +97,29 @@ class GroupCommit(Generic[ItemT]):
         return batch, True
 
     def _commit(self, batch: list[_Entry[ItemT]]) -> None:
-        error: Exception | None = None
+        outcomes: Sequence[object]
         try:
-            self._write([entry.item for entry in batch])
+            outcomes = self._write([entry.item for entry in batch])
         except Exception as failed:  # whatever it is, it is for the callers
-            error = failed
-        by_loop: dict[asyncio.AbstractEventLoop, list[Waiter]] = defaultdict(list)
-        for waiter in (entry.waiter for entry in batch):
-            if isinstance(waiter, Future):
-                _resolve([waiter], error)
+            outcomes = [failed] * len(batch)
+        by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = defaultdict(list)
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(entry.waiter, Future):
+                _resolve([(entry.waiter, outcome)])
             else:
-                by_loop[waiter.get_loop()].append(waiter)
-        for loop, waiters in by_loop.items():
+                by_loop[entry.waiter.get_loop()].append((entry.waiter, outcome))
+        for loop, waiting in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_resolve, waiters, error)
+                loop.call_soon_threadsafe(_resolve, waiting)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 continue
 
 
-def _resolve(waiters: Sequence[Waiter], error: Exception | None) -> None:
-    for waiter in waiters:
+def _resolve(waiting: Sequence[Outcome]) -> None:
+    for waiter, outcome in waiting:
         if waiter.done():
             continue
-        if error is None:
-            waiter.set_result(None)
+        if isinstance(outcome, Exception):
+            waiter.set_exception(outcome)
         else:
-            waiter.set_exception(error)
+            waiter.set_result(outcome)

@@ -90,7 +90,7 @@ class Inbox(ForkSafe):
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
         self._opening = LazyStore(self._url, _checks.function("now", now), _checks.function("monotonic", monotonic))
-        self._writer: tuple[int, GroupCommit[Arrival]] | None = None
+        self._writer: tuple[int, GroupCommit[Arrival, None]] | None = None
 
     def __repr__(self) -> str:
         return f"Inbox({self._url.render_as_string(hide_password=True)!r})"
@@ -320,16 +320,17 @@ class Inbox(ForkSafe):
     def _open(self) -> InboxStore:
         return self._opening.store()
 
-    def _writing(self) -> GroupCommit[Arrival]:
+    def _writing(self) -> GroupCommit[Arrival, None]:
         """The thread of this process that writes. It opens the database, so that nobody else waits for that."""
         with self._lock:
             if self._writer is None or self._writer[0] != os.getpid():
                 self._writer = os.getpid(), GroupCommit(self._write)
             return self._writer[1]
 
-    def _write(self, arrivals: Sequence[Arrival]) -> None:
+    def _write(self, arrivals: Sequence[Arrival]) -> Sequence[None]:
         self._open().add(arrivals)
         self._wake()
+        return [None] * len(arrivals)
 
     def _too_late(self) -> InboxError:
         return InboxError(f"The delivery was not stored within {self._store_within_seconds:g} s.")

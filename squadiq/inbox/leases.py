@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -40,6 +41,21 @@ class ResultClaim:
     def alone(self) -> bool:
         """Whether nothing may be handled beside it, since a worker was lost that had it."""
         return self.token.startswith(_ALONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A note that handlers have succeeded on a result.
+
+    Attributes:
+        claim: of the result.
+        handled_by: all that have.
+        finished: whether there is no other.
+    """
+
+    claim: ResultClaim
+    handled_by: frozenset[str]
+    finished: bool
 
 
 class Leases:
@@ -84,11 +100,13 @@ class Leases:
             alone = bool(rows) or (limit == 1 and not held)
             rows = rows or _some(connection, _due(now), limit, results.c.processed_at)
             token = f"{_ALONE if alone else ''}{uuid.uuid4().hex}"
-            for row in rows:
-                values = {"claim": token, "lease_until": now + lease_seconds, "attempts": _attempts(row)}
-                connection.execute(update(results).where(results.c.id == row.id).values(values))
+            counted = 0 if rows and _lost_in_company(rows[0]) else 1
+            values = {"claim": token, "lease_until": now + lease_seconds, "attempts": results.c.attempts + counted}
+            if rows:
+                taken = results.c.id.in_([row.id for row in rows])
+                connection.execute(update(results).where(taken).values(values))
         return [
-            ResultClaim(row.id, token, _attempts(row), frozenset(row.handled_by.split()), bytes(row.payload))
+            ResultClaim(row.id, token, row.attempts + counted, frozenset(row.handled_by.split()), bytes(row.payload))
             for row in rows
         ]
 
@@ -101,34 +119,42 @@ class Leases:
             until = self._clock.keep(connection) + lease_seconds
             connection.execute(update(results).where(results.c.id.in_(free)).values(lease_until=until))
 
-    def mark(self, connection: Connection, claim: ResultClaim, handled_by: Collection[str], *, finished: bool) -> bool:
+    def mark(self, connection: Connection, mark: Mark) -> bool:
         """Note which handlers have succeeded; return False if the claim is no longer held."""
-        values: dict[str, Any] = {"handled_by": " ".join(sorted(handled_by))}
-        if finished:
-            values |= {"state": "handled", "claim": "", "error": ""}
-        changed = connection.execute(update(results).where(*_held(claim)).values(values))
-        return count_of(changed) == 1
+        return _mark(connection, [mark]) == 1
 
-    def mark_now(self, claim: ResultClaim, handled_by: Collection[str], *, finished: bool) -> bool:
-        """Do `mark` in a transaction of its own."""
-        with database_errors(), self.engine.begin() as connection:
-            return self.mark(connection, claim, handled_by, finished=finished)
+    def mark_all(self, marks: Sequence[Mark]) -> Sequence[bool]:
+        """Do `mark` for several results, all in one durable commit."""
+        alike: dict[tuple[object, ...], list[Mark]] = defaultdict(list)
+        for mark in marks:
+            alike[mark.claim.token, mark.handled_by, mark.finished].append(mark)
+        with database_errors(), self.engine.connect() as connection:
+            with connection.begin() as transaction:
+                if all(_mark(connection, some) == len(some) for some in alike.values()):
+                    return [True] * len(marks)
+                transaction.rollback()
+            with connection.begin():
+                return [self.mark(connection, mark) for mark in marks]
 
     def fail(self, claim: ResultClaim, error: str, *, again_after_seconds: float | None) -> None:
-        """Let a result wait to be handled again, or set it aside if `again_after_seconds` is None."""
+        """Let a result wait to be handled again, or fail it for good if `again_after_seconds` is None."""
         values: dict[str, Any] = {"claim": "", "lease_until": 0.0, "error": error}
         with database_errors(), self.engine.begin() as connection:
             if again_after_seconds is None:
                 values["state"] = "failed"
             else:
                 values["due_at"] = self._clock.keep(connection) + again_after_seconds
-            connection.execute(update(results).where(*_held(claim)).values(values))
+            connection.execute(update(results).where(*_held([claim])).values(values))
 
-    def release(self, claim: ResultClaim) -> None:
-        """Give a result back as if it had never been claimed."""
+    def release(self, claims: Collection[ResultClaim]) -> None:
+        """Give results back as if they had never been claimed."""
         values = {"claim": "", "lease_until": 0.0, "attempts": results.c.attempts - 1}
+        by_token: dict[str, list[ResultClaim]] = defaultdict(list)
+        for claim in claims:
+            by_token[claim.token].append(claim)
         with database_errors(), self.engine.begin() as connection:
-            connection.execute(update(results).where(*_held(claim)).values(values))
+            for alike in by_token.values():
+                connection.execute(update(results).where(*_held(alike)).values(values))
 
 
 def count_of(result: Any) -> int:
@@ -136,10 +162,9 @@ def count_of(result: Any) -> int:
     return cast(CursorResult[Any], result).rowcount
 
 
-def _attempts(row: Any) -> int:
-    """Which attempt the next one of a result is."""
-    lost_in_company = row.claim != "" and not row.claim.startswith(_ALONE)
-    return int(row.attempts) + (0 if lost_in_company else 1)
+def _lost_in_company(row: Any) -> bool:
+    """Whether the latest attempt at a result ended with its worker, which had others too."""
+    return row.claim != "" and not row.claim.startswith(_ALONE)
 
 
 def _some(connection: Connection, conditions: tuple[Any, ...], limit: int, by: Any) -> list[Any]:
@@ -185,5 +210,16 @@ def _blocked() -> Any:
     )
 
 
-def _held(claim: ResultClaim) -> tuple[Any, ...]:
-    return (results.c.id == claim.id, results.c.claim == claim.token, results.c.state == WAITING)
+def _mark(connection: Connection, marks: Sequence[Mark]) -> int:
+    """Note the same of results of one claim; return for how many of them it is still held."""
+    values: dict[str, Any] = {"handled_by": " ".join(sorted(marks[0].handled_by))}
+    if marks[0].finished:
+        values |= {"state": "handled", "claim": "", "error": ""}
+    held = _held([mark.claim for mark in marks])
+    return count_of(connection.execute(update(results).where(*held).values(values)))
+
+
+def _held(claims: Sequence[ResultClaim]) -> tuple[Any, ...]:
+    """What holds of results while claims of one token are held."""
+    these = results.c.id.in_([claim.id for claim in claims]) if len(claims) > 1 else results.c.id == claims[0].id
+    return (these, results.c.claim == claims[0].token, results.c.state == WAITING)

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection
 
 from squadiq.inbox.database import break_off, hurry, opened_by, take_your_time
 from squadiq.inbox.handlers import Handler, place_of
-from squadiq.inbox.leases import Leases, ResultClaim
+from squadiq.inbox.leases import Leases, Mark, ResultClaim
 from squadiq.webhooks.parsing import DeliveredLead
 
 log = logging.getLogger("squadiq.inbox")
@@ -29,15 +29,16 @@ log = logging.getLogger("squadiq.inbox")
 SHORTEST_SECONDS = 1.0
 """How long a handler that is told to end has for it, however late it is."""
 
+HANGING_AT_MOST = 16
+"""As many calls are left to themselves; then nothing more is handled until one of them returns."""
+
 
 class HandlerFailedError(Exception):
     """A handler raised, or did not return in time; the message says what and where, without its message."""
 
 
-class MarkDone(Protocol):
-    """Notes in the inbox that a handler is done."""
-
-    def __call__(self, *, connection: Connection | None = None) -> None: ...
+class ClaimLostError(Exception):
+    """The lease ended, and another worker may have the result."""
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +47,8 @@ class RunningHandler:
 
     Attributes:
         claim: of the result.
+        begun: whether a handler was called with it.
+        succeeded: whether the last handler that was called has returned, which may not be noted yet.
         handler: which of its handlers runs now, or ran last.
         until: when that should have ended, by `time.monotonic`.
         left: whether it still runs, though nobody waits for it any more.
@@ -53,6 +56,8 @@ class RunningHandler:
     """
 
     claim: ResultClaim
+    begun: bool = False
+    succeeded: bool = False
     handler: str = ""
     until: float = math.inf
     left: bool = False
@@ -94,6 +99,9 @@ class HandlerRunner:
         threads: for handlers that are not async.
         timeout_seconds: how long one call of a handler may take.
         seconds_to_stop: how long it still may when the worker is cancelled.
+
+    Attributes:
+        may_call: set unless so many calls hang that no result should be begun.
     """
 
     def __init__(
@@ -104,32 +112,36 @@ class HandlerRunner:
         self._timeout_seconds = timeout_seconds
         self._seconds_to_stop = seconds_to_stop
         self._hanging: dict[Future[BaseException | None], str] = {}
+        self.may_call = asyncio.Event()
+        self.may_call.set()
 
     @property
     def hanging(self) -> Counter[str]:
         """How many calls of each handler still run, though nobody waits for them any more."""
         return Counter(self._hanging.values())
 
-    async def call(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, note: MarkDone) -> None:
-        """Call a handler with a lead, and note that it is done; async handlers are noted by the caller.
+    async def call(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, mark: Mark) -> None:
+        """Call a handler with a lead; one in the transaction is marked in it, others are by the caller.
 
         Raises:
             HandlerFailedError: it raised, whatever it was, or did not return in time.
-            CancelledError: whoever waits for it is cancelled; `running.left` says whether it still runs.
-            Exception: the note could not be made.
+            ClaimLostError: it was not called in its transaction, as the claim is no longer held.
+            CancelledError: whoever waits for it is cancelled; `running.left` says whether it still runs,
+                and `running.succeeded` whether it has returned all the same.
         """
         running.handler, running.until = handler.name, time.monotonic() + self._timeout_seconds
+        running.begun, running.succeeded = True, False
         if handler.is_async:
             future: Future[BaseException | None] = asyncio.ensure_future(_awaited(handler, lead))
         else:
-            call = partial(self._in_transaction if handler.in_transaction else _plainly, running)
+            call = partial(_called, handler, lead)
+            if handler.in_transaction:
+                call = partial(self._in_transaction, running, handler, lead, mark)
             context = contextvars.copy_context()
-            future = asyncio.wrap_future(
-                self._threads.submit(context.run, _told, partial(call, handler, lead, note)),
-            )
+            future = asyncio.wrap_future(self._threads.submit(context.run, _told, call))
         await self._wait(future, running, handler)
 
-    def erase(self) -> None:
+    def abandon(self) -> None:
         """Wait for none of the calls that were left to themselves."""
         for future in list(self._hanging):
             future.remove_done_callback(self._returned)
@@ -142,6 +154,7 @@ class HandlerRunner:
             if handler.is_async:
                 future.cancel()
             await asyncio.wait({future}, timeout=self._seconds_to_stop())
+            running.succeeded = future.done() and not future.cancelled() and future.result() is None
             if not future.done():
                 self._leave(running)
                 future.cancel()
@@ -157,10 +170,13 @@ class HandlerRunner:
         if not future.done():
             self._leave(running)
             self._hanging[future] = handler.name
+            if len(self._hanging) >= HANGING_AT_MOST:
+                self.may_call.clear()
             future.add_done_callback(self._returned)
         running.until = math.inf
         if error is not None:
             raise error
+        running.succeeded = True
 
     def _too_late(self, handler: Handler) -> HandlerFailedError:
         return HandlerFailedError(f"{handler.name} did not return within {self._timeout_seconds:g} s")
@@ -176,21 +192,17 @@ class HandlerRunner:
 
     def _returned(self, future: Future[BaseException | None]) -> None:
         log.warning("handler %s has returned after all, too late for its result", self._hanging.pop(future))
+        self.may_call.set()
 
-    def _in_transaction(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, note: MarkDone) -> None:
+    def _in_transaction(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, mark: Mark) -> None:
         with self._leases.engine.begin() as connection:
             running.enter(connection)
             try:
-                note(connection=connection)  # first: it fails if the claim is lost, and locks the result to the end
+                if not self._leases.mark(connection, mark):  # first: it locks the result to the end
+                    raise ClaimLostError
                 _called(handler, lead, connection)
             finally:
                 running.exit(connection)
-
-
-def _plainly(running: RunningHandler, handler: Handler, lead: DeliveredLead, note: MarkDone) -> None:
-    _called(handler, lead)
-    if not running.left:
-        note()
 
 
 async def _awaited(handler: Handler, lead: DeliveredLead) -> BaseException | None:

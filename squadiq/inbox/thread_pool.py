@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -12,7 +13,7 @@ ResultT = TypeVar("ResultT")
 
 
 class DaemonThreadPool(ThreadPoolExecutor):
-    """Runs each call in a thread of its own, which ends with the process, whatever it is doing.
+    """Begins each call at once, in a thread that is idle or a new one, which ends with the process.
 
     The threads of the standard library's executor are waited for when the process ends.
     """
@@ -20,6 +21,10 @@ class DaemonThreadPool(ThreadPoolExecutor):
     def __init__(self, name: str) -> None:
         super().__init__(max_workers=1)
         self._name = name
+        self._guard = threading.Lock()
+        self._idle = 0
+        self._closed = False
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     def submit(self, fn: Callable[P, ResultT], /, *args: P.args, **kwargs: P.kwargs) -> Future[ResultT]:
         """Begin a call; its future tells what came of it."""
@@ -34,8 +39,30 @@ class DaemonThreadPool(ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=call, name=self._name, daemon=True).start()
+        with self._guard:
+            is_idle = self._idle > 0
+            if is_idle:
+                self._idle -= 1
+        if is_idle:
+            self._calls.put(call)
+        else:
+            threading.Thread(target=self._work, args=[call], name=self._name, daemon=True).start()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for nothing."""
+        """Let threads end when they have nothing to do, and wait for none of them."""
+        with self._guard:
+            self._closed = True
+            idle, self._idle = self._idle, 0
+        for _ in range(idle):
+            self._calls.put(None)
+
+    def _work(self, call: Callable[[], None] | None) -> None:
+        while call is not None:
+            call()
+            del call  # what it refers to is not kept while the thread is idle
+            with self._guard:
+                if self._closed:
+                    return
+                self._idle += 1
+            call = self._calls.get()

