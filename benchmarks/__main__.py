@@ -32,6 +32,7 @@ NAMED = (
     "orjson",
     "jsonschema-rs",
     "sqlalchemy",
+    "procrastinate",
 )
 
 

@@ -80,6 +80,26 @@ def read_whole_page(content: bytes, operation: str, differences: Differences) ->
     return read
 
 
+def read_lead(payload: bytes, operation: str, differences: Differences) -> ProcessedLead:
+    """Read one lead as `read_page` reads those of a page.
+
+    Raises:
+        UnexpectedResponseError: the payload is not a JSON object.
+    """
+    try:
+        came = from_json(payload)
+    except ValueError:
+        raise _not_a(operation, "lead", "is not JSON") from None
+    if not isinstance(came, dict):
+        raise _not_a(operation, "lead", f"is {_kind(came)}, not an object")
+    try:
+        lead = ProcessedLead.model_validate_json(payload)
+    except ValidationError:
+        lead = _read_odd(ProcessedLead, cast(dict[str, Any], came), "", operation, differences)
+    _tell_unknown_fields(lead, "", operation, differences)
+    return lead
+
+
 def is_api_error(content: bytes, content_type: str) -> bool:
     """Tell whether the body of an error is JSON with a `detail`, as SquadIQ's own are (decision 0008)."""
     kind = content_type.partition(";")[0].strip().lower()
@@ -96,12 +116,12 @@ def _read_odd_page(content: bytes, operation: str, differences: Differences) -> 
     try:
         came = from_json(content)
     except ValueError:
-        raise _not_a_page(operation, "is not JSON") from None
+        raise _not_a(operation, "page of leads", "is not JSON") from None
     if not isinstance(came, dict):
-        raise _not_a_page(operation, f"is {_kind(came)}, not an object")
+        raise _not_a(operation, "page of leads", f"is {_kind(came)}, not an object")
     came = cast(dict[str, Any], came)
     if not isinstance(came.get("results"), list):
-        raise _not_a_page(operation, "has no list of results")
+        raise _not_a(operation, "page of leads", "has no list of results")
     leads: list[ProcessedLead] = []
     for item in came["results"]:
         if isinstance(item, dict):
@@ -158,8 +178,8 @@ def _tell_unknown_fields(model: Model, where: str, operation: str, differences: 
         differences.tell(operation, f"{where}…", f"has {len(names)} fields that are not in the document; they are kept")
 
 
-def _not_a_page(operation: str, what: str) -> UnexpectedResponseError:
-    error = UnexpectedResponseError(f"{operation}: the response {what}, and cannot be read as a page of leads")
+def _not_a(operation: str, expected: str, what: str) -> UnexpectedResponseError:
+    error = UnexpectedResponseError(f"{operation}: the response {what}, and cannot be read as a {expected}")
     error.operation = operation
     return error
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pydantic_core import PydanticSerializationError
 from squadiq_generated.models import ProcessedLead
 
-from squadiq.responses import Differences, read_page
+from squadiq.responses import Differences, read_lead
 from squadiq.webhooks.parsing import DeliveredLead, DeliveryError, parse
 
-_PAGE = b'{"count":1,"next":null,"previous":null,"results":[%b]}'
 _DIFFERENCES = Differences()
 
 
@@ -17,7 +16,7 @@ def lead_of(payload: bytes) -> DeliveredLead:
     try:
         return parse(payload, {}, max_body_bytes=len(payload))
     except DeliveryError:
-        odd = read_page(_PAGE % payload, "getLeads", _DIFFERENCES).results[0]
+        odd = read_lead(payload, "getLeads", _DIFFERENCES)
         lead = DeliveredLead.model_construct(_fields_set=set(odd.model_fields_set), **dict(odd))
         return lead.with_raw_payload(payload)
 
