@@ -96,13 +96,13 @@ def generate(document: Path, target: Path) -> None:
     (target / "__init__.py").write_text(HEADER.format("Models and client of the SquadIQ API."), "utf-8")
     (target / "py.typed").touch()
     (target / "openapi.json").write_text(json.dumps(contents, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    (target / "constants.py").write_text(constants(contents), "utf-8")
     shutil.copy(TEMPLATES / "_base.py", target / "_base.py")
     with tempfile.TemporaryDirectory() as temporary:
         models = Path(temporary) / "models.json"
         models.write_text(json.dumps({**contents, "paths": {}, "components": {"schemas": python_schemas(contents)}}))
         _write_models(models, target / "models.py")
         _write_client(document, target / "client", Path(temporary))
+    (target / "constants.py").write_text(constants(contents), "utf-8")
     _run("ruff", "check", *RUFF_OPTIONS, "--fix", "--select=I,F401", "--output-format=concise", str(target))
     _run("ruff", "format", *RUFF_OPTIONS, str(target))
 
@@ -120,7 +120,7 @@ def constants(contents: dict[str, Any]) -> str:
         "LARGEST_NUMBER": schemas["CustomNumber"]["maximum"],
         "LAST_SECOND": schemas["EpochSeconds"]["maximum"],
     }
-    repeatable = [name for name, each in names.items() if each["x-idempotent"]]
+    repeatable = [name for name, each in names.items() if each.get("x-idempotent")]
     return "\n".join(
         [
             HEADER.format("Numbers and names of the document."),
