@@ -95,6 +95,16 @@ def create_shortens_contact_names(mock: FaultyMock, request: MockRequest) -> Moc
     return response
 
 
+@fault(Rule.KEEPS_FIELDS)
+def create_gives_everybody_one_number(mock: FaultyMock, request: MockRequest) -> MockResponse:
+    response = mock.sound(request)
+    if request.path.startswith(CREATE) and response.status == 201:
+        for lead in leads_of(request):
+            same = {"lead_id": lead["lead_id"], "phone_number": "+919876500000"}
+            mock.sound(another(request, UPDATE, same, "PATCH"))
+    return response
+
+
 @fault(Rule.LEAD_ID_ONCE, by_machine=False)
 def create_takes_a_lead_id_twice(mock: FaultyMock, request: MockRequest) -> MockResponse:
     response = mock.sound(request)

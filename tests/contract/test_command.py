@@ -278,6 +278,15 @@ def test_clean_up_leaves_a_ledger_alone_that_no_run_at_this_target_has_written(
         assert server.seen == []
 
 
+def test_one_lead_of_somebody_else_among_those_of_a_run_keeps_all_of_them() -> None:
+    prefix = "squadiq-contract-x-"
+    with recording() as server:
+        first = {"base_url": server.url, "campaign_id": CAMPAIGN, "prefix": prefix}
+        ledger_file("mixed", first, {"created": [f"{prefix}1", "lead-of-a-customer", f"{prefix}2"]})
+        assert command("clean-up", *at(server))[0] == 2
+        assert server.seen == []
+
+
 @pytest.mark.parametrize(
     "line", ["nonsense", "[1]", '{"created": "ab"', '{"created": [1]}', '{"deleted": ["x"]}', '{"else": 1}', "\u0085"]
 )

@@ -259,6 +259,20 @@ def test_many_processes_that_open_a_new_inbox_at_the_same_moment_all_succeed(pat
     assert sorted(in_file(path)) == sorted(str(process.pid) for process in processes)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="nothing tells which files are open")
+def test_a_new_file_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    def opened() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    with Inbox(tmp_path / "first.sqlite3") as inbox:  # what is opened once in a process is open now
+        assert inbox.counts()
+    before = opened()
+    for number in range(3):
+        with Inbox(tmp_path / f"{number}.sqlite3") as inbox:
+            assert inbox.counts()
+    assert opened() == before
+
+
 def test_many_threads_with_an_inbox_each_open_a_new_file_at_the_same_moment(path: Path) -> None:
     together = threading.Barrier(8)
     failed: list[BaseException] = []
