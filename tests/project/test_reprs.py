@@ -39,6 +39,7 @@ PUBLIC = frozenset(
 REDACTED = {
     "EndpointResponse": {"headers"},  # of the webhook's own response
     "ResultClaim": {"handled_by", "token"},  # names of functions, and of the lease
+    "Mark": {"handled_by"},
     "LeadError": {"lead_id", "errors"},
     "Problem": {"lead_id"},
     "ErrorBody": {"detail", "fields", "leads", "lead_ids"},
