@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
 import logging
 import math
-import threading
 import time
 from asyncio import Future
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection
-
-from squadiq.inbox.database import break_off, hurry, opened_by, take_your_time
+from squadiq.inbox.calls import HandlerFailedError, RunningHandler, call
 from squadiq.inbox.handlers import Handler, place_of
-from squadiq.inbox.leases import Leases, Mark, ResultClaim
+from squadiq.inbox.leases import Leases
+from squadiq.inbox.pace import TOGETHER_SECONDS
+from squadiq.inbox.transaction import NotCommittedError, Transaction, TransactionCall
 from squadiq.webhooks.parsing import DeliveredLead
 
 log = logging.getLogger("squadiq.inbox")
@@ -31,64 +27,6 @@ SHORTEST_SECONDS = 1.0
 
 HANGING_AT_MOST = 16
 """As many calls are left to themselves; then nothing more is handled until one of them returns."""
-
-
-class HandlerFailedError(Exception):
-    """A handler raised, or did not return in time; the message says what and where, without its message."""
-
-
-class ClaimLostError(Exception):
-    """The lease ended, and another worker may have the result."""
-
-
-@dataclass(eq=False, slots=True)
-class RunningHandler:
-    """A result that is being handled.
-
-    Attributes:
-        claim: of the result.
-        begun: whether a handler was called with it.
-        succeeded: whether the last handler that was called has returned, which may not be noted yet.
-        handler: which of its handlers runs now, or ran last.
-        until: when that should have ended, by `time.monotonic`.
-        left: whether it still runs, though nobody waits for it any more.
-        connection: the driver's connection of the transaction that it runs in.
-    """
-
-    claim: ResultClaim
-    begun: bool = False
-    succeeded: bool = False
-    handler: str = ""
-    until: float = math.inf
-    left: bool = False
-    connection: Any = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def enter(self, connection: Connection) -> None:
-        """Begin a handler's own transaction, which may take as long as the handler may."""
-        take_your_time(connection)
-        with self._lock:
-            self._go_on(connection)
-            self.connection = opened_by(connection)
-
-    def exit(self, connection: Connection) -> None:
-        """Let it be committed, unless nobody waits for it any more."""
-        with self._lock:
-            self.connection = None
-            self._go_on(connection)
-        hurry(connection)
-
-    def leave(self) -> None:
-        """Wait no more for the handler, and end its transaction if it has one."""
-        with self._lock:
-            self.left = True
-            if self.connection is not None:
-                break_off(self.connection)
-
-    def _go_on(self, connection: Connection) -> None:
-        if self.left:
-            connection.invalidate()  # nobody else must get it
-            raise HandlerFailedError(f"{self.handler} returned too late")
 
 
 class HandlerRunner:
@@ -120,12 +58,11 @@ class HandlerRunner:
         """How many calls of each handler still run, though nobody waits for them any more."""
         return Counter(self._hanging.values())
 
-    async def call(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, mark: Mark) -> None:
-        """Call a handler with a lead; one in the transaction is marked in it, others are by the caller.
+    async def call(self, running: RunningHandler, handler: Handler, lead: DeliveredLead) -> None:
+        """Call a handler that is in no transaction; that it has succeeded is for the caller to note.
 
         Raises:
             HandlerFailedError: it raised, whatever it was, or did not return in time.
-            ClaimLostError: it was not called in its transaction, as the claim is no longer held.
             CancelledError: whoever waits for it is cancelled; `running.left` says whether it still runs,
                 and `running.succeeded` whether it has returned all the same.
         """
@@ -134,12 +71,53 @@ class HandlerRunner:
         if handler.is_async:
             future: Future[BaseException | None] = asyncio.ensure_future(_awaited(handler, lead))
         else:
-            call = partial(_called, handler, lead)
-            if handler.in_transaction:
-                call = partial(self._in_transaction, running, handler, lead, mark)
             context = contextvars.copy_context()
-            future = asyncio.wrap_future(self._threads.submit(context.run, _told, call))
+            future = self._in_thread(partial(context.run, call, handler, lead))
         await self._wait(future, running, handler)
+
+    def begin(self, calls: Sequence[TransactionCall]) -> Transaction:
+        """Begin a transaction in which handlers are called; `finish` says what came of each."""
+        transaction = Transaction(self._leases, calls)
+        seconds = self._timeout_seconds + (TOGETHER_SECONDS if transaction.is_shared else 0)
+        for one in calls:
+            one.transaction = transaction
+            one.running.handler, one.running.until = one.handler.name, time.monotonic() + seconds
+            one.running.begun = True
+        transaction.ends = asyncio.get_running_loop().time() + seconds
+        transaction.future = self._in_thread(transaction.run)
+        return transaction
+
+    async def finish(self, one: TransactionCall, transaction: Transaction) -> None:
+        """Wait for a call in a transaction.
+
+        Raises:
+            HandlerFailedError: the handler raised, whatever it was, or did not return in time.
+            ClaimLostError: it was not called, as the claim is no longer held.
+            NotCommittedError: it can be called again, alone if it was called.
+        """
+        future = transaction.future
+        if not future.done():
+            await asyncio.wait({future}, timeout=transaction.ends - asyncio.get_running_loop().time())
+        one.running.until = math.inf
+        if not future.done():
+            self._leave_transaction(transaction)
+        if transaction.left and transaction.current is one:
+            one.seconds = self._timeout_seconds
+            raise self._too_late(one.handler)
+        if transaction.is_shared and (transaction.left or future.result() is not None or not one.called):
+            raise NotCommittedError
+        error = future.result() or one.error
+        if transaction.is_shared and isinstance(error, HandlerFailedError) and error.by_database:
+            raise NotCommittedError
+        if error is not None:
+            raise error
+
+    async def cancel(self, one: TransactionCall, transaction: Transaction) -> None:
+        """Wait for a call in a transaction only as long as the worker still may."""
+        future = transaction.future
+        await asyncio.wait({future}, timeout=self._seconds_to_stop())
+        if not future.done() and not transaction.left:
+            self._leave(transaction.current.running, transaction)
 
     def abandon(self) -> None:
         """Wait for none of the calls that were left to themselves."""
@@ -169,20 +147,34 @@ class HandlerRunner:
             error = self._too_late(handler)
         if not future.done():
             self._leave(running)
-            self._hanging[future] = handler.name
-            if len(self._hanging) >= HANGING_AT_MOST:
-                self.may_call.clear()
-            future.add_done_callback(self._returned)
+            self._hangs(future, handler)
         running.until = math.inf
         if error is not None:
             raise error
         running.succeeded = True
 
+    def _in_thread(self, call: Callable[[], None]) -> Future[BaseException | None]:
+        return asyncio.wrap_future(self._threads.submit(_told, call))
+
     def _too_late(self, handler: Handler) -> HandlerFailedError:
         return HandlerFailedError(f"{handler.name} did not return within {self._timeout_seconds:g} s")
 
-    def _leave(self, running: RunningHandler) -> None:
-        running.leave()
+    def _leave_transaction(self, transaction: Transaction) -> None:
+        """Let the call that takes too long be the only one that has failed."""
+        if not transaction.left:
+            self._leave(transaction.current.running, transaction)
+            self._hangs(transaction.future, transaction.current.handler)
+
+    def _hangs(self, future: Future[BaseException | None], handler: Handler) -> None:
+        self._hanging[future] = handler.name
+        if len(self._hanging) >= HANGING_AT_MOST:
+            self.may_call.clear()
+        future.add_done_callback(self._returned)
+
+    def _leave(self, running: RunningHandler, transaction: Transaction | None = None) -> None:
+        running.left = True
+        if transaction is not None:
+            transaction.leave()
         log.error(
             "result %d: handler %s hangs and is left to itself; %d calls do so before it",
             running.claim.id,
@@ -194,16 +186,6 @@ class HandlerRunner:
         log.warning("handler %s has returned after all, too late for its result", self._hanging.pop(future))
         self.may_call.set()
 
-    def _in_transaction(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, mark: Mark) -> None:
-        with self._leases.engine.begin() as connection:
-            running.enter(connection)
-            try:
-                if not self._leases.mark(connection, mark):  # first: it locks the result to the end
-                    raise ClaimLostError
-                _called(handler, lead, connection)
-            finally:
-                running.exit(connection)
-
 
 async def _awaited(handler: Handler, lead: DeliveredLead) -> BaseException | None:
     try:
@@ -211,16 +193,6 @@ async def _awaited(handler: Handler, lead: DeliveredLead) -> BaseException | Non
     except BaseException as error:  # also CancelledError, and what else is no Exception: the worker itself goes on
         return HandlerFailedError(place_of(error))
     return None
-
-
-def _called(handler: Handler, *arguments: object) -> None:
-    try:
-        response = handler.function(*arguments)
-    except BaseException as error:
-        raise HandlerFailedError(place_of(error)) from None
-    if inspect.iscoroutine(response):
-        response.close()
-        raise HandlerFailedError(f"TypeError: {handler.name} returned a coroutine: register the async function itself")
 
 
 def _told(call: Callable[[], None]) -> BaseException | None:

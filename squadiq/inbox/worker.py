@@ -11,14 +11,17 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
+from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler
 from squadiq.inbox.errors import InboxError
 from squadiq.inbox.group_commit import GroupCommit
 from squadiq.inbox.handlers import Handler, backoff_seconds, place_of
 from squadiq.inbox.leases import Leases, Mark, ResultClaim
 from squadiq.inbox.pace import Pace
 from squadiq.inbox.payloads import lead_of
-from squadiq.inbox.runner import SHORTEST_SECONDS, ClaimLostError, HandlerFailedError, HandlerRunner, RunningHandler
+from squadiq.inbox.runner import SHORTEST_SECONDS, HandlerRunner
+from squadiq.inbox.sharing import Sharing
 from squadiq.inbox.thread_pool import DaemonThreadPool
+from squadiq.inbox.transaction import TransactionCall
 from squadiq.webhooks.parsing import DeliveredLead
 
 log = logging.getLogger("squadiq.inbox")
@@ -60,8 +63,6 @@ class Worker:
         self._handlers = tuple(handlers)
         self._concurrency = concurrency
         self._places = asyncio.Semaphore(concurrency)
-        one_writes = leases.engine.dialect.name == "sqlite"
-        self._turns = asyncio.Semaphore(1) if one_writes else self._places
         self._pace = Pace(concurrency)
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
@@ -72,6 +73,9 @@ class Worker:
         self._calls = HandlerRunner(
             leases, self._threads, timeout_seconds=handler_timeout_seconds, seconds_to_stop=self._seconds_to_stop
         )
+        one_writes = leases.engine.dialect.name == "sqlite"
+        in_transaction = [handler for handler in self._handlers if handler.in_transaction]
+        self._sharing = Sharing(self._calls, in_transaction, None if one_writes else self._places)
         self._awake = asyncio.Event()
         self._stopping = False
         self._ends: float | None = None
@@ -222,21 +226,32 @@ class Worker:
         for handler in left:
             done |= {handler.name}
             mark = Mark(claim, done, finished=handler is left[-1])
-            try:
-                async with self._turns if handler.in_transaction else self._places:
-                    if not running.begun:
-                        await self._calls.may_call.wait()
-                    await self._call(running, handler, lead, mark)
-            finally:
-                if running.succeeded and not handler.in_transaction:
-                    await self._mark(mark)
+            if handler.in_transaction:
+                await self._call_in_transaction(TransactionCall(running, handler, lead, mark))
+            else:
+                await self._call(running, handler, lead, mark)
 
     async def _call(self, running: RunningHandler, handler: Handler, lead: DeliveredLead, mark: Mark) -> None:
-        self._last_begun = began = self._loop.time()
         try:
-            await self._calls.call(running, handler, lead, mark)
+            async with self._places:
+                if not running.begun:
+                    await self._calls.may_call.wait()
+                self._last_begun = began = self._loop.time()
+                try:
+                    await self._calls.call(running, handler, lead)
+                finally:
+                    self._pace.took(self._loop.time() - began)
         finally:
-            self._pace.took(self._loop.time() - began)
+            if running.succeeded:
+                await self._mark(mark)
+
+    async def _call_in_transaction(self, call: TransactionCall) -> None:
+        try:
+            await self._sharing.call(call)
+        finally:
+            if call.called:
+                self._last_begun = self._loop.time()
+                self._pace.took(call.seconds)
 
     async def _mark(self, mark: Mark) -> None:
         """Return when a mark is durable; those of several results share a commit.
