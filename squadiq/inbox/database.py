@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidatePoolError
@@ -35,6 +35,9 @@ _SCHEMA_LOCK = 0x5D1B0C
 """Any number: who makes the tables on PostgreSQL holds the advisory lock of this number."""
 
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+
+_STATES: dict[str, Literal["open", "failed"]] = {"INTRANS": "open", "INERROR": "failed"}
+"""Of a transaction, by the name that psycopg has for it."""
 
 _SQLITE_TRANSACTION = 22
 """The code of statements that begin or end a transaction, for an authorizer; not named in Python 3.11."""
@@ -145,6 +148,16 @@ def hurry(connection: Connection) -> None:
     """Let what is left of a transaction take no longer than any other."""
     if connection.dialect.name == "postgresql":
         _watch(opened_by(connection), connection.connection)
+
+
+def state_of(connection: Connection) -> Literal["open", "failed", "ended"]:
+    """Return whether a transaction is still open, if need be in the driver's view, and can be committed."""
+    if not connection.in_transaction() or connection.in_nested_transaction() or connection.invalidated:
+        return "ended"
+    opened = opened_by(connection)
+    if isinstance(opened, OpenFile):
+        return "open" if opened.in_transaction else "ended"
+    return _STATES.get(opened.info.transaction_status.name, "ended")
 
 
 def break_off(opened: Any) -> None:

@@ -125,16 +125,26 @@ class Leases:
 
     def mark_all(self, marks: Sequence[Mark]) -> Sequence[bool]:
         """Do `mark` for several results, all in one durable commit."""
-        alike: dict[tuple[object, ...], list[Mark]] = defaultdict(list)
-        for mark in marks:
-            alike[mark.claim.token, mark.handled_by, mark.finished].append(mark)
         with database_errors(), self.engine.connect() as connection:
             with connection.begin() as transaction:
-                if all(_mark(connection, some) == len(some) for some in alike.values()):
+                if self.mark_locked(connection, marks):
                     return [True] * len(marks)
                 transaction.rollback()
             with connection.begin():
                 return [self.mark(connection, mark) for mark in marks]
+
+    def mark_locked(self, connection: Connection, marks: Sequence[Mark]) -> bool:
+        """Do `mark` for several results in few statements; return False if a claim is no longer held."""
+        alike: dict[tuple[object, ...], list[Mark]] = defaultdict(list)
+        for mark in marks:
+            alike[mark.claim.token, mark.handled_by, mark.finished].append(mark)
+        return all(_mark(connection, some) == len(some) for some in alike.values())
+
+    def lock(self, connection: Connection, claims: Sequence[ResultClaim]) -> Collection[ResultClaim]:
+        """Keep others from results until the transaction ends; return the claims that are held."""
+        rows = connection.execute(_LOCKED, {"of_ids": [claim.id for claim in claims]})
+        held = {(row.id, row.claim) for row in rows}
+        return {claim for claim in claims if (claim.id, claim.token) in held}
 
     def fail(self, claim: ResultClaim, error: str, *, again_after_seconds: float | None) -> None:
         """Let a result wait to be handled again, or fail it for good if `again_after_seconds` is None."""
@@ -225,6 +235,12 @@ def _held(claims: Sequence[ResultClaim]) -> tuple[Any, ...]:
     these = results.c.id.in_([claim.id for claim in claims])
     return (these, results.c.claim == claims[0].token, results.c.state == WAITING)
 
+
+_LOCKED = (
+    select(results.c.id, results.c.claim)
+    .where(results.c.id.in_(bindparam("of_ids", expanding=True)), results.c.state == WAITING)
+    .with_for_update()
+)
 
 _PROGRESS = (
     update(results)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 
 from squadiq.inbox.handlers import Handler
 from squadiq.inbox.pace import Pace
@@ -28,7 +27,7 @@ class Sharing:
         self._turn = asyncio.Semaphore(1)
         self._paces = {handler.name: Pace(1) for handler in handlers}
         self._alone: set[str] = set()
-        self._waiting: deque[TransactionCall] = deque()
+        self._waiting: dict[TransactionCall, None] = {}  # in their order
 
     async def call(self, call: TransactionCall) -> None:
         """Call a handler; if it was called in a shared transaction that came to nothing, once more alone.
@@ -56,30 +55,34 @@ class Sharing:
         # One at a time: two that are shared would wait for each other's locks, as one alone never does.
         turn = self._turn if may_share or self._places is None else nullcontext()
         if may_share:
-            self._waiting.append(call)
+            self._waiting[call] = None
         try:
             async with turn:
-                if call.transaction is None:
+                slow_now = may_share and self._places is not None and not self._may_share(call)
+                if call.transaction is None and not slow_now:
                     async with self._places or nullcontext():
-                        return await self._finish(call, await self._begin(call))
+                        return await self._finish(call, await self._begin(call, may_share=may_share))
         finally:
-            with suppress(ValueError):
-                self._waiting.remove(call)
+            self._waiting.pop(call, None)
+        if call.transaction is None:
+            return await self._call_once(call)
         return await self._finish(call, call.transaction)
 
-    async def _begin(self, call: TransactionCall) -> Transaction:
+    async def _begin(self, call: TransactionCall, *, may_share: bool) -> Transaction:
         if not call.running.begun:
             await self._runner.may_call.wait()
-        return self._runner.begin([call, *self._others(call)])
+        if may_share:
+            await asyncio.sleep(0)  # those that were claimed with it have not come here yet
+        return self._runner.begin([call, *(self._others(call) if may_share else ())])
 
     def _others(self, first: TransactionCall) -> Iterator[TransactionCall]:
         """Take what may share a transaction from those that wait."""
-        if not self._may_share(first) or not self._runner.may_call.is_set():
+        if not self._runner.may_call.is_set():
             return
-        for other in list(self._waiting)[: self._paces[first.handler.name].together]:
-            if other is not first and self._may_share(other):
-                self._waiting.remove(other)
-                yield other
+        others = [other for other in self._waiting if other is not first and self._may_share(other)]
+        for other in others[: self._paces[first.handler.name].together - 1]:
+            del self._waiting[other]
+            yield other
 
     def _may_share(self, call: TransactionCall) -> bool:
         name = call.handler.name

@@ -1,4 +1,4 @@
-"""A transaction in which handlers are called one after another, each in a savepoint together with its note."""
+"""A transaction in which handlers are called one after another, each in a savepoint of its own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler, call
-from squadiq.inbox.database import break_off, hurry, opened_by, take_your_time
+from squadiq.inbox.database import break_off, hurry, opened_by, state_of, take_your_time
+from squadiq.inbox.errors import InboxError
 from squadiq.inbox.handlers import Handler
 from squadiq.inbox.leases import Leases, Mark
 from squadiq.inbox.pace import TOGETHER_SECONDS
 from squadiq.webhooks.parsing import DeliveredLead
+
+_SAVEPOINT = "squadiq_handler"
 
 
 class NotCommittedError(Exception):
@@ -32,7 +35,7 @@ class TransactionCall:
         running: its result.
         handler: the function.
         lead: what it is called with.
-        mark: is made in the transaction before.
+        mark: is made in the transaction.
         context: in which it is called.
         alone: whether the transaction is shared with no other, since it was in one that came to nothing.
         transaction: which one.
@@ -43,11 +46,11 @@ class TransactionCall:
 
     running: RunningHandler
     handler: Handler
-    lead: DeliveredLead
+    lead: DeliveredLead = field(repr=False)
     mark: Mark
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
     alone: bool = False
-    transaction: Transaction | None = None
+    transaction: Transaction | None = field(default=None, repr=False)
     called: bool = False
     error: Exception | None = None
     seconds: float = 0.0
@@ -56,8 +59,9 @@ class TransactionCall:
 class Transaction:
     """Calls handlers in a thread, and commits what those have done that did not raise.
 
-    Alone in it, a handler that raises lets it be rolled back. Several share it only for a short time: then
-    no other is called. Whatever else goes wrong, it is rolled back as a whole.
+    Several share it only for a short time: then no other is called. Each is called in a savepoint, and
+    those that have not raised are marked together at the end. One that is alone is marked before: it may
+    even commit by itself. Whatever else goes wrong, all of it is rolled back.
 
     Args:
         leases: of the results.
@@ -66,9 +70,10 @@ class Transaction:
     Attributes:
         future: is done when `run` has returned; set by whoever begins it.
         ends: when it should be, by the clock of the loop.
+        is_shared: whether there are several calls.
         left: whether nobody waits for it any more.
         current: the call that is made now, or was made last.
-        ended_by: the handler that has committed or rolled back by itself. Alone it may: the note is in it.
+        ended_by: the handler that has committed or rolled back by itself.
     """
 
     future: asyncio.Future[BaseException | None]
@@ -86,15 +91,13 @@ class Transaction:
 
     def run(self) -> None:
         """Make the calls and commit."""
-        until = time.monotonic() + TOGETHER_SECONDS
         with self._leases.engine.begin() as connection:
             self._enter(connection)
             try:
-                for one in self.calls:
-                    if one is not self.calls[0] and time.monotonic() > until:
-                        break
-                    self._begin(connection, one)
-                    self._call(connection, one)
+                if self.is_shared:
+                    self._call_each(connection)
+                else:
+                    self._call_alone(connection, self.current)
             finally:
                 self._exit(connection)
 
@@ -105,30 +108,54 @@ class Transaction:
             if self._connection is not None:
                 break_off(self._connection)
 
-    def _call(self, connection: Connection, one: TransactionCall) -> None:
-        began = time.monotonic()
-        savepoint = connection.begin_nested()
-        try:
-            self._mark_and_call(connection, one)
-        except (ClaimLostError, HandlerFailedError) as error:
-            if not self.is_shared:
-                raise
-            one.error = error
-        finally:
-            one.seconds = time.monotonic() - began
-        if connection.get_nested_transaction() is not savepoint:
-            self.ended_by = one.handler
-            if self.is_shared:
-                raise NotCommittedError
-        elif one.error is None:
-            savepoint.commit()
-        else:
-            savepoint.rollback()
-
-    def _mark_and_call(self, connection: Connection, one: TransactionCall) -> None:
+    def _call_alone(self, connection: Connection, one: TransactionCall) -> None:
+        self._begin(connection, one)
         if not self._leases.mark(connection, one.mark):  # first: it locks the result to the end
             raise ClaimLostError
-        one.context.run(call, one.handler, one.lead, connection)
+        self._call(connection, one)
+        if one.error is not None:
+            raise one.error
+
+    def _call_each(self, connection: Connection) -> None:
+        event.listen(connection, "commit", self._refuse)  # it would commit what others have done, without their marks
+        held = self._leases.lock(connection, [one.mark.claim for one in self.calls])
+        until = time.monotonic() + TOGETHER_SECONDS
+        for one in self.calls:
+            if one is not self.calls[0] and time.monotonic() > until:
+                break
+            self._begin(connection, one)
+            if one.mark.claim in held:
+                self._call_in_savepoint(connection, one)
+            else:
+                one.error = ClaimLostError()
+        self._leases.mark_locked(connection, [one.mark for one in self.calls if one.called and one.error is None])
+
+    def _call_in_savepoint(self, connection: Connection, one: TransactionCall) -> None:
+        driver = opened_by(connection)  # a statement of SQLAlchemy would take several times as long
+        driver.execute(f"SAVEPOINT {_SAVEPOINT}")  # the commit releases it
+        self._call(connection, one)
+        if self.ended_by is not None:
+            raise NotCommittedError
+        if one.error is not None:
+            driver.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+
+    def _call(self, connection: Connection, one: TransactionCall) -> None:
+        began = time.monotonic()
+        try:
+            one.context.run(call, one.handler, one.lead, connection)
+        except HandlerFailedError as error:
+            one.error = error
+        one.seconds = time.monotonic() - began
+        state = state_of(connection)
+        if state == "ended":
+            self.ended_by = one.handler
+        elif state == "failed" and one.error is None:
+            one.error = HandlerFailedError(f"a statement of {one.handler.name} failed, and PostgreSQL commits nothing")
+
+    def _refuse(self, connection: Connection) -> None:
+        if self._connection is not None:
+            opened_by(connection).rollback()  # SQLAlchemy takes it for ended
+            raise InboxError("The handler shares its transaction, and cannot commit it.")
 
     def _enter(self, connection: Connection) -> None:
         """Let it take as long as handlers may."""
