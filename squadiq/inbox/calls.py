@@ -49,7 +49,7 @@ class RunningHandler:
     left: bool = False
 
 
-def call(handler: Handler, *arguments: object) -> None:
+def call_handler(handler: Handler, *arguments: object) -> None:
     """Call a handler that is not async.
 
     Raises:

@@ -54,7 +54,7 @@ class Mark:
     """
 
     claim: ResultClaim
-    handled_by: frozenset[str]
+    handled_by: frozenset[str] = field(repr=False)
     finished: bool
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
-from squadiq.inbox.calls import HandlerFailedError, RunningHandler, call
+from squadiq.inbox.calls import HandlerFailedError, RunningHandler, call_handler
 from squadiq.inbox.handlers import Handler, place_of
 from squadiq.inbox.leases import Leases
 from squadiq.inbox.pace import TOGETHER_SECONDS
@@ -72,7 +72,7 @@ class HandlerRunner:
             future: Future[BaseException | None] = asyncio.ensure_future(_awaited(handler, lead))
         else:
             context = contextvars.copy_context()
-            future = self._in_thread(partial(context.run, call, handler, lead))
+            future = self._in_thread(partial(context.run, call_handler, handler, lead))
         await self._wait(future, running, handler)
 
     def begin(self, calls: Sequence[TransactionCall]) -> Transaction:

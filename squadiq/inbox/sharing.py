@@ -51,6 +51,7 @@ class Sharing:
                 raise
 
     async def _call_once(self, call: TransactionCall) -> None:
+        await self._may_begin(call)
         may_share = self._may_share(call)
         # One at a time: two that are shared would wait for each other's locks, as one alone never does.
         turn = self._turn if may_share or self._places is None else nullcontext()
@@ -59,7 +60,7 @@ class Sharing:
         try:
             async with turn:
                 slow_now = may_share and self._places is not None and not self._may_share(call)
-                if call.transaction is None and not slow_now:
+                if call.transaction is None and not slow_now and self._begins(call):
                     async with self._places or nullcontext():
                         return await self._finish(call, await self._begin(call, may_share=may_share))
         finally:
@@ -69,20 +70,26 @@ class Sharing:
         return await self._finish(call, call.transaction)
 
     async def _begin(self, call: TransactionCall, *, may_share: bool) -> Transaction:
-        if not call.running.begun:
-            await self._runner.may_call.wait()
+        await self._may_begin(call)
         if may_share:
             await asyncio.sleep(0)  # those that were claimed with it have not come here yet
         return self._runner.begin([call, *(self._others(call) if may_share else ())])
 
     def _others(self, first: TransactionCall) -> Iterator[TransactionCall]:
         """Take what may share a transaction from those that wait."""
-        if not self._runner.may_call.is_set():
-            return
-        others = [other for other in self._waiting if other is not first and self._may_share(other)]
+        waiting = (other for other in self._waiting if other is not first)
+        others = [other for other in waiting if self._may_share(other) and self._begins(other)]
         for other in others[: self._paces[first.handler.name].together - 1]:
             del self._waiting[other]
             yield other
+
+    async def _may_begin(self, call: TransactionCall) -> None:
+        if not self._begins(call):
+            await self._runner.may_call.wait()
+
+    def _begins(self, call: TransactionCall) -> bool:
+        """Whether it may begin in spite of what hangs."""
+        return call.running.begun or self._runner.may_call.is_set()
 
     def _may_share(self, call: TransactionCall) -> bool:
         name = call.handler.name

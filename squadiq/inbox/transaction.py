@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler, call
+from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler, call_handler
 from squadiq.inbox.database import break_off, hurry, opened_by, state_of, take_your_time
 from squadiq.inbox.errors import InboxError
 from squadiq.inbox.handlers import Handler
@@ -142,7 +142,7 @@ class Transaction:
     def _call(self, connection: Connection, one: TransactionCall) -> None:
         began = time.monotonic()
         try:
-            one.context.run(call, one.handler, one.lead, connection)
+            one.context.run(call_handler, one.handler, one.lead, connection)
         except HandlerFailedError as error:
             one.error = error
         one.seconds = time.monotonic() - began

@@ -97,15 +97,15 @@ def test_a_failing_handler_is_tried_again_later_and_later_then_failed_for_good_a
         clock.time += 1
     assert [called - started for called in calls] == [0, 10, 30]
     assert inbox.counts() == {"waiting": 0, "handled": 0, "failed": 1}
-    (aside,) = inbox.failed()
-    assert (aside.state, aside.attempts) == ("failed", 3)
-    assert aside.error.startswith("ValueError at test_handling.py:")
+    (dead_letter,) = inbox.failed()
+    assert (dead_letter.state, dead_letter.attempts) == ("failed", 3)
+    assert dead_letter.error.startswith("ValueError at test_handling.py:")
     assert "failed for good after 3 attempts" in caplog.text
-    assert not [secret for secret in PERSONAL if secret in caplog.text + repr(aside)]
+    assert not [secret for secret in PERSONAL if secret in caplog.text + repr(dead_letter)]
 
     broken = False
-    assert inbox.replay([aside.id + 1]) == 0
-    assert inbox.replay([aside.id]) == 1
+    assert inbox.replay([dead_letter.id + 1]) == 0
+    assert inbox.replay([dead_letter.id]) == 1
     assert inbox.replay() == 0
     assert inbox.run(once=True) == 1
     assert inbox.results("campaign-1", "test_lead_id")[0].error == ""
@@ -268,7 +268,7 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_fai
         assert store.claim(1, lease_seconds=60, max_attempts=2) == []
         clock.time += 2
     assert inbox.run(once=True) == 0
-    assert [aside.error for aside in inbox.failed()] == ["the worker was lost while handling it"]
+    assert [dead_letter.error for dead_letter in inbox.failed()] == ["the worker was lost while handling it"]
     store.engine.dispose()
 
 
@@ -299,7 +299,7 @@ def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kil
     assert [inbox_result.lead_id for inbox_result in inbox.failed()] == []
     (claimed,) = claim()
     assert not claimed.alone
-    assert [aside.lead_id for aside in inbox.failed()] == ["b"]
+    assert [dead_letter.lead_id for dead_letter in inbox.failed()] == ["b"]
     assert inbox.counts() == {"waiting": 1, "handled": 3, "failed": 1}
     store.engine.dispose()
 

@@ -91,9 +91,9 @@ def test_whatever_a_handler_raises_is_a_failure_that_is_counted_and_tried_again_
             inbox.run(once=True)
             clock.time += 1
         assert [called - began for called in calls] == [0, 10, 30]
-        (aside,) = inbox.failed()
-        assert aside.attempts == 3
-        assert aside.error.partition(" ")[0] in (type(make()).__name__, "RuntimeError")
+        (dead_letter,) = inbox.failed()
+        assert dead_letter.attempts == 3
+        assert dead_letter.error.partition(" ")[0] in (type(make()).__name__, "RuntimeError")
 
 
 def test_a_handler_that_cancels_its_own_task_does_not_cancel_the_worker(open_inbox: OpenInbox) -> None:
@@ -110,7 +110,7 @@ def test_a_handler_that_cancels_its_own_task_does_not_cancel_the_worker(open_inb
     receive(inbox, lead_id="cancels")
     receive(inbox, lead_id="good")
     assert inbox.run(once=True) == 1
-    assert [aside.lead_id for aside in inbox.failed()] == ["cancels"]
+    assert [dead_letter.lead_id for dead_letter in inbox.failed()] == ["cancels"]
 
 
 @pytest.mark.parametrize("kind", ["async", "sync"])
@@ -413,7 +413,7 @@ def test_a_handler_that_kills_its_process_fails_for_good_and_nothing_that_was_ha
         while inbox.counts()["waiting"]:
             assert time.monotonic() < deadline, inbox.counts()
             run("short")
-        assert [aside.lead_id for aside in inbox.failed()] == ["killer"]
+        assert [dead_letter.lead_id for dead_letter in inbox.failed()] == ["killer"]
         assert inbox.counts() == {"waiting": 0, "handled": 3, "failed": 1}
 
 

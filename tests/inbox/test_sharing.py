@@ -9,17 +9,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 from sqlalchemy import Connection, Engine, event, insert, text
 from sqlalchemy.exc import IntegrityError
 
-from squadiq.inbox import Inbox, runner, transaction
-from squadiq.inbox.calls import ClaimLostError, RunningHandler
+from squadiq.inbox import Inbox, transaction
+from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler
 from squadiq.inbox.handlers import handler_of
 from squadiq.inbox.leases import Mark
 from squadiq.inbox.pace import MOST_TOGETHER, TOGETHER_SECONDS, Pace
+from squadiq.inbox.runner import HandlerRunner
+from squadiq.inbox.sharing import Sharing
+from squadiq.inbox.thread_pool import DaemonThreadPool
 from squadiq.inbox.transaction import Transaction, TransactionCall
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock, OpenInbox, effects
@@ -299,50 +302,94 @@ def test_handlers_that_become_slow_share_nothing_any_more(
     transactions = Transactions(monkeypatch)
     monkeypatch.setattr(Pace, "together", property(lambda _: 1 if transactions else 2))
     inbox = open_inbox()
-    inbox.on_processed(in_transaction=True)(write)
+    many = 1 if inbox._open().engine.dialect.name == "sqlite" else 2  # pyright: ignore[reportPrivateUsage]
+    meeting = threading.Barrier(many)
+
+    @inbox.on_processed(in_transaction=True)
+    def handle(lead: DeliveredLead, connection: Connection) -> None:
+        write(lead, connection)
+        if transactions:
+            meeting.wait(DEADLINE_SECONDS)
+
     assert run(inbox, "abcdef") == 6
     assert sorted(effect_ids()) == list("abcdef")
     assert sorted(len(leads) for leads, _ in transactions) == [1, 1, 1, 1, 2]
 
 
-@pytest.mark.usefixtures("shared")
-def test_what_hangs_too_often_keeps_others_from_being_taken_along(
-    open_inbox: OpenInbox, effect_ids: Effects, release: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "HANGING_AT_MOST", 1)
-    inbox = open_inbox(handler_timeout_seconds=0.2, stop_timeout_seconds=0.2)
-
-    @inbox.on_processed
-    def hang_or_not(lead: DeliveredLead) -> None:
-        if lead.lead_id == "b":
-            release.wait(DEADLINE_SECONDS * 3)
-
-    inbox.on_processed(in_transaction=True)(write)
-    assert run(inbox, "abc") == 2
-    assert sorted(effect_ids()) == ["a", "c"]
+HANDLER = handler_of(write, in_transaction=True, others=[])
 
 
-def test_of_calls_in_a_transaction_only_those_are_made_whose_claim_is_held(
-    open_inbox: OpenInbox, effect_ids: Effects
+def claimed(inbox: Inbox, lead_ids: str) -> list[TransactionCall]:
+    """Receive leads and claim them, to be handled by `write`."""
+    for lead_id in lead_ids:
+        receive(inbox, lead_id=lead_id)
+    leads = {inbox.results("campaign-1", lead_id)[0].id: inbox.latest("campaign-1", lead_id) for lead_id in lead_ids}
+    store = inbox._open()  # pyright: ignore[reportPrivateUsage]
+    calls: list[TransactionCall] = []
+    for claim in store.claim(len(lead_ids), lease_seconds=60, max_attempts=8):
+        lead = leads[claim.id]
+        assert lead is not None
+        mark = Mark(claim, frozenset({HANDLER.name}), finished=True)
+        calls.append(TransactionCall(RunningHandler(claim), HANDLER, lead, mark))
+    return calls
+
+
+@pytest.mark.parametrize("together", ["a", "abc"])
+def test_in_a_transaction_only_those_are_called_whose_claim_is_held(
+    open_inbox: OpenInbox, effect_ids: Effects, together: str
 ) -> None:
     inbox = open_inbox()
     store = inbox._open()  # pyright: ignore[reportPrivateUsage]
-    handler = handler_of(write, in_transaction=True, others=[])
-    for lead_id in "abc":
-        receive(inbox, lead_id=lead_id)
-    leads = {inbox.results("campaign-1", lead_id)[0].id: inbox.latest("campaign-1", lead_id) for lead_id in "abc"}
-    claims = store.claim(3, lease_seconds=60, max_attempts=8)
-    calls: list[TransactionCall] = []
-    for claim in claims:
-        lead = leads[claim.id]
-        assert lead is not None
-        mark = Mark(claim, frozenset({handler.name}), finished=True)
-        calls.append(TransactionCall(RunningHandler(claim), handler, lead, mark))
-    store.release(claims[1:2])
-    Transaction(store, calls).run()
-    assert [type(one.error) for one in calls] == [type(None), ClaimLostError, type(None)]
-    assert effect_ids() == [calls[0].lead.lead_id, calls[2].lead.lead_id]
-    assert inbox.counts() == {"waiting": 1, "handled": 2, "failed": 0}
+    lost, *held = calls = claimed(inbox, together)
+    store.release([lost.mark.claim])
+    with nullcontext() if held else pytest.raises(ClaimLostError):
+        Transaction(store, calls).run()
+        assert [type(one.error) for one in calls] == [ClaimLostError, *[type(None)] * len(held)]
+    assert effect_ids() == [one.lead.lead_id for one in held]
+    assert inbox.counts() == {"waiting": 1, "handled": len(held), "failed": 0}
+
+
+@pytest.mark.parametrize("together", ["a", "abc"])
+def test_a_transaction_that_was_left_before_it_began_calls_nothing(
+    open_inbox: OpenInbox, effect_ids: Effects, together: str
+) -> None:
+    inbox = open_inbox()
+    late = Transaction(inbox._open(), claimed(inbox, together))  # pyright: ignore[reportPrivateUsage]
+    late.leave()
+    with pytest.raises(HandlerFailedError, match="too late"):
+        late.run()
+    assert effect_ids() == []
+    assert inbox.counts()["waiting"] == len(together)
+
+
+@pytest.mark.usefixtures("shared")
+def test_while_too_much_hangs_only_what_was_begun_is_handled(
+    open_inbox: OpenInbox, effect_ids: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions = Transactions(monkeypatch)
+    inbox = open_inbox()
+    calls = claimed(inbox, "abcd")
+    calls[0].running.begun = calls[2].running.begun = True
+
+    async def main() -> None:
+        threads = DaemonThreadPool("test")
+        store = inbox._open()  # pyright: ignore[reportPrivateUsage]
+        runner = HandlerRunner(store, threads, timeout_seconds=DEADLINE_SECONDS, seconds_to_stop=lambda: 1.0)
+        sharing = Sharing(runner, [HANDLER], None)
+        runner.may_call.clear()
+        tasks = [asyncio.create_task(sharing.call(one)) for one in calls]
+        await asyncio.gather(tasks[0], tasks[2])
+        tasks[1].cancel()
+        assert isinstance((await asyncio.gather(tasks[1], return_exceptions=True))[0], asyncio.CancelledError)
+        runner.may_call.set()
+        await tasks[3]
+        threads.shutdown()
+
+    asyncio.run(main())
+    first, second, third, fourth = (one.lead.lead_id for one in calls)
+    assert [leads for leads, _ in transactions] == [[first, third], [fourth]]
+    assert effect_ids() == [first, third, fourth]
+    assert inbox.results("campaign-1", second)[0].state == "waiting"
 
 
 @pytest.mark.usefixtures("shared", "effect_ids")
