@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, insert, text
 from sqlalchemy.exc import IntegrityError
 
-from squadiq.inbox import Inbox, transaction
+from squadiq.inbox import Inbox, transaction, worker
 from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler
 from squadiq.inbox.handlers import handler_of
 from squadiq.inbox.leases import Mark
@@ -299,6 +299,7 @@ def test_handlers_that_become_slow_share_nothing_any_more(
     open_inbox: OpenInbox, effect_ids: Effects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "TOGETHER_SECONDS", 3600.0)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 3600.0)  # nothing is given back meanwhile
     transactions = Transactions(monkeypatch)
     monkeypatch.setattr(Pace, "together", property(lambda _: 1 if transactions else 2))
     inbox = open_inbox()
@@ -426,7 +427,7 @@ def test_slow_handlers_are_in_transactions_beside_each_other_where_the_database_
 KILLED = """
 import os, signal, sys
 from sqlalchemy import insert
-from squadiq.inbox import Inbox, transaction
+from squadiq.inbox import Inbox, transaction, worker
 from squadiq.inbox.pace import Pace
 from tests.inbox.conftest import effects
 Pace.together = 64
