@@ -185,7 +185,8 @@ class Inbox(ForkSafe):
         A handler is called until it returns without raising: at least once. With
         `in_transaction=True` it is called with the lead and a SQLAlchemy `Connection` to the inbox's
         database; what it writes there is committed together with the note that the result is
-        handled: exactly once. Such a handler is sync and does not commit.
+        handled: exactly once. Such a handler is sync and does not commit. Results whose handlers are
+        quick share a transaction, each in a savepoint.
 
         Raises:
             ConfigurationError: it is no function, there is a handler of this name, or it is async and in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -51,6 +52,10 @@ def run(inbox: Inbox, lead_ids: str) -> int:
     for lead_id in lead_ids:
         receive(inbox, lead_id=lead_id)
     return inbox.run(once=True, concurrency=len(lead_ids))
+
+
+def keep_references(opened: sqlite3.Connection, _record: object) -> None:
+    opened.execute("PRAGMA foreign_keys = ON")
 
 
 class Transactions(list[tuple[list[str], list[str]]]):
@@ -130,7 +135,7 @@ def test_a_commit_that_fails_lets_each_be_handled_alone(open_inbox: OpenInbox, e
     inbox = open_inbox(max_attempts=1)
     engine = inbox._open().engine  # pyright: ignore[reportPrivateUsage]
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda opened, _: opened.execute("PRAGMA foreign_keys = ON"))
+        event.listen(engine, "connect", keep_references)
         engine.dispose()
     deferred = "DEFERRABLE INITIALLY DEFERRED"
     with engine.begin() as connection:
