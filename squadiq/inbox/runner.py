@@ -72,7 +72,7 @@ class HandlerRunner:
             future: Future[BaseException | None] = asyncio.ensure_future(_awaited(handler, lead))
         else:
             context = contextvars.copy_context()
-            future = self._in_thread(partial(context.run, call_handler, handler, lead))
+            future = self._in_thread(partial(context.run, partial(call_handler, handler, lead)))
         await self._wait(future, running, handler)
 
     def begin(self, calls: Sequence[TransactionCall]) -> Transaction:
