@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack
 
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
@@ -12,6 +12,9 @@ from squadiq import operations
 from squadiq.operations import LeadT, PreparedRequest, Scope
 from squadiq.pagination import AsyncLeadPaginator, LeadPaginator
 from squadiq.validation import DuplicatePhoneNumbers
+
+if TYPE_CHECKING:
+    from squadiq.push.run import PushOptions, PushResult
 
 ResultT = TypeVar("ResultT")
 ClassT = TypeVar("ClassT")
@@ -82,6 +85,28 @@ class Campaign(Generic[LeadT]):
         Source: Create Leads.
         """
         return self._send(operations.prepare_create_leads(self._scope, leads, duplicate_phone_numbers))
+
+    def push_leads(self, source: Any, **options: Unpack[PushOptions]) -> PushResult:
+        """Create the leads of a file, a frame or any rows, each one once, in as few hits as it takes.
+
+        What is broken off goes on where it was when it is called again with the same source: a ledger
+        knows what became of each lead. Needs the extra `squadiq[push]`.
+
+        Args:
+            source: a path (CSV, JSON Lines, Excel, ODS, Parquet), "-" for standard input, a pandas or polars
+                frame, or an iterable of mappings, models or dataclasses.
+            options: see `squadiq.push.run.PushOptions`.
+
+        Raises:
+            InvalidInputError: the source cannot be read, or it is not certain which column is which field.
+            PushStoppedError: it ended before its end; `result` has what came of it so far.
+            LedgerError: the ledger fails.
+
+        Source: Create Leads.
+        """
+        from squadiq.push.run import push_leads
+
+        return push_leads(self._scope, self._send, source, **options)
 
     def get_leads(
         self,
@@ -220,6 +245,11 @@ class AsyncCampaign(Generic[LeadT]):
         duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
     ) -> list[LeadT]:
         return await self._send(operations.prepare_create_leads(self._scope, leads, duplicate_phone_numbers))
+
+    async def push_leads(self, source: Any, **options: Unpack[PushOptions]) -> PushResult:
+        from squadiq.push.run import push_leads_async
+
+        return await push_leads_async(self._scope, self._send, source, **options)
 
     def get_leads(
         self,

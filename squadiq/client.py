@@ -114,6 +114,8 @@ class _Client:
             self._settings.policy.normalise_phone_numbers,
             self._settings.policy.duplicate_phone_numbers,
             self._differences,
+            self._address,
+            self._settings.policy.repeat_creates,
         )
 
     def _request(self, operation: PreparedRequest[Any], request: dict[str, Any]) -> httpx.Request:

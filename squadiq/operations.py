@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -43,6 +43,8 @@ class Scope(Generic[LeadT]):
     normalise_phone_numbers: bool
     duplicate_phone_numbers: DuplicatePhoneNumbers
     differences: Differences
+    service: str = ""
+    repeat_creates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,12 @@ def prepare_create_leads(
     )
     request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
     return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
+
+
+def prepare_checked_leads(scope: Scope[Any], leads: Sequence[Lead]) -> PreparedRequest[None]:
+    """Create leads that were checked before."""
+    request = create.get_kwargs(scope.campaign_id, body=list(leads))
+    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: None)
 
 
 def prepare_get_leads(

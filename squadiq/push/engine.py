@@ -1,0 +1,419 @@
+"""The way of a push, without sending by itself: rows in, batches to send out, and what came of each written down.
+
+`Push.steps()` is a generator: it yields what is to be sent next and is sent what came of it, so a blocking
+client and one that is not drive the same code. Every lead is in the ledger before it is on the wire.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from squadiq_generated._base import masked
+from squadiq_generated.models import Lead
+
+from squadiq.errors import (
+    InvalidInputError,
+    OutcomeUnknownError,
+    Problem,
+    QuotaWaitError,
+    SquadIQError,
+    StatusError,
+)
+from squadiq.push.columns import Columns
+from squadiq.push.ledger import Entry, Ledger, NewEntry
+from squadiq.push.report import PushCounts, Rejection, RejectionWriter
+from squadiq.push.rows import Row, RowError
+from squadiq.push.seen import Seen
+from squadiq.push.sources import Source
+from squadiq.validation import prepare_leads
+
+CHUNK = 1000
+"""Rows that are read, checked and written down together."""
+FIRST_BATCH, LARGEST_BATCH = 250, 1000
+TOO_LARGE = 413
+SHOWN = 3
+"""Leads that a dry run shows."""
+LOOK_AGAIN_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 1.0
+
+
+class Decision(Enum):
+    """What is to be done about a lead that stands in a source, by what the ledger knows of it."""
+
+    CREATE = "send it"
+    TAKE_OVER = "send it: a push that is gone wanted to"
+    REPEAT = "send it again: it may have been created, and repeating is allowed"
+    LOST = "it may have been created, and repeating is off"
+    SETTLED = "it is created, or refused as it stands"
+    ELSEWHERE = "another push has it in hand"
+
+
+def decide(entry: Entry | None, content: bytes, alive: Collection[int], *, repeat_creates: bool) -> Decision:
+    """Decide what is to be done about a lead.
+
+    Args:
+        entry: what the ledger knows of it, if anything.
+        content: digest of the lead as it stands now.
+        alive: owners of entries that still run.
+        repeat_creates: whether leads are sent again when it is unknown if they were created.
+    """
+    if entry is None or (entry.state == "refused" and entry.content != content):
+        return Decision.CREATE
+    if entry.state in ("created", "existing", "refused"):
+        return Decision.SETTLED
+    if entry.state in ("waiting", "sending") and entry.owner in alive:
+        return Decision.ELSEWHERE
+    if not entry.sent_before and entry.state == "waiting":
+        return Decision.TAKE_OVER
+    return Decision.REPEAT if repeat_creates else Decision.LOST
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A lead that is to be sent."""
+
+    row: Row
+    lead: Lead
+    sent_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendBatch:
+    """To do: create these leads in one hit."""
+
+    leads: Sequence[Lead] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """To do: wait, for hits of the quota or for another push."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PushRules:
+    """What a push goes by.
+
+    Attributes:
+        columns: how rows become leads.
+        lead_type: the campaign's own type of lead.
+        repeat_creates: whether leads are sent again when it is unknown if they were created.
+        allow_duplicate_numbers: whether one phone number may stand under several lead_ids.
+        suppressed: phone numbers, in E.164 form, that are never to be sent.
+        max_rejected: stop when more rows than this are rejected; a share of the rows if below 1.
+    """
+
+    columns: Columns
+    lead_type: type[Lead] = Lead
+    repeat_creates: bool = True
+    allow_duplicate_numbers: bool = False
+    suppressed: frozenset[str] = field(default=frozenset(), repr=False)
+    max_rejected: float | None = None
+
+
+class PushStoppedError(SquadIQError):
+    """A push ended before its end; the same command goes on where it was.
+
+    Attributes:
+        result: what came of it so far, a `PushResult`; None once it was pickled.
+    """
+
+    result: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "result"}
+
+
+PushSteps = Generator[SendBatch | Pause, BaseException | None, None]
+
+
+class Push:
+    """One push of rows to a campaign.
+
+    Args:
+        rules: what it goes by.
+        ledger: open; None for a dry run, which writes nothing and sends nothing.
+        rejections: where rejected rows go.
+        on_progress: hears the counts after each chunk and each batch.
+        should_stop: asked between batches.
+    """
+
+    def __init__(
+        self,
+        rules: PushRules,
+        ledger: Ledger | None,
+        rejections: RejectionWriter,
+        *,
+        on_progress: Callable[[PushCounts], None] = lambda counts: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.counts = PushCounts()
+        self.first: list[Lead] = []
+        self._rules = rules
+        self._ledger = ledger
+        self._rejections = rejections
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._size = FIRST_BATCH
+        self._queue: list[Pending] = []
+
+    def steps(self, source: Source) -> PushSteps:
+        """Yield what is to be done until every row is settled.
+
+        What another push has in hand is waited for, and taken over if that push is gone.
+
+        Raises:
+            PushStoppedError: it cannot go on, or was told to stop.
+        """
+        with Seen() as seen:
+            yield from self._pass(source.read(), partial(self._new_leads, seen), seen)
+            self._refuse_too_many_rejected(at_end=True)
+            while self.counts.elsewhere and source.can_be_read_again:
+                self._stop_if_told()
+                yield Pause(LOOK_AGAIN_SECONDS)
+                rows = (row for row in source.read() if seen.was_elsewhere(row.number))
+                self.counts.elsewhere = 0
+                yield from self._pass(rows, self._prepared, seen)
+
+    def _pass(
+        self, rows: Iterator[Row], leads_of: Callable[[Sequence[Row]], Iterable[tuple[Row, Lead]]], seen: Seen
+    ) -> PushSteps:
+        while chunk := list(islice(rows, CHUNK)):
+            self._take(list(leads_of(chunk)), seen)
+            self._on_progress(self.counts)
+            self._refuse_too_many_rejected()
+            while len(self._queue) >= self._size:
+                yield from self._next()
+        while self._queue:
+            yield from self._next()
+
+    def _next(self) -> PushSteps:
+        self._stop_if_told()
+        batch, self._queue = self._queue[: self._size], self._queue[self._size :]
+        yield from self._settle(batch)
+
+    def _stop_if_told(self) -> None:
+        if self._should_stop():
+            raise PushStoppedError("It was interrupted.")
+
+    # From rows to leads
+
+    def _new_leads(self, seen: Seen, chunk: Sequence[Row]) -> Iterator[tuple[Row, Lead]]:
+        """The leads of rows that may be sent: good, not there twice, and not on the list of those never to be sent."""
+        self.counts.rows += len(chunk)
+        for row, lead in self._prepared(chunk):
+            if (why := seen.why_twice(row, lead, numbers=not self._rules.allow_duplicate_numbers)) is not None:
+                self._reject(row, why)
+            elif lead.phone_number in self._rules.suppressed:
+                self._reject(row, RowError("suppressed", "phone_number", "is on the list of numbers never to be sent"))
+            else:
+                yield row, lead
+
+    def _take(self, ready: Sequence[tuple[Row, Lead]], seen: Seen) -> None:
+        if self._ledger is None:
+            self.counts.waiting += len(ready)
+            self.first += [lead for _, lead in ready[: max(0, SHOWN - len(self.first))]]
+        else:
+            self._write_down(self._ledger, ready, seen)
+
+    def _prepared(self, chunk: Sequence[Row]) -> Iterator[tuple[Row, Lead]]:
+        """The leads of rows that are good; each other row is rejected."""
+        good: list[tuple[Row, dict[str, Any]]] = []
+        for row in chunk:
+            try:
+                good.append((row, self._rules.columns.lead_of(row)))
+            except RowError as wrong:
+                self._reject(row, wrong)
+        for place, lead in enumerate(self._checked(good)):
+            if isinstance(lead, RowError):
+                self._reject(good[place][0], lead)
+            else:
+                yield good[place][0], lead
+
+    def _checked(self, good: Sequence[tuple[Row, dict[str, Any]]]) -> list[Lead | RowError]:
+        """Check rows as a list; where that fails, one by one."""
+        try:
+            return list(_prepare([values for _, values in good], self._rules.lead_type))
+        except InvalidInputError:
+            checked: list[Lead | RowError] = []
+            for _, values in good:
+                try:
+                    checked += _prepare([values], self._rules.lead_type)
+                except InvalidInputError as wrong:
+                    checked.append(_row_error(wrong.problems[0]))
+            return checked
+
+    def _write_down(self, ledger: Ledger, ready: Sequence[tuple[Row, Lead]], seen: Seen) -> None:
+        numbers = {lead.lead_id: ledger.number_digest(lead.phone_number) for _, lead in ready}
+        contents = {lead.lead_id: ledger.content_digest(_json(lead)) for _, lead in ready}
+        new: list[NewEntry] = []
+        again: dict[bool, list[str]] = {False: [], True: []}
+        lost: list[Pending] = []
+        with ledger.transaction() as connection:
+            known = ledger.known(connection, numbers.keys())
+            called = {} if self._rules.allow_duplicate_numbers else ledger.numbers(connection, numbers.values())
+            busy = {each.owner for each in known.values() if each.state in ("waiting", "sending")}
+            alive = {owner for owner in busy if ledger.is_alive(connection, owner)}
+            for row, lead in ready:
+                lead_id, entry = lead.lead_id, known.get(lead.lead_id)
+                decision = decide(entry, contents[lead_id], alive, repeat_creates=self._rules.repeat_creates)
+                if decision is Decision.CREATE and called.get(numbers[lead_id], lead_id) != lead_id:
+                    why = f"is that of lead {masked(called[numbers[lead_id]])!r}, which was pushed before"
+                    self._reject(row, RowError("duplicate_phone_number", "phone_number", why))
+                elif decision is Decision.CREATE:
+                    new.append(NewEntry(lead_id, contents[lead_id], numbers[lead_id], row.number))
+                    self._queue.append(Pending(row, lead, sent_before=False))
+                elif decision in (Decision.TAKE_OVER, Decision.REPEAT):
+                    sent_before = decision is Decision.REPEAT
+                    again[sent_before].append(lead_id)
+                    self._queue.append(Pending(row, lead, sent_before))
+                elif decision is Decision.LOST:
+                    lost.append(Pending(row, lead, sent_before=True))
+                elif decision is Decision.ELSEWHERE:
+                    self.counts.elsewhere += 1
+                    seen.note_elsewhere(row.number)
+                else:
+                    assert entry is not None
+                    self._count_settled(row, entry, contents[lead_id])
+            ledger.add(connection, new)
+            for sent_before, lead_ids in again.items():
+                ledger.take_over(connection, lead_ids, sent_before=sent_before)
+        self.counts.waiting += len(new) + sum(map(len, again.values())) + len(lost)
+        self._unknown(lost)
+
+    def _count_settled(self, row: Row, entry: Entry, content: bytes) -> None:
+        if entry.state == "refused":
+            self._reject(row, RowError(entry.code, "lead", entry.reason), refused=True)
+        else:
+            self.counts.created_before += 1
+            self.counts.changed_since += entry.content != content
+
+    # From leads to what became of them
+
+    def _settle(self, batch: Sequence[Pending]) -> PushSteps:
+        """Send a batch until each lead of it is settled: whole, without those that are refused, or halved."""
+        assert self._ledger is not None
+        waiting = [list(batch)]
+        while waiting:
+            part = waiting.pop()
+            ids = [each.lead.lead_id for each in part]
+            self._ledger.mark(ids, "sending")
+            error = yield SendBatch([each.lead for each in part])
+            self.counts.hits += 1 if error is None else len(getattr(error, "attempts", ()))
+            if error is None:
+                self._created(part)
+                self._size = min(LARGEST_BATCH, self._size * 2)
+            elif isinstance(error, QuotaWaitError):
+                waiting.append(part)
+                yield Pause(min(error.wait_seconds, LONGEST_PAUSE_SECONDS))
+            elif isinstance(error, OutcomeUnknownError):
+                self._unknown(part)
+            elif isinstance(error, StatusError) and error.status in (400, TOO_LARGE):
+                waiting += self._after_refusal(part, error)
+            else:
+                self._stop(part, ids, error)
+            self._on_progress(self.counts)
+
+    def _after_refusal(self, part: Sequence[Pending], error: StatusError) -> list[list[Pending]]:
+        """Settle what a refusal says of single leads, and return what is to be sent again."""
+        told = {each.index: each for each in error.lead_errors if each.index < len(part) and each.errors}
+        unknown = error.previous_attempt_unknown
+        if not told and len(part) > 1:
+            middle = (len(part) + 1) // 2
+            if error.status == TOO_LARGE:
+                self._size = max(1, min(self._size, middle))
+            return [list(part[middle:]), list(part[:middle])]
+        if not told:
+            words = error.field_errors or ({"lead": [error.detail]} if error.detail else {})
+            self._refused(part[0], words, unknown)
+            return []
+        for index, about in told.items():
+            self._refused(part[index], about.errors, unknown)
+        left = [each for index, each in enumerate(part) if index not in told]
+        return [left] if left else []
+
+    def _refused(self, pending: Pending, words: Any, earlier_unknown: bool) -> None:
+        assert self._ledger is not None
+        if set(words) == {"lead_id"}:
+            # It is there: from an attempt whose response was lost, or from before.
+            sent_before = pending.sent_before or earlier_unknown
+            self._ledger.mark([pending.lead.lead_id], "created" if sent_before else "existing")
+            self.counts.waiting -= 1
+            if sent_before:
+                self.counts.created += 1
+            else:
+                self.counts.existing += 1
+            return
+        said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items()) or "SquadIQ does not say why"
+        code = f"refused_{next(iter(words))}" if len(words) == 1 and next(iter(words)) in _FIXED else "refused"
+        self._ledger.mark([pending.lead.lead_id], "refused", code=code, reason=said)
+        self.counts.waiting -= 1
+        self._reject(pending.row, RowError(code, "lead", said), refused=True)
+
+    def _created(self, part: Sequence[Pending]) -> None:
+        assert self._ledger is not None
+        self._ledger.mark([each.lead.lead_id for each in part], "created")
+        self.counts.created += len(part)
+        self.counts.waiting -= len(part)
+
+    def _unknown(self, part: Sequence[Pending]) -> None:
+        assert self._ledger is not None
+        if part:
+            self._ledger.mark([each.lead.lead_id for each in part], "unknown", sent_before=True)
+        self.counts.waiting -= len(part)
+        self.counts.unknown += len(part)
+        for each in part:
+            self._rejections.unknown(each.row)
+
+    def _stop(self, part: Sequence[Pending], ids: Sequence[str], error: BaseException) -> None:
+        """End the push for a reason that is none of the leads'."""
+        assert self._ledger is not None
+        if not isinstance(error, SquadIQError):
+            raise error
+        unknown = (bool(error.attempts) and error.attempts[-1].unknown) or error.previous_attempt_unknown
+        if unknown:
+            self._unknown(part)
+        else:
+            self._ledger.mark(ids, "waiting")
+        raise PushStoppedError(str(error)) from error
+
+    def _reject(self, row: Row, why: RowError, *, refused: bool = False) -> None:
+        self.counts.rejected[why.code] += 1
+        self.counts.refused += refused
+        self._rejections.rejected(Rejection(row, why.code, str(why)))
+
+    def _refuse_too_many_rejected(self, *, at_end: bool = False) -> None:
+        most, counts = self._rules.max_rejected, self.counts
+        if most is None or (most < 1 and counts.rows < CHUNK and not at_end):
+            return
+        rejected = counts.rejected.total()
+        if rejected > (most * counts.rows if most < 1 else most):
+            raise PushStoppedError(
+                f"{rejected} of the first {counts.rows} rows are rejected, more than --max-rejected allows."
+            )
+
+
+_FIXED = frozenset({"phone_number", "contact_name", "lead_id"})
+
+
+def _prepare(values: Sequence[dict[str, Any]], lead_type: type[Lead]) -> Sequence[Lead]:
+    # Phone numbers are in E.164 form already, and who stands twice is looked for over all of the source.
+    return prepare_leads(values, lead_type, normalise_phone_numbers=False, duplicate_phone_numbers="allow")
+
+
+def _row_error(problem: Problem) -> RowError:
+    name = problem.field if problem.field in _FIXED else "field"
+    return RowError(f"{name}_invalid", problem.field, problem.reason)
+
+
+def _json(lead: Lead) -> bytes:
+    return json.dumps(lead.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True).encode(
+        "utf-8", "surrogatepass"
+    )

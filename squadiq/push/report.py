@@ -1,0 +1,162 @@
+"""What a push tells: counts, the rows that were rejected, and those of which nobody knows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+
+from squadiq.errors import ConfigurationError
+from squadiq.push.columns import REJECT_COLUMNS
+from squadiq.push.rows import Row
+
+
+@dataclass
+class PushCounts:
+    """How far a push is.
+
+    Attributes:
+        rows: read so far.
+        created: leads that this push created.
+        created_before: leads that the ledger knew as created.
+        changed_since: of those, the ones that differ from what was sent then; nothing of that is sent.
+        existing: leads that SquadIQ had before, by its own word.
+        rejected: rows that were not sent, or refused, by reason.
+        refused: of those, the ones that SquadIQ refused.
+        unknown: leads that may have been created or not.
+        elsewhere: leads that another push has in hand.
+        waiting: leads that are still to be sent.
+        hits: requests so far.
+    """
+
+    rows: int = 0
+    created: int = 0
+    created_before: int = 0
+    changed_since: int = 0
+    existing: int = 0
+    rejected: Counter[str] = field(default_factory=Counter[str])
+    refused: int = 0
+    unknown: int = 0
+    elsewhere: int = 0
+    waiting: int = 0
+    hits: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts for programs."""
+        return {**asdict(self), "rejected": dict(self.rejected)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that did not become a lead.
+
+    Attributes:
+        row: as it was.
+        code: stable, for programs.
+        reason: for people.
+    """
+
+    row: Row
+    code: str
+    reason: str
+
+
+class RejectionWriter:
+    """Write rejected and unknown rows beside their file, whole or not at all; keep a few where there is no file.
+
+    Args:
+        path: of the source; None where there is none.
+        headings: of the source; None if they are known from the rows alone.
+    """
+
+    KEPT = 1000
+    """Rejections that are kept in memory where there is no file for them."""
+
+    def __init__(self, path: Path | None, headings: Sequence[str] | None) -> None:
+        self.kept: list[Rejection] = []
+        self.kept_unknown: list[Row] = []
+        own = [name for name in headings or () if name not in REJECT_COLUMNS]
+        self._rejected = None if path is None else _CsvFile(path.with_name(path.name + ".rejected.csv"), own)
+        self._unknown = None if path is None else _CsvFile(path.with_name(path.name + ".unknown.csv"), own)
+
+    def rejected(self, rejection: Rejection) -> None:
+        """Take a rejected row."""
+        if self._rejected is not None:
+            self._rejected.write(rejection.row, rejection.code, rejection.reason)
+        elif len(self.kept) < self.KEPT:
+            self.kept.append(rejection)
+
+    def unknown(self, row: Row) -> None:
+        """Take a row of which nobody knows whether its lead was created."""
+        if self._unknown is not None:
+            self._unknown.write(row, "unknown", "the lead may have been created or not")
+        elif len(self.kept_unknown) < self.KEPT:
+            self.kept_unknown.append(row)
+
+    def close(self) -> tuple[Path | None, Path | None]:
+        """Put the files in their places and return their paths; none is left where there is nothing to tell."""
+        return (
+            self._rejected.close() if self._rejected is not None else None,
+            self._unknown.close() if self._unknown is not None else None,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _CsvFile:
+    """A CSV that has its name only when it is whole; readable by its owner alone, for it holds people."""
+
+    def __init__(self, path: Path, headings: list[str]) -> None:
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._headings = headings
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+        self._closed = False
+
+    def write(self, row: Row, code: str, reason: str) -> None:
+        if self._file is None:
+            self._open(row.values)
+        cells = {name: _cell(row.values.get(name)) for name in self._headings}
+        rest = {name: value for name, value in row.values.items() if name not in cells and name not in REJECT_COLUMNS}
+        others = json.dumps(rest, ensure_ascii=False, default=str) if rest else ""
+        told = dict(zip(REJECT_COLUMNS, (row.number, code, reason, others), strict=True))
+        self._writer.writerow({**cells, **told})
+
+    def close(self) -> Path | None:
+        """Give the file its name; without a row, remove that of an earlier push, which is no longer so."""
+        if self._closed:
+            return self._path if self._path.exists() else None
+        self._closed = True
+        if self._file is None:
+            self._path.unlink(missing_ok=True)
+            return None
+        self._file.close()
+        os.replace(self._partial, self._path)
+        return self._path
+
+    def _open(self, first: Mapping[str, Any]) -> None:
+        self._headings = self._headings or [name for name in first if name not in REJECT_COLUMNS]
+        try:
+            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            raise ConfigurationError(f"{self._partial} cannot be written ({error.strerror}).") from None
+        self._file = open(descriptor, "w", encoding="utf-8-sig", newline="")  # noqa: SIM115 - closed by close
+        names = [*self._headings, *REJECT_COLUMNS]
+        self._writer = csv.DictWriter(self._file, names, extrasaction="ignore", restval="")
+        self._writer.writeheader()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else value
