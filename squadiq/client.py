@@ -78,6 +78,11 @@ class _Client:
         """The quota that this client spends; `quota.snapshot()` says what is free."""
         return self._store
 
+    @property
+    def base_url(self) -> httpx.URL:
+        """Where SquadIQ is."""
+        return self._settings.base_url
+
     @contextmanager
     def record_responses(self) -> Generator[list[RawResponse]]:
         """Collect the responses, with status and headers, of the calls made within the block."""

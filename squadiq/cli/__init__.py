@@ -21,6 +21,7 @@ with needs_extra("cli"):
 from squadiq.cli.contract import contract_app
 from squadiq.cli.contract_webhook import webhook
 from squadiq.cli.inbox import inbox_app
+from squadiq.cli.leads import leads_app
 from squadiq.cli.listen import listen
 from squadiq.cli.mock import mock
 from squadiq.cli.quota import quota
@@ -81,6 +82,7 @@ app.command()(listen)
 contract_app.command()(webhook)
 app.add_typer(contract_app, name="contract")
 app.add_typer(inbox_app, name="inbox")
+app.add_typer(leads_app, name="leads")
 app.add_typer(trigger_app, name="trigger")
 
 
