@@ -18,8 +18,10 @@ with needs_extra("cli"):
     import typer
     from typer.core import TyperGroup
 
+from squadiq.cli.configure import configure
 from squadiq.cli.contract import contract_app
 from squadiq.cli.contract_webhook import webhook
+from squadiq.cli.doctor import doctor
 from squadiq.cli.inbox import inbox_app
 from squadiq.cli.leads import leads_app
 from squadiq.cli.listen import listen
@@ -78,6 +80,8 @@ def squadiq(
 
 app.command()(mock)
 app.command()(quota)
+app.command()(configure)
+app.command()(doctor)
 app.command()(listen)
 contract_app.command()(webhook)
 app.add_typer(contract_app, name="contract")

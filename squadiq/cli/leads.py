@@ -2,11 +2,336 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS, UPDATE_LEAD
+
 from squadiq._extras import needs_extra
-from squadiq.cli.leads_push import push
+from squadiq.cli.connection import (
+    BaseUrlOption,
+    CampaignOption,
+    JsonOption,
+    ProfileOption,
+    YesOption,
+    confirm,
+    opened_campaign,
+)
+from squadiq.cli.leads_push import interruptible, pairs_of, push
+from squadiq.errors import InvalidInputError, Problem, SquadIQError
 
 with needs_extra("cli"):
     import typer
 
+if TYPE_CHECKING:
+    from squadiq.campaign import Campaign
+    from squadiq.client import SquadIQ
+    from squadiq.push.changes import ChangeResult
+
 leads_app = typer.Typer(no_args_is_help=True, help="Push, read and change leads of a campaign.")
 leads_app.command()(push)
+
+LeadIds = Annotated[list[str] | None, typer.Argument(metavar="[LEAD_ID]...", help="The leads; or give --file.")]
+LeadIdArgument = Annotated[str, typer.Argument(metavar="LEAD_ID", help="The lead.")]
+OptionalLeadId = Annotated[str | None, typer.Argument(metavar="[LEAD_ID]", help="The lead; or give --file.")]
+FileOption = Annotated[
+    str | None, typer.Option("--file", metavar="FILE", help="Many leads: CSV, JSON Lines, Excel, ODS or Parquet.")
+]
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="Of --file: what a column is; several times.")
+]
+LedgerOption = Annotated[
+    str | None, typer.Option("--ledger", metavar="FILE|URL", help="Of --file: where it is kept what was done.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="A field; JSON such as 5 is taken as such; several times."),
+]
+
+
+@leads_app.command("get")
+def get_leads(
+    campaign: CampaignOption = None,
+    lead_id: Annotated[str | None, typer.Option("--lead-id", metavar="ID", help="Only this lead.")] = None,
+    processed_after: Annotated[
+        datetime | None, typer.Option(help="Only leads processed then or later, in UTC.")
+    ] = None,
+    processed_before: Annotated[
+        datetime | None, typer.Option(help="Only leads processed then or earlier, in UTC.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Leads at most.")] = 100,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Read processed leads: a table without phone numbers, or with --json all of each lead, one a line."""
+    from datetime import UTC
+    from itertools import islice
+
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (_, opened):
+        after, before = (
+            each and each.replace(tzinfo=each.tzinfo or UTC) for each in (processed_after, processed_before)
+        )
+        found = opened.get_leads(
+            lead_id=lead_id, processed_after=after, processed_before=before, page_size=min(limit, 1000)
+        )
+        rows: list[tuple[str, ...]] = []
+        for lead in islice(found, limit):
+            if as_json:
+                typer.echo(lead.model_dump_json(by_alias=True, exclude_unset=True))
+            else:
+                rows.append(
+                    (lead.lead_id, str(lead.lead_outcome), _when(lead.processed_at), _short(lead.lead_responses))
+                )
+        if not as_json:
+            _table(("lead_id", "outcome", "processed at", "responses"), rows)
+
+
+@leads_app.command("create")
+def create_lead(
+    lead_id: Annotated[str, typer.Option("--lead-id", metavar="ID", help="Unique in its campaign.")],
+    phone_number: Annotated[str, typer.Option("--phone-number", metavar="NUMBER", help="An Indian phone number.")],
+    contact_name: Annotated[str, typer.Option("--contact-name", metavar="NAME", help="Who is called.")],
+    fields: SetOption = None,
+    campaign: CampaignOption = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Create one lead; many are created by `squadiq leads push FILE`."""
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+        values = {**_fields(fields), "lead_id": lead_id, "phone_number": phone_number, "contact_name": contact_name}
+        confirm(client, f"One lead will be created in campaign {opened.campaign_id}, and called", yes=yes)
+        opened.create_leads([values])
+        _say("created", 1, as_json=as_json)
+
+
+@leads_app.command("update")
+def update_lead(
+    lead_id: OptionalLeadId = None,
+    fields: SetOption = None,
+    file: FileOption = None,
+    maps: MapOption = None,
+    ledger: LedgerOption = None,
+    campaign: CampaignOption = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Change fields of a lead, or with --file of many: a hit of the quota for each."""
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+        if (lead_id is None) == (file is None):
+            raise _wrong("lead_id", "give one LEAD_ID with --set, or --file")
+        if file is not None:
+            _many(client, opened, UPDATE_LEAD, file, maps, ledger, yes=yes, as_json=as_json)
+        else:
+            opened.update_lead(lead_id or "", _fields(fields))
+            _say("updated", 1, as_json=as_json)
+
+
+@leads_app.command("convert")
+def convert_lead(
+    lead_id: OptionalLeadId = None,
+    detail: Annotated[str | None, typer.Option(metavar="CODE", help="Why, in 32 characters at most.")] = None,
+    file: FileOption = None,
+    maps: MapOption = None,
+    ledger: LedgerOption = None,
+    campaign: CampaignOption = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Mark a lead converted, or with --file many, by the columns lead_id and detail: a hit of the quota for each."""
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+        if (lead_id is None) == (file is None) or (file is None and detail is None):
+            raise _wrong("lead_id", "give one LEAD_ID with --detail, or --file")
+        if file is not None:
+            constants = {} if detail is None else {"detail": detail}
+            _many(client, opened, CONVERT_LEAD, file, maps, ledger, constants=constants, yes=yes, as_json=as_json)
+        else:
+            opened.convert_lead(lead_id or "", detail=detail or "")
+            _say("converted", 1, as_json=as_json)
+
+
+@leads_app.command("disable")
+def disable_leads(
+    lead_ids: LeadIds = None,
+    file: FileOption = None,
+    maps: MapOption = None,
+    ledger: LedgerOption = None,
+    campaign: CampaignOption = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop the flow of leads: of some, or with --file of many, in as few hits as it takes."""
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+        _one_way(lead_ids, file)
+        if file is not None:
+            _many(client, opened, DISABLE_LEADS, file, maps, ledger, yes=yes, as_json=as_json)
+        else:
+            done = opened.disable_leads(lead_ids or ())
+            _say("disabled", len(done), as_json=as_json)
+
+
+@leads_app.command("delete")
+def delete_leads(
+    lead_ids: LeadIds = None,
+    file: FileOption = None,
+    maps: MapOption = None,
+    ledger: LedgerOption = None,
+    campaign: CampaignOption = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete leads for good: some, or with --file many; a hit of the quota for each."""
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+        _one_way(lead_ids, file)
+        if file is not None:
+            _many(client, opened, DELETE_LEAD, file, maps, ledger, yes=yes, as_json=as_json)
+        else:
+            confirm(client, f"{len(lead_ids or ())} leads of campaign {opened.campaign_id} will be deleted", yes=yes)
+            for each in lead_ids or ():
+                opened.delete_lead(each)
+            _say("deleted", len(lead_ids or ()), as_json=as_json)
+
+
+@leads_app.command("status")
+def lead_status(
+    lead_id: LeadIdArgument,
+    campaign: CampaignOption = None,
+    ledger: Annotated[str | None, typer.Option(metavar="FILE|URL", help="The ledger of pushes.")] = None,
+    inbox: Annotated[str | None, typer.Option(metavar="FILE|URL", help="The database of an inbox.")] = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what the ledger, an inbox and SquadIQ know of a lead; SquadIQ is asked with one hit."""
+    from squadiq.cli.lead_status import status_of
+
+    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+        told = status_of(client, opened, lead_id, ledger, inbox)
+        if as_json:
+            typer.echo(json.dumps(told))
+        else:
+            for place, what in told.items():
+                typer.echo(
+                    f"{place:<8} {what if isinstance(what, str) else ', '.join(f'{k} {v}' for k, v in what.items())}"
+                )
+
+
+def _many(
+    client: SquadIQ,
+    campaign: Campaign[Any],
+    operation: str,
+    file: str,
+    maps: list[str] | None,
+    ledger: str | None,
+    *,
+    constants: Mapping[str, Any] | None = None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make the changes of a file: first what it takes, then the changes, then what came of them."""
+    from squadiq.push.changes import apply_changes, hits_of
+    from squadiq.push.columns import Columns
+    from squadiq.push.sources import open_source
+
+    source = open_source(file)
+    rows = sum(1 for _ in source.read())
+    snapshot = client.quota.snapshot()
+    hits = hits_of(operation, rows)
+    minutes = max(0.0, hits / snapshot.limit - 1) * snapshot.window_seconds / 60
+    typer.echo(f"{rows:,} rows, {hits:,} hits of the quota at most, about {minutes:,.0f} minutes", err=True)
+    confirm(client, f"{operation} for {rows:,} leads of campaign {campaign.campaign_id}", yes=yes)
+    with interruptible() as should_stop:
+        done = apply_changes(
+            campaign,
+            operation,
+            source,
+            service=str(client.base_url).rstrip("/"),
+            columns=Columns(fields=pairs_of("--map", maps), constants=constants or {}),
+            ledger=ledger,
+            should_stop=should_stop,
+        )
+    _tell_changes(done, as_json=as_json)
+    if done.counts.rejected:
+        raise typer.Exit(1)
+
+
+def _tell_changes(done: ChangeResult, *, as_json: bool) -> None:
+    if as_json:
+        file = None if done.rejected_file is None else str(done.rejected_file)
+        typer.echo(json.dumps({**done.counts.as_json(), "ledger": done.ledger, "rejected_file": file}))
+        return
+    typer.echo(f"{done.counts.done:,} done, {done.counts.done_before:,} done before, {done.counts.hits:,} hits")
+    for code, number in sorted(done.counts.rejected.items()):
+        typer.echo(f"{number:>9,}  {code}")
+    if done.rejected_file is not None:
+        typer.echo(f"Rejected rows are in {done.rejected_file}")
+
+
+@contextmanager
+def _done_or_told() -> Generator[None]:
+    """End a command that could not be carried out with one line and 2."""
+    try:
+        yield
+    except SquadIQError as error:
+        typer.echo(f"squadiq: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _say(what: str, number: int, *, as_json: bool) -> None:
+    typer.echo(json.dumps({what: number}) if as_json else f"{number} {what}")
+
+
+def _one_way(lead_ids: list[str] | None, file: str | None) -> None:
+    if bool(lead_ids) == (file is not None):
+        raise _wrong("lead_id", "give LEAD_IDs, or --file")
+
+
+def _fields(given: list[str] | None) -> dict[str, Any]:
+    return {name: _value(text) for name, text in pairs_of("--set", given).items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _wrong(field: str, reason: str) -> InvalidInputError:
+    return InvalidInputError([Problem(None, None, field, reason)])
+
+
+def _when(moment: Any) -> str:
+    return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else str(moment)
+
+
+def _short(responses: Any) -> str:
+    from squadiq.cli.output import shown
+
+    text = json.dumps(responses, ensure_ascii=False, default=str)
+    return shown(text if len(text) <= 60 else text[:59] + "…")
+
+
+def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from squadiq.cli.output import shown
+
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(shown, row))
+    Console(highlight=False, markup=False).print(table)

@@ -123,7 +123,7 @@ def push(
             if not dry_run:
                 confirm(client, f"The leads of {file} will be created in campaign {opened.campaign_id}", yes=yes)
             stopped: SquadIQError | None = None
-            with _interruptible() as told_to_stop, _progress(client) as on_progress:
+            with interruptible() as told_to_stop, _progress(client) as on_progress:
                 try:
                     done = opened.push_leads(file, **options, on_progress=on_progress, should_stop=told_to_stop)
                 except PushStoppedError as error:
@@ -153,19 +153,19 @@ def _columns(
     from squadiq.push.mapping_file import check_type, read_mapping
 
     given = read_mapping(mapping) if mapping is not None else Columns()
-    kinds = _pairs("--type", types)
+    kinds = pairs_of("--type", types)
     for name, kind in kinds.items():
         check_type(name, kind)
     return Columns(
-        fields={**given.fields, **_pairs("--map", maps)},
+        fields={**given.fields, **pairs_of("--map", maps)},
         dropped=given.dropped | frozenset(drop or ()),
-        constants={**given.constants, **_pairs("--constant", constants)},
+        constants={**given.constants, **pairs_of("--constant", constants)},
         types={**given.types, **kinds},
         lead_id_from=lead_id_from or given.lead_id_from,
     )
 
 
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+def pairs_of(option: str, given: list[str] | None) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for each in given or ():
         name, value = _split(option, each)
@@ -206,7 +206,7 @@ def _lead_type(text: str | None) -> Any:
 
 
 @contextmanager
-def _interruptible() -> Generator[Callable[[], bool]]:
+def interruptible() -> Generator[Callable[[], bool]]:
     """Let the first Ctrl-C or SIGTERM end the push after the batch under way; the second ends it at once."""
     told: list[int] = []
 

@@ -66,8 +66,8 @@ class Columns:
     lead_id_from: Sequence[str] = ()
     accept_possible_numbers: bool = False
 
-    def lead_of(self, row: Row) -> dict[str, Any]:
-        """Return the fields of a row as they are to be checked and sent.
+    def lead_of(self, row: Row, needed: Sequence[str] = FIXED) -> dict[str, Any]:
+        """Return the fields of a row as they are to be checked and sent; those that are needed are there.
 
         Raises:
             RowError: it cannot become a lead.
@@ -89,7 +89,7 @@ class Columns:
             values["lead_id"] = self._made_id(row, values.get("phone_number"))
         if "lead_id" in values:
             values["lead_id"] = _as_id(values["lead_id"])
-        for name in FIXED:
+        for name in needed:
             if name not in values:
                 raise RowError(f"{name}_missing", name, "is missing")
         return values
@@ -120,6 +120,7 @@ def columns_for(
     *,
     given: Columns,
     custom_fields: Iterable[str] = (),
+    needed: Sequence[str] = FIXED,
 ) -> Columns:
     """Return the columns completed by what usual headings mean.
 
@@ -127,6 +128,7 @@ def columns_for(
         headings: of the source.
         given: what the user said; it goes before every guess.
         custom_fields: names in the campaign's own type of lead.
+        needed: fields without which nothing can be sent.
 
     Raises:
         InvalidInputError: a heading that was named is not there, or it is not certain which column is meant.
@@ -135,7 +137,7 @@ def columns_for(
         if heading not in headings:
             raise _question(f"there is no column {heading!r}. There are: {_listed(headings)}")
     fields = dict(given.fields)
-    for name in FIXED:
+    for name in needed:
         if name in fields.values() or name in given.constants or (name == "lead_id" and given.lead_id_from):
             continue
         left = [each for each in headings if each not in fields and each not in given.dropped]
@@ -166,7 +168,9 @@ def _guessed(name: str, headings: Sequence[str]) -> list[str]:
     exact = [each for each in headings if each.strip() == name]
     if exact:
         return exact
-    usual = [each for each in headings if _plain(each) in _USUAL[name] or _plain(each) == name.replace("_", " ")]
+    usual = [
+        each for each in headings if _plain(each) in _USUAL.get(name, ()) or _plain(each) == name.replace("_", " ")
+    ]
     return usual or [each for each in headings if _plain(each) in _ONLY_IF_ALONE.get(name, ())]
 
 

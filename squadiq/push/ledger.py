@@ -135,14 +135,14 @@ class Ledger:
     def _is_file(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
-    def open(self) -> None:
-        """Open the ledger; on SQLite, for this push alone.
+    def open(self, *, alone: bool = True) -> None:
+        """Open the ledger; on SQLite for this push alone, unless it is only read.
 
         Raises:
             LedgerError: it cannot be opened, or another push of the same campaign is under way.
         """
         with _database_errors():
-            if self._is_file:
+            if self._is_file and alone:
                 self._hold_file()
             self._engine = _engine(self._url)
             with self._engine.begin() as connection:
