@@ -1,4 +1,4 @@
-"""`squadiq configure`: settings of a profile, in a file that only its owner reads; the token there or in the keyring."""
+"""`squadiq configure`: settings of a profile, in a file that its owner alone reads; the token there or in a keyring."""
 
 from __future__ import annotations
 

@@ -54,7 +54,6 @@ HARMLESS = {
     ("Operation", "body"),
     ("Operation", "query"),
     ("MockOperation", "query"),
-    ("WebhookRun", "sent"),  # how often each rule was tried
 }
 
 

@@ -45,6 +45,7 @@ WITHOUT_IO = [
     "squadiq.policy",
     "squadiq.validation",
     "squadiq.operations",
+    "squadiq.quota.client",
     "squadiq.quota.slots",
     "squadiq.retry",
     "squadiq.spec",
