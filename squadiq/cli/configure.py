@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from squadiq._extras import needs_extra
 from squadiq.cli.connection import KEYRING_SERVICE, SETTINGS, ProfileOption, config_file
-from squadiq.errors import ConfigurationError, SquadIQError
+from squadiq.errors import ConfigurationError
 
 with needs_extra("cli"):
     import typer
@@ -32,19 +32,15 @@ def configure(
     """Write the settings of a profile; what is not given stays as it is, and the token is asked for."""
     from squadiq.config import base_url_from
 
-    try:
-        token = _token(token_file)
-        given = {"base_url": base_url, "campaign_id": campaign, "quota_url": quota_url}
-        if base_url is not None:
-            base_url_from(base_url, ())
-        if token and keyring:
-            _keep(profile, token)
-        elif token:
-            given["access_token"] = token
-        path = write_profile(profile, {name: value for name, value in given.items() if value})
-    except SquadIQError as error:
-        typer.echo(f"squadiq: {error}", err=True)
-        raise typer.Exit(2) from None
+    token = _token(token_file)
+    given = {"base_url": base_url, "campaign_id": campaign, "quota_url": quota_url}
+    if base_url is not None:
+        base_url_from(base_url, ())
+    if token and keyring:
+        _keep(profile, token)
+    elif token:
+        given["access_token"] = token
+    path = write_profile(profile, {name: value for name, value in given.items() if value})
     typer.echo(f"The profile {profile!r} is in {path}", err=True)
     typer.echo("Next: squadiq doctor", err=True)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +20,7 @@ from squadiq.cli.connection import (
     opened_campaign,
 )
 from squadiq.cli.leads_push import interruptible, pairs_of, push
-from squadiq.errors import InvalidInputError, Problem, SquadIQError
+from squadiq.errors import InvalidInputError, Problem
 
 with needs_extra("cli"):
     import typer
@@ -71,7 +70,7 @@ def get_leads(
     from datetime import UTC
     from itertools import islice
 
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (_, opened):
+    with opened_campaign(campaign, base_url, profile) as (_, opened):
         after, before = (
             each and each.replace(tzinfo=each.tzinfo or UTC) for each in (processed_after, processed_before)
         )
@@ -103,7 +102,7 @@ def create_lead(
     as_json: JsonOption = False,
 ) -> None:
     """Create one lead; many are created by `squadiq leads push FILE`."""
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+    with opened_campaign(campaign, base_url, profile) as (client, opened):
         values = {**_fields(fields), "lead_id": lead_id, "phone_number": phone_number, "contact_name": contact_name}
         confirm(client, f"One lead will be created in campaign {opened.campaign_id}, and called", yes=yes)
         opened.create_leads([values])
@@ -124,7 +123,7 @@ def update_lead(
     as_json: JsonOption = False,
 ) -> None:
     """Change fields of a lead, or with --file of many: a hit of the quota for each."""
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+    with opened_campaign(campaign, base_url, profile) as (client, opened):
         if (lead_id is None) == (file is None):
             raise _wrong("lead_id", "give one LEAD_ID with --set, or --file")
         if file is not None:
@@ -148,7 +147,7 @@ def convert_lead(
     as_json: JsonOption = False,
 ) -> None:
     """Mark a lead converted, or with --file many, by the columns lead_id and detail: a hit of the quota for each."""
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+    with opened_campaign(campaign, base_url, profile) as (client, opened):
         if (lead_id is None) == (file is None) or (file is None and detail is None):
             raise _wrong("lead_id", "give one LEAD_ID with --detail, or --file")
         if file is not None:
@@ -172,7 +171,7 @@ def disable_leads(
     as_json: JsonOption = False,
 ) -> None:
     """Stop the flow of leads: of some, or with --file of many, in as few hits as it takes."""
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+    with opened_campaign(campaign, base_url, profile) as (client, opened):
         _one_way(lead_ids, file)
         if file is not None:
             _many(client, opened, DISABLE_LEADS, file, maps, ledger, yes=yes, as_json=as_json)
@@ -194,7 +193,7 @@ def delete_leads(
     as_json: JsonOption = False,
 ) -> None:
     """Delete leads for good: some, or with --file many; a hit of the quota for each."""
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+    with opened_campaign(campaign, base_url, profile) as (client, opened):
         _one_way(lead_ids, file)
         if file is not None:
             _many(client, opened, DELETE_LEAD, file, maps, ledger, yes=yes, as_json=as_json)
@@ -218,7 +217,7 @@ def lead_status(
     """Tell what the ledger, an inbox and SquadIQ know of a lead; SquadIQ is asked with one hit."""
     from squadiq.cli.lead_status import status_of
 
-    with _done_or_told(), opened_campaign(campaign, base_url, profile) as (client, opened):
+    with opened_campaign(campaign, base_url, profile) as (client, opened):
         told = status_of(client, opened, lead_id, ledger, inbox)
         if as_json:
             typer.echo(json.dumps(told))
@@ -278,16 +277,6 @@ def _tell_changes(done: ChangeResult, *, as_json: bool) -> None:
         typer.echo(f"{number:>9,}  {code}")
     if done.rejected_file is not None:
         typer.echo(f"Rejected rows are in {done.rejected_file}")
-
-
-@contextmanager
-def _done_or_told() -> Generator[None]:
-    """End a command that could not be carried out with one line and 2."""
-    try:
-        yield
-    except SquadIQError as error:
-        typer.echo(f"squadiq: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def _say(what: str, number: int, *, as_json: bool) -> None:
