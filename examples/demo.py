@@ -1,18 +1,22 @@
 """The main job: leads from a spreadsheet to SquadIQ, and their outcomes back. Run it by `make demo`.
 
-It starts the mock of the SquadIQ API as a process of its own, and asks it in the end whether what
-it holds adds up with what was sent. Exit 0 only if every count does.
+It starts the mock of the SquadIQ API as a process of its own, pushes a spreadsheet, kills that push in the
+middle and lets it go on, and asks the mock in the end whether what it holds adds up. Exit 0 only if it does.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,33 +28,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from squadiq import Attempt, BadRequestError, Campaign, InvalidInputError, Lead, ProcessedLead, SquadIQ
+from squadiq import Attempt, Campaign, Lead, ProcessedLead, SquadIQ
+from squadiq.push import Columns
+from squadiq.push.sources import open_source
 
 LEADS = Path(__file__).with_name("leads.csv")
 CAMPAIGN_ID = "demo"
-BATCH = 100
+COLUMNS = Columns(
+    fields={name: name for name in ("lead_id", "phone_number", "contact_name")},
+    types={"loan_amount": "number", "is_squadlead": "boolean"},
+)
+KILLED_AT_BATCH = 2
 PROCESS_AFTER_SECONDS = 3600
 STEPS = 12
 
 console = Console()
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that did not become a lead, and why."""
-
-    row: int
-    lead_id: str
-    reason: str
-    said_by: str
-
-
-@dataclass
-class Row:
-    """A row of the spreadsheet: its number as the spreadsheet counts, and its values."""
-
-    number: int
-    values: dict[str, Any]
 
 
 @dataclass
@@ -66,26 +58,32 @@ class Hits:
 
 
 def main() -> int:
-    rows, refused = read_rows(LEADS)
-    total = len(rows) + len(refused)
+    if sys.argv[1:2] == ["push"]:
+        return push(*sys.argv[2:])
     console.rule("[bold]squadiq: leads out, outcomes back")
     hits = Hits()
     with (
+        tempfile.TemporaryDirectory() as folder,
         running_mock() as (url, token),
         httpx.Client(base_url=f"{url}/_mock/") as mock,
         SquadIQ(token, base_url=url, quota="memory", after_attempt=hits.count) as client,
     ):
-        console.print(f"The mock of the SquadIQ API runs at {url}. {total} rows are in {LEADS.name}.\n")
+        leads = Path(shutil.copy(LEADS, folder))
+        console.print(f"The mock of the SquadIQ API runs at {url}. The leads are in {LEADS.name}.\n")
         campaign = client.campaign(CAMPAIGN_ID)
         checks = Checks(mock)
 
-        created, refused_later = create(campaign, rows)
-        refused = sorted(refused + refused_later, key=lambda broken: broken.row)
-        show_refused(refused)
-        checks.equal("rows that are created or named as broken", total, len(created) + len(refused))
-        checks.equal("leads created", len(created), mock_counts(mock)["created"])
+        killed = push_in_a_process(url, token, leads, "and die")
+        before = mock_counts(mock)["created"]
+        console.print(f"The push was killed in the middle: {before} leads were at the mock. Once more:")
+        finished = push_in_a_process(url, token, leads)
+        checks.equal("pushes: killed, then done with rows to mend", 1, finished if killed < 0 else 0)
+        rejected = read_rejected(leads)
+        show_rejected(rejected)
+        created = read_created(leads, rejected)
+        checks.equal("leads created, each once although it was killed", len(created), mock_counts(mock)["created"])
 
-        disabled = [lead.lead_id for lead in created[::60]]
+        disabled = [str(lead["lead_id"]) for lead in created[::60]]
         campaign.disable_leads(disabled)
         checks.equal("leads disabled before their first call", len(disabled), mock_counts(mock)["disabled"])
 
@@ -95,7 +93,7 @@ def main() -> int:
 
         processed = read_back(campaign, due)
         show_outcomes(processed)
-        expected = {lead.lead_id for lead in created} - set(disabled)
+        expected = {lead["lead_id"] for lead in created} - set(disabled)
         checks.equal(
             "outcomes read, each lead once", len(expected), len({lead.lead_id for lead in processed} & expected)
         )
@@ -108,60 +106,38 @@ def main() -> int:
     return checks.show()
 
 
-def read_rows(path: Path) -> tuple[list[Row], list[Refused]]:
-    """Read the spreadsheet: empty cells are left out, numbers and TRUE/FALSE get their type."""
-    rows: list[Row] = []
-    refused: list[Refused] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, cells in enumerate(csv.DictReader(file), start=2):
-            values: dict[str, Any] = {name: cell for name, cell in cells.items() if cell.strip()}
-            if not values:
-                refused.append(Refused(number, "", "the row is empty", "the spreadsheet"))
-                continue
-            if "is_squadlead" in values:
-                values["is_squadlead"] = values["is_squadlead"] == "TRUE"
-            if "loan_amount" in values:
-                try:
-                    values["loan_amount"] = float(values["loan_amount"])
-                except ValueError:
-                    refused.append(
-                        Refused(number, values.get("lead_id", ""), "loan_amount is not a number", "the spreadsheet")
-                    )
-                    continue
-            rows.append(Row(number, values))
-    return rows, refused
+def push(url: str, token: str, path: str, *how: str) -> int:
+    """Push a file as `squadiq leads push` does; with "and die" kill this process in the middle of it."""
+
+    def die(_operation: str, _number: int, _attempt: Attempt) -> None:
+        if how and next(batches) == KILLED_AT_BATCH:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    batches = itertools.count(1)
+    with SquadIQ(token, base_url=url, quota="memory", after_attempt=die) as client:
+        done = client.campaign(CAMPAIGN_ID).push_leads(
+            path, columns=COLUMNS, ledger=Path(path).with_name("ledger.sqlite3")
+        )
+    console.print(
+        f"{done.counts.created} created, {done.counts.created_before} created before, {done.counts.hits} hits\n"
+    )
+    return 0 if done.is_good else 1
 
 
-def create(campaign: Campaign[Lead], rows: Sequence[Row]) -> tuple[list[Lead], list[Refused]]:
-    """Create the leads in batches; whatever is refused is named and left out, and the rest goes again."""
-    created: list[Lead] = []
-    refused: list[Refused] = []
-    with progress("Creating leads") as bar:
-        task = bar.add_task("", total=len(rows))
-        for start in range(0, len(rows), BATCH):
-            batch = list(rows[start : start + BATCH])
-            while batch:
-                try:
-                    created += campaign.create_leads(row.values for row in batch)
-                    break
-                except InvalidInputError as invalid:
-                    reasons = [(p.index, f"{p.field} {p.reason}") for p in invalid.problems]
-                    said_by = "the client"
-                except BadRequestError as response:
-                    reasons = [
-                        (e.index, "; ".join(f"{f}: {' '.join(w)}" for f, w in e.errors.items()))
-                        for e in response.lead_errors
-                    ]
-                    said_by = "SquadIQ"
-                    if not reasons:
-                        raise
-                for index, reason in reasons:
-                    row = batch[index or 0]
-                    refused.append(Refused(row.number, str(row.values.get("lead_id", "")), reason, said_by))
-                out = {index for index, _ in reasons}
-                batch = [row for index, row in enumerate(batch) if index not in out]
-            bar.update(task, completed=min(start + BATCH, len(rows)))
-    return created, refused
+def push_in_a_process(url: str, token: str, path: Path, *how: str) -> int:
+    return subprocess.run([sys.executable, __file__, "push", url, token, str(path), *how], check=False).returncode
+
+
+def read_rejected(leads: Path) -> list[dict[str, str]]:
+    """Read the rows that the push could not send, as it wrote them beside the file."""
+    with leads.with_name(leads.name + ".rejected.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_created(leads: Path, rejected: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Return the rows that became leads, as they were sent."""
+    wrong = {int(row["squadiq_row"]) for row in rejected}
+    return [COLUMNS.lead_of(row) for row in open_source(leads).read() if row.number not in wrong]
 
 
 def let_time_pass(mock: httpx.Client, due: int) -> None:
@@ -218,16 +194,13 @@ class Checks:
         response = self.mock.get(f"campaigns/{CAMPAIGN_ID}/leads/{lead_id}")
         return None if response.status_code == 404 else response.raise_for_status().json()
 
-    def same_at_the_mock(self, sent: Sequence[Lead]) -> int:
+    def same_at_the_mock(self, sent: Sequence[Mapping[str, Any]]) -> int:
         """Count the leads whose phone number, name and custom fields, types included, are there."""
         same = 0
         for lead in sent:
-            there = self.lead(lead.lead_id) or {}
-            same += (
-                there.get("phone_number") == lead.phone_number
-                and there.get("contact_name") == lead.contact_name
-                and there.get("custom_fields") == lead.model_extra
-            )
+            there = self.lead(lead["lead_id"]) or {}
+            named = {name: there.get(name) for name in ("lead_id", "phone_number", "contact_name")}
+            same += {**there.get("custom_fields", {}), **named} == lead
         return same
 
     def show(self) -> int:
@@ -251,14 +224,15 @@ def mock_counts(mock: httpx.Client) -> dict[str, int]:
     return counts
 
 
-def show_refused(refused: Sequence[Refused]) -> None:
+def show_rejected(rejected: Sequence[Mapping[str, str]]) -> None:
     table = Table(title="Rows that are no leads", title_justify="left")
     table.add_column("row", justify="right")
     table.add_column("lead")
+    table.add_column("code")
     table.add_column("what is wrong")
-    table.add_column("found by")
-    for broken in refused:
-        table.add_row(str(broken.row), broken.lead_id or "[dim]none[/]", broken.reason, broken.said_by)
+    for row in rejected:
+        lead_id = row["lead_id"] or "[dim]none[/]"
+        table.add_row(row["squadiq_row"], lead_id, row["squadiq_reason_code"], row["squadiq_reason"])
     console.print(table)
 
 
