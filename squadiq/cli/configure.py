@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sys
+import tempfile
 import tomllib
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from squadiq._extras import needs_extra
 from squadiq.cli.connection import KEYRING_SERVICE, SETTINGS, ProfileOption, config_file
+from squadiq.cli.secret import SecretError, secrets_of
 from squadiq.errors import ConfigurationError
 
 with needs_extra("cli"):
@@ -32,75 +36,114 @@ def configure(
     """Write the settings of a profile; what is not given stays as it is, and the token is asked for."""
     from squadiq.config import base_url_from
 
-    token = _token(token_file)
     given = {"base_url": base_url, "campaign_id": campaign, "quota_url": quota_url}
+    settings = {name: value for name, value in given.items() if value}
     if base_url is not None:
         base_url_from(base_url, ())
+    token = _token(token_file)
+    if not token and (keyring or not settings):
+        raise ConfigurationError("There is nothing to write: no access token and no setting was given.")
     if token and keyring:
         _keep(profile, token)
     elif token:
-        given["access_token"] = token
-    path = write_profile(profile, {name: value for name, value in given.items() if value})
+        settings["access_token"] = token
+    # One that was in the file before would go before that of the keyring.
+    path = write_profile(profile, settings, without={"access_token"} if keyring else frozenset())
     typer.echo(f"The profile {profile!r} is in {path}", err=True)
     typer.echo("Next: squadiq doctor", err=True)
 
 
-def write_profile(profile: str, settings: dict[str, str]) -> Path:
+def write_profile(profile: str, settings: Mapping[str, str], *, without: Collection[str] = ()) -> Path:
     """Add settings to a profile and return where the file is, which only its owner can read.
 
+    Args:
+        profile: its name.
+        settings: what is to be there afterwards, beside what was.
+        without: settings that are to be taken out.
+
     Raises:
-        ConfigurationError: the file cannot be written, or what is there is no TOML.
+        ConfigurationError: the file cannot be written, what is there is no TOML, or it would be lost.
     """
     path = config_file()
     try:
-        contents = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        contents = _profiles(path)
+        kept = {name: value for name, value in contents.get(profile, {}).items() if name not in without}
+        text = "\n".join(_lines({**contents, profile: {**kept, **settings}})).encode()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        contents[profile] = {**contents.get(profile, {}), **settings}
-        partial = path.with_name(path.name + ".partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write("\n".join(_lines(contents)))
-        os.replace(partial, path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise ConfigurationError(f"{path} is no TOML: mend it or take it away.") from None
+        _write_private(Path(os.path.realpath(path)), text)
+    except UnicodeEncodeError:
+        raise ConfigurationError("A setting or the profile's name is not UTF-8.") from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror}).") from None
     return path
 
 
-def _lines(contents: dict[str, Any]) -> list[str]:
-    lines: list[str] = []
+def _profiles(path: Path) -> dict[str, dict[str, str]]:
+    """What the file holds, if all of it can be written again."""
+    try:
+        contents = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise ConfigurationError(f"{path} is no TOML: mend it or take it away.") from None
     for name, profile in contents.items():
-        known = {key: profile[key] for key in SETTINGS if isinstance(profile.get(key), str)}
-        lines += [f"[{json.dumps(name, ensure_ascii=False)}]"]
-        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in known.items()]
-        lines += [""]
-    return lines
+        known = isinstance(profile, dict) and all(
+            key in SETTINGS and isinstance(value, str) for key, value in profile.items()
+        )
+        if not known:
+            settings = ", ".join(SETTINGS)
+            raise ConfigurationError(f"{path} has in {name!r} something else than {settings}: take it out first.")
+    return contents
+
+
+def _write_private(path: Path, text: bytes) -> None:
+    """Write a file whole or not at all; it is its owner's alone from the first byte."""
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def _lines(contents: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for name, profile in contents.items():
+        yield f"[{_toml(name)}]"
+        yield from (f"{key} = {_toml(profile[key])}" for key in SETTINGS if key in profile)
+        yield ""
+
+
+def _toml(text: str) -> str:
+    """Write a text as TOML does: as JSON, but for one more character that must be escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _token(file: Path | None) -> str:
+    """The token of a file, or what is typed at a terminal; "" if nothing is."""
     from squadiq.auth import AccessToken
 
     if file is not None:
         try:
-            text = file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"--token-file cannot be read ({type(error).__name__}).") from None
+            lines, _ = secrets_of("--token", "", (), (file,))
+        except SecretError as error:
+            raise ConfigurationError(str(error)) from None
+        text = "\n".join(lines)
+    elif sys.stdin.isatty():
+        question = "Access token (nothing is shown; empty keeps what is there)"
+        text = typer.prompt(question, default="", hide_input=True, show_default=False, err=True).strip()
     else:
-        text = typer.prompt(
-            "Access token (nothing is shown; empty keeps what is there)",
-            default="",
-            hide_input=True,
-            show_default=False,
-        ).strip()
+        text = ""
     return AccessToken(text).reveal() if text else ""
 
 
 def _keep(profile: str, token: str) -> None:
     try:
         keyring: Any = importlib.import_module("keyring")
-        keyring.set_password(KEYRING_SERVICE, profile, token)
     except ModuleNotFoundError:
         raise ConfigurationError("--keyring needs the package keyring: pip install keyring") from None
+    try:
+        keyring.set_password(KEYRING_SERVICE, profile, token)
     except Exception as error:  # of a backend, whatever it is
         raise ConfigurationError(f"The keyring does not take the token ({type(error).__name__}).") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,16 +19,15 @@ from squadiq.cli.connection import (
     confirm,
     opened_campaign,
 )
-from squadiq.cli.leads_push import interruptible, pairs_of, push
-from squadiq.errors import InvalidInputError, Problem
+from squadiq.cli.lead_changes import change_many
+from squadiq.cli.leads_push import pairs_of, push
+from squadiq.errors import InvalidInputError, NotFoundError, Problem
 
 with needs_extra("cli"):
     import typer
 
 if TYPE_CHECKING:
     from squadiq.campaign import Campaign
-    from squadiq.client import SquadIQ
-    from squadiq.push.changes import ChangeResult
 
 leads_app = typer.Typer(no_args_is_help=True, help="Push, read and change leads of a campaign.")
 leads_app.command()(push)
@@ -66,7 +65,7 @@ def get_leads(
     profile: ProfileOption = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Read processed leads: a table without phone numbers, or with --json all of each lead, one a line."""
+    """Read processed leads: a table without what people said, or with --json all of each lead, one a line."""
     from datetime import UTC
     from itertools import islice
 
@@ -83,10 +82,10 @@ def get_leads(
                 typer.echo(lead.model_dump_json(by_alias=True, exclude_unset=True))
             else:
                 rows.append(
-                    (lead.lead_id, str(lead.lead_outcome), _when(lead.processed_at), _short(lead.lead_responses))
+                    (lead.lead_id, str(lead.lead_outcome), _when(lead.processed_at), _names(lead.lead_responses))
                 )
         if not as_json:
-            _table(("lead_id", "outcome", "processed at", "responses"), rows)
+            _table(("lead_id", "outcome", "processed at", "responses to"), rows)
 
 
 @leads_app.command("create")
@@ -122,12 +121,16 @@ def update_lead(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Change fields of a lead, or with --file of many: a hit of the quota for each."""
+    """Change fields of a lead, or with --file of many: a hit of the quota for each.
+
+    Of --file, empty cells leave a field as it is, and --set gives a field of all leads.
+    """
     with opened_campaign(campaign, base_url, profile) as (client, opened):
         if (lead_id is None) == (file is None):
             raise _wrong("lead_id", "give one LEAD_ID with --set, or --file")
         if file is not None:
-            _many(client, opened, UPDATE_LEAD, file, maps, ledger, yes=yes, as_json=as_json)
+            constants = _fields(fields)
+            change_many(client, opened, UPDATE_LEAD, file, maps, ledger, constants=constants, yes=yes, as_json=as_json)
         else:
             opened.update_lead(lead_id or "", _fields(fields))
             _say("updated", 1, as_json=as_json)
@@ -152,7 +155,7 @@ def convert_lead(
             raise _wrong("lead_id", "give one LEAD_ID with --detail, or --file")
         if file is not None:
             constants = {} if detail is None else {"detail": detail}
-            _many(client, opened, CONVERT_LEAD, file, maps, ledger, constants=constants, yes=yes, as_json=as_json)
+            change_many(client, opened, CONVERT_LEAD, file, maps, ledger, constants=constants, yes=yes, as_json=as_json)
         else:
             opened.convert_lead(lead_id or "", detail=detail or "")
             _say("converted", 1, as_json=as_json)
@@ -174,8 +177,11 @@ def disable_leads(
     with opened_campaign(campaign, base_url, profile) as (client, opened):
         _one_way(lead_ids, file)
         if file is not None:
-            _many(client, opened, DISABLE_LEADS, file, maps, ledger, yes=yes, as_json=as_json)
+            change_many(client, opened, DISABLE_LEADS, file, maps, ledger, constants={}, yes=yes, as_json=as_json)
         else:
+            several = len(lead_ids or ()) > 1
+            what = f"{len(lead_ids or ())} leads of campaign {opened.campaign_id} will be disabled"
+            confirm(client, what, yes=yes or not several)
             done = opened.disable_leads(lead_ids or ())
             _say("disabled", len(done), as_json=as_json)
 
@@ -196,12 +202,15 @@ def delete_leads(
     with opened_campaign(campaign, base_url, profile) as (client, opened):
         _one_way(lead_ids, file)
         if file is not None:
-            _many(client, opened, DELETE_LEAD, file, maps, ledger, yes=yes, as_json=as_json)
+            change_many(client, opened, DELETE_LEAD, file, maps, ledger, constants={}, yes=yes, as_json=as_json)
         else:
-            confirm(client, f"{len(lead_ids or ())} leads of campaign {opened.campaign_id} will be deleted", yes=yes)
-            for each in lead_ids or ():
-                opened.delete_lead(each)
-            _say("deleted", len(lead_ids or ()), as_json=as_json)
+            wanted = dict.fromkeys(lead_ids or ())
+            confirm(client, f"{len(wanted)} leads of campaign {opened.campaign_id} will be deleted", yes=yes)
+            deleted = sum(_deleted(opened, each) for each in wanted)
+            _say("deleted", deleted, as_json=as_json)
+            if deleted < len(wanted):
+                typer.echo(f"squadiq: {len(wanted) - deleted} are not in campaign {opened.campaign_id}", err=True)
+                raise typer.Exit(1)
 
 
 @leads_app.command("status")
@@ -219,64 +228,25 @@ def lead_status(
 
     with opened_campaign(campaign, base_url, profile) as (client, opened):
         told = status_of(client, opened, lead_id, ledger, inbox)
-        if as_json:
-            typer.echo(json.dumps(told))
-        else:
-            for place, what in told.items():
-                typer.echo(
-                    f"{place:<8} {what if isinstance(what, str) else ', '.join(f'{k} {v}' for k, v in what.items())}"
-                )
-
-
-def _many(
-    client: SquadIQ,
-    campaign: Campaign[Any],
-    operation: str,
-    file: str,
-    maps: list[str] | None,
-    ledger: str | None,
-    *,
-    constants: Mapping[str, Any] | None = None,
-    yes: bool,
-    as_json: bool,
-) -> None:
-    """Make the changes of a file: first what it takes, then the changes, then what came of them."""
-    from squadiq.push.changes import apply_changes, hits_of
-    from squadiq.push.columns import Columns
-    from squadiq.push.sources import open_source
-
-    source = open_source(file)
-    rows = sum(1 for _ in source.read())
-    snapshot = client.quota.snapshot()
-    hits = hits_of(operation, rows)
-    minutes = max(0.0, hits / snapshot.limit - 1) * snapshot.window_seconds / 60
-    typer.echo(f"{rows:,} rows, {hits:,} hits of the quota at most, about {minutes:,.0f} minutes", err=True)
-    confirm(client, f"{operation} for {rows:,} leads of campaign {campaign.campaign_id}", yes=yes)
-    with interruptible() as should_stop:
-        done = apply_changes(
-            campaign,
-            operation,
-            source,
-            service=str(client.base_url).rstrip("/"),
-            columns=Columns(fields=pairs_of("--map", maps), constants=constants or {}),
-            ledger=ledger,
-            should_stop=should_stop,
-        )
-    _tell_changes(done, as_json=as_json)
-    if done.counts.rejected:
-        raise typer.Exit(1)
-
-
-def _tell_changes(done: ChangeResult, *, as_json: bool) -> None:
     if as_json:
-        file = None if done.rejected_file is None else str(done.rejected_file)
-        typer.echo(json.dumps({**done.counts.as_json(), "ledger": done.ledger, "rejected_file": file}))
-        return
-    typer.echo(f"{done.counts.done:,} done, {done.counts.done_before:,} done before, {done.counts.hits:,} hits")
-    for code, number in sorted(done.counts.rejected.items()):
-        typer.echo(f"{number:>9,}  {code}")
-    if done.rejected_file is not None:
-        typer.echo(f"Rejected rows are in {done.rejected_file}")
+        typer.echo(json.dumps(told))
+    else:
+        for place, what in told.items():
+            said = what if isinstance(what, str) else ", ".join(f"{name} {value}" for name, value in what.items())
+            typer.echo(f"{place:<8} {said}")
+    if "error" in told["squadiq"]:
+        raise typer.Exit(2)
+
+
+def _deleted(campaign: Campaign[Any], lead_id: str) -> bool:
+    """Delete a lead; tell whether it was there."""
+    try:
+        campaign.delete_lead(lead_id)
+    except NotFoundError as error:
+        if not error.is_api_error:
+            raise
+        return False
+    return True
 
 
 def _say(what: str, number: int, *, as_json: bool) -> None:
@@ -289,13 +259,17 @@ def _one_way(lead_ids: list[str] | None, file: str | None) -> None:
 
 
 def _fields(given: list[str] | None) -> dict[str, Any]:
-    return {name: _value(text) for name, text in pairs_of("--set", given).items()}
+    return {name: _value(name, text) for name, text in pairs_of("--set", given).items()}
 
 
-def _value(text: str) -> Any:
+def _value(name: str, text: str) -> Any:
+    from squadiq.push.columns import FIXED
+
+    if name in FIXED:
+        return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -307,11 +281,9 @@ def _when(moment: Any) -> str:
     return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else str(moment)
 
 
-def _short(responses: Any) -> str:
-    from squadiq.cli.output import shown
-
-    text = json.dumps(responses, ensure_ascii=False, default=str)
-    return shown(text if len(text) <= 60 else text[:59] + "…")
+def _names(responses: Any) -> str:
+    """What a lead was asked; what was said is in --json alone, for it may be a name."""
+    return ", ".join(map(str, responses)) if isinstance(responses, dict) else ""
 
 
 def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:

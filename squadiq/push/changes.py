@@ -1,6 +1,7 @@
 """Changes of leads from a file: update, convert, disable or delete, each one once, going on where it was broken off.
 
-All four may be carried out twice with the effect of once, so what is unknown is simply done again.
+All four may be carried out twice with the effect of once, so what is unknown is simply done again. Only a delete
+is written down before it is sent too: if the lead is then gone, it was this delete.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Float, LargeBinary, String, Table, delete, insert, select
 from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS, UPDATE_LEAD
 
-from squadiq.errors import InvalidInputError, QuotaWaitError, SquadIQError, StatusError
-from squadiq.push.columns import Columns, columns_for
+from squadiq.errors import InvalidInputError, Problem, QuotaWaitError, SquadIQError, StatusError
+from squadiq.push.columns import FIXED, Columns, columns_for, inferred_types
 from squadiq.push.engine import LARGEST_BATCH, PushStoppedError
 from squadiq.push.ledger import Ledger, metadata
 from squadiq.push.report import Rejection, RejectionWriter
@@ -49,6 +50,11 @@ NEEDED: Mapping[str, Sequence[str]] = {
 }
 """The fields that a row needs, by operation."""
 
+_BEGUN = b""
+"""In place of a digest: the delete of a lead is under way, or was when the process ended."""
+_TOO_LARGE = 413
+_LONGEST_PAUSE_SECONDS = 1.0
+
 
 @dataclass
 class ChangeCounts:
@@ -75,9 +81,17 @@ class ChangeCounts:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """What came of a file of changes."""
+    """What came of a file of changes.
+
+    Attributes:
+        counts: of rows and hits.
+        notes: what was recognised in the file, for people.
+        ledger: where it is.
+        rejected_file: where rows are that were not done; None if there are none, or no file for them.
+    """
 
     counts: ChangeCounts
+    notes: Sequence[str]
     ledger: str
     rejected_file: Path | None
 
@@ -105,10 +119,20 @@ class Changes:
         operation: one of `NEEDED`.
         ledger: open.
         rejections: where rejected rows go.
+        should_stop: asked before each hit.
+        sleep: waits for so many seconds.
     """
 
     def __init__(
-        self, campaign: Campaign[Any], operation: str, service: str, ledger: Ledger, rejections: RejectionWriter
+        self,
+        campaign: Campaign[Any],
+        operation: str,
+        service: str,
+        ledger: Ledger,
+        rejections: RejectionWriter,
+        *,
+        should_stop: Callable[[], bool],
+        sleep: Callable[[float], None],
     ) -> None:
         self.counts = ChangeCounts()
         self._campaign = campaign
@@ -116,88 +140,175 @@ class Changes:
         self._service = service
         self._ledger = ledger
         self._rejections = rejections
+        self._should_stop = should_stop
+        self._sleep = sleep
 
-    def apply(self, rows: Sequence[Row], columns: Columns) -> None:
-        """Make the changes of some rows that are not made yet.
+    def apply_all(self, rows: Iterator[Row], columns: Columns, on_progress: Callable[[ChangeCounts], None]) -> None:
+        """Make the changes of all rows; one by one, where SquadIQ takes no lists.
 
         Raises:
-            PushStoppedError: SquadIQ cannot be asked.
+            PushStoppedError: SquadIQ cannot be asked, or it was told to stop.
         """
+        while chunk := list(islice(rows, LARGEST_BATCH if self._operation == DISABLE_LEADS else 1)):
+            if self._should_stop():
+                raise PushStoppedError("It was interrupted.")
+            self._apply(chunk, columns)
+            on_progress(self.counts)
+
+    def _apply(self, rows: Sequence[Row], columns: Columns) -> None:
+        """Make the changes of some rows that are not made yet."""
         self.counts.rows += len(rows)
         wanted = list(self._wanted(rows, columns))
-        done = self._done([each.lead_id for each in wanted])
-        new = [each for each in wanted if done.get(each.lead_id) != each.content]
-        self.counts.done_before += len(wanted) - len(new)
-        waiting = [new] if new else []
-        while waiting:
-            part = waiting.pop()
-            waiting += self._settle(part)
+        while wanted:
+            # A lead that stands in a list twice is settled once, and then looked for in the ledger.
+            first = {each.lead_id: each for each in reversed(wanted)}
+            self._make([each for each in wanted if first[each.lead_id] is each])
+            wanted = [each for each in wanted if first[each.lead_id] is not each]
 
     def _wanted(self, rows: Sequence[Row], columns: Columns) -> Iterator[Change]:
+        needed = NEEDED[self._operation]
         for row in rows:
             try:
-                values = columns.lead_of(row, NEEDED[self._operation])
+                values = columns.lead_of(self._relevant(row, columns), needed)
             except RowError as wrong:
                 self._reject(row, wrong)
                 continue
             content = json.dumps(values, sort_keys=True, default=str).encode("utf-8", "surrogatepass")
             yield Change(row, str(values.pop("lead_id")), values, self._ledger.content_digest(content))
 
+    def _relevant(self, row: Row, columns: Columns) -> Row:
+        """A row with what is sent: a ruined phone number is no reason not to delete a lead."""
+        if self._operation == UPDATE_LEAD:
+            return row
+        needed = NEEDED[self._operation]
+        return replace(
+            row, values={name: row.values[name] for name in row.values if columns.fields.get(name, name) in needed}
+        )
+
+    def _make(self, wanted: Sequence[Change]) -> None:
+        known = self._known([each.lead_id for each in wanted])
+        new = [each for each in wanted if known.get(each.lead_id) != each.content]
+        self.counts.done_before += len(wanted) - len(new)
+        waiting = [new] if new else []
+        while waiting:
+            part = waiting.pop()
+            waiting += self._settle(part)
+
     def _settle(self, part: list[Change]) -> list[list[Change]]:
-        """Send a part; return what is to be sent again, halved where one of several is refused."""
+        """Send a part; return what is to be sent again, in parts where one of several is refused."""
+        lead_ids = [each.lead_id for each in part]
+        may_be_deleted = False
+        if self._operation == DELETE_LEAD:
+            may_be_deleted = self._known(lead_ids).get(lead_ids[0]) == _BEGUN
+            self._note(part, _BEGUN)
         try:
             _send(self._campaign, self._operation, part)
-        except QuotaWaitError as busy:
-            time.sleep(min(busy.wait_seconds, 1.0))
-            return [part]
-        except InvalidInputError as wrong:
-            problem = wrong.problems[0]
-            why = RowError("invalid", problem.field, problem.reason)
-        except StatusError as error:
-            self.counts.hits += len(error.attempts)
-            if error.status != 400 and not (error.status == 404 and error.is_api_error):
-                raise PushStoppedError(str(error)) from error
-            why = RowError("not_found" if error.status == 404 else "refused", "lead", error.detail or "is refused")
         except SquadIQError as error:
+            self.counts.hits += len(error.attempts)
+            if may_be_deleted and _is_not_there(error):
+                return self._done(part)
+            if self._operation == DELETE_LEAD and not may_be_deleted and not error.outcome_unknown:
+                self._forget(lead_ids)
+            return self._after(error, part)
+        self.counts.hits += 1
+        return self._done(part)
+
+    def _after(self, error: SquadIQError, part: list[Change]) -> list[list[Change]]:
+        """Settle what an error says of single leads, and return what is to be sent again."""
+        if isinstance(error, QuotaWaitError):
+            if self._should_stop():
+                raise PushStoppedError("It was interrupted.") from None
+            self._sleep(min(error.wait_seconds, _LONGEST_PAUSE_SECONDS))
+            return [part]
+        if len(part) > 1 and isinstance(error, StatusError) and error.status == _TOO_LARGE:
+            return _halves(part)
+        refusals = _refusals(error, len(part))
+        if refusals is None:
             raise PushStoppedError(str(error)) from error
-        else:
-            self.counts.hits += 1
-            self.counts.done += len(part)
-            self._note(part)
-            return []
-        if len(part) > 1:
-            middle = len(part) // 2
-            return [part[middle:], part[:middle]]
-        self._reject(part[0].row, why)
+        if not refusals:
+            return _halves(part)
+        for index, why in refusals.items():
+            self._reject(part[index].row, why)
+        left = [each for index, each in enumerate(part) if index not in refusals]
+        return [left] if left else []
+
+    def _done(self, part: Sequence[Change]) -> list[list[Change]]:
+        self._note(part)
+        self.counts.done += len(part)
         return []
 
-    def _done(self, lead_ids: Sequence[str]) -> Mapping[str, bytes]:
+    def _known(self, lead_ids: Sequence[str]) -> Mapping[str, bytes]:
         with self._ledger.transaction() as connection:
-            query = select(changes.c.lead_id, changes.c.content).where(*self._mine(lead_ids))
+            query = select(changes.c.lead_id, changes.c.content).where(
+                *self._of(lead_ids), changes.c.operation == self._operation
+            )
             return {row.lead_id: bytes(row.content) for row in connection.execute(query)}
 
-    def _note(self, part: Sequence[Change]) -> None:
-        latest = {each.lead_id: each.content for each in part}
+    def _note(self, part: Sequence[Change], content: bytes | None = None) -> None:
+        """Write changes down, in place of what they make untrue: a lead that was changed is not gone any more."""
+        lead_ids = [each.lead_id for each in part]
+        untrue = () if self._operation == DELETE_LEAD else (self._operation, DELETE_LEAD)
+        common = {"service": self._service, "campaign_id": self._campaign.campaign_id, "changed_at": time.time()}
+        rows = [
+            {
+                **common,
+                "operation": self._operation,
+                "lead_id": each.lead_id,
+                "content": each.content if content is None else content,
+            }
+            for each in part
+        ]
         with self._ledger.transaction() as connection:
-            connection.execute(delete(changes).where(*self._mine(list(latest))))
-            common = {"service": self._service, "campaign_id": self._campaign.campaign_id, "changed_at": time.time()}
-            rows = [
-                {**common, "operation": self._operation, "lead_id": lead_id, "content": content}
-                for lead_id, content in latest.items()
-            ]
+            which = (changes.c.operation.in_(untrue),) if untrue else ()
+            connection.execute(delete(changes).where(*self._of(lead_ids), *which))
             connection.execute(insert(changes), rows)
 
-    def _mine(self, lead_ids: Sequence[str]) -> tuple[Any, ...]:
+    def _forget(self, lead_ids: Sequence[str]) -> None:
+        with self._ledger.transaction() as connection:
+            connection.execute(delete(changes).where(*self._of(lead_ids)))
+
+    def _of(self, lead_ids: Sequence[str]) -> tuple[Any, ...]:
         return (
             changes.c.service == self._service,
             changes.c.campaign_id == self._campaign.campaign_id,
-            changes.c.operation == self._operation,
             changes.c.lead_id.in_(lead_ids),
         )
 
     def _reject(self, row: Row, why: RowError) -> None:
         self.counts.rejected[why.code] += 1
         self._rejections.rejected(Rejection(row, why.code, str(why)))
+
+
+def _refusals(error: SquadIQError, leads: int) -> Mapping[int, RowError] | None:
+    """Why leads are not changed, by their place; empty if it is not told of which, None if it is about no lead."""
+    if isinstance(error, InvalidInputError):
+        return {problem.index or 0: _invalid(problem) for problem in reversed(error.problems)}
+    if not isinstance(error, StatusError) or not (error.status == 400 or _is_not_there(error)):
+        return None
+    told = {each.index: _refusal(error, each.errors) for each in error.lead_errors if each.index < leads}
+    return told if told or leads > 1 else {0: _refusal(error, error.field_errors)}
+
+
+def _invalid(problem: Problem) -> RowError:
+    name = problem.field if problem.field in (*FIXED, "detail") else "field"
+    return RowError(f"{name}_invalid", problem.field, problem.reason)
+
+
+def _refusal(error: StatusError, words: Mapping[str, Sequence[str]]) -> RowError:
+    if error.status == 404:
+        return RowError("not_found", "lead", "is not in this campaign")
+    said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items()) or error.detail
+    return RowError("refused", "lead", f"is refused: {said}" if said else "is refused; SquadIQ does not say why")
+
+
+def _is_not_there(error: SquadIQError) -> bool:
+    """Whether SquadIQ itself says so, and not the page of a proxy."""
+    return isinstance(error, StatusError) and error.status == 404 and (error.is_api_error or bool(error.lead_errors))
+
+
+def _halves(part: list[Change]) -> list[list[Change]]:
+    middle = (len(part) + 1) // 2
+    return [part[middle:], part[:middle]]
 
 
 def apply_changes(
@@ -210,32 +321,53 @@ def apply_changes(
     ledger: str | Path | None = None,
     on_progress: Callable[[ChangeCounts], None] = lambda counts: None,
     should_stop: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> ChangeResult:
     """Make the changes of a source, one lead after the other; lead_ids that are disabled go in lists.
 
     Raises:
         InvalidInputError: the source cannot be read, or it is not certain which column is which field.
-        PushStoppedError: it ended before its end; the same call goes on where it was.
+        PushStoppedError: it ended before its end; the same call goes on where it was. `result` has what came of it.
         LedgerError: the ledger fails.
     """
-    if source.headings is not None:
-        columns = columns_for(source.headings, given=columns, needed=NEEDED[operation])
+    columns, notes = _columns(operation, source, columns)
     database = ledger if ledger is not None else default_ledger()
     kept = Ledger(database, service=service, campaign_id=campaign.campaign_id, source=source.name)
     rejections = RejectionWriter(source.path, source.headings)
-    made = Changes(campaign, operation, service, kept, rejections)
+    made = Changes(campaign, operation, service, kept, rejections, should_stop=should_stop, sleep=sleep)
+    stopped: PushStoppedError | None = None
     kept.open()
     try:
-        rows = source.read()
-        while chunk := list(islice(rows, LARGEST_BATCH if operation == DISABLE_LEADS else 1)):
-            if should_stop():
-                raise PushStoppedError("It was interrupted.")
-            made.apply(chunk, columns)
-            on_progress(made.counts)
+        made.apply_all(source.read(), columns, on_progress)
+    except PushStoppedError as error:
+        stopped = error
     finally:
         kept.close()
         rejected_file, _ = rejections.close()
-    return ChangeResult(made.counts, kept.place, rejected_file)
+    result = ChangeResult(made.counts, notes, kept.place, rejected_file)
+    if stopped is not None:
+        stopped.result = result
+        raise stopped
+    return result
+
+
+def changes_of(ledger: Ledger, service: str, campaign_id: str, lead_id: str) -> Mapping[str, float]:
+    """Return when a lead was changed last, in seconds since 1970, by the operation; those under way are left out."""
+    mine = (changes.c.service == service, changes.c.campaign_id == campaign_id, changes.c.lead_id == lead_id)
+    query = select(changes.c.operation, changes.c.changed_at).where(*mine, changes.c.content != _BEGUN)
+    with ledger.transaction() as connection:
+        return {row.operation: row.changed_at for row in connection.execute(query)}
+
+
+def _columns(operation: str, source: Source, given: Columns) -> tuple[Columns, Sequence[str]]:
+    """The columns of a source and what was recognised; an update sends the types that a push would."""
+    if source.headings is None:
+        return given, source.notes
+    columns = columns_for(source.headings, given=given, needed=NEEDED[operation])
+    if not (source.is_text and operation == UPDATE_LEAD):
+        return columns, source.notes
+    types, told, _ = inferred_types(columns, source.read())
+    return replace(columns, types={**types, **columns.types}), [*source.notes, *told]
 
 
 def _send(campaign: Campaign[Any], operation: str, part: Sequence[Change]) -> None:
