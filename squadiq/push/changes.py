@@ -26,6 +26,7 @@ from squadiq.push.report import Rejection, RejectionWriter
 from squadiq.push.rows import Row, RowError
 from squadiq.push.run import default_ledger
 from squadiq.push.sources import Source
+from squadiq.validation import prepare_reference
 
 if TYPE_CHECKING:
     from squadiq.campaign import Campaign
@@ -170,11 +171,12 @@ class Changes:
         for row in rows:
             try:
                 values = columns.lead_of(self._relevant(row, columns), needed)
+                lead_id = _checked_id(values.pop("lead_id"))
             except RowError as wrong:
                 self._reject(row, wrong)
                 continue
             content = json.dumps(values, sort_keys=True, default=str).encode("utf-8", "surrogatepass")
-            yield Change(row, str(values.pop("lead_id")), values, self._ledger.content_digest(content))
+            yield Change(row, lead_id, values, self._ledger.content_digest(content))
 
     def _relevant(self, row: Row, columns: Columns) -> Row:
         """A row with what is sent: a ruined phone number is no reason not to delete a lead."""
@@ -279,10 +281,18 @@ class Changes:
         self._rejections.rejected(Rejection(row, why.code, str(why)))
 
 
+def _checked_id(value: Any) -> str:
+    """A lead_id as the facade would take it, before the ledger is asked about it."""
+    try:
+        return prepare_reference(value).lead_id
+    except InvalidInputError as wrong:
+        raise _invalid(wrong.problems[0]) from None
+
+
 def _refusals(error: SquadIQError, leads: int) -> Mapping[int, RowError] | None:
     """Why leads are not changed, by their place; empty if it is not told of which, None if it is about no lead."""
     if isinstance(error, InvalidInputError):
-        return {problem.index or 0: _invalid(problem) for problem in reversed(error.problems)}
+        return {0: _invalid(error.problems[0])}  # of one lead: those of a list are checked before
     if not isinstance(error, StatusError) or not (error.status == 400 or _is_not_there(error)):
         return None
     told = {each.index: _refusal(error, each.errors) for each in error.lead_errors if each.index < leads}
@@ -377,6 +387,6 @@ def _send(campaign: Campaign[Any], operation: str, part: Sequence[Change]) -> No
     elif operation == DELETE_LEAD:
         campaign.delete_lead(first.lead_id)
     elif operation == CONVERT_LEAD:
-        campaign.convert_lead(first.lead_id, detail=str(first.values["detail"]))
+        campaign.convert_lead(first.lead_id, detail=first.values["detail"])
     else:
         campaign.update_lead(first.lead_id, first.values)
