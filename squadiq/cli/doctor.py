@@ -97,7 +97,7 @@ def _online(campaign: str | None, base_url: str | None, profile: str) -> Iterato
             yield _tried("quota", lambda: _quota(client))
             yield from _service(client, campaign)
     except SquadIQError as error:
-        yield Check("settings", False, str(error))
+        yield Check("settings", False, f"{error} Set it by an option, SQUADIQ_… or squadiq configure.")
 
 
 def _tried(what: str, look: Callable[[], str]) -> Check:
