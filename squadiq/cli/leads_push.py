@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+import os
 import signal
 import sys
 import time
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from squadiq.push.run import PushResult
 
 LINE_EVERY_SECONDS = 5.0
+_FINISHING = "squadiq: finishing the batch under way …\n".encode()
 
 
 def push(
@@ -188,7 +191,7 @@ def _max_rejected(text: str | None) -> float | None:
         most = float(number)
     except ValueError:
         most = -1.0
-    if not most >= 0 or (percent and most > 100) or (not percent and most != int(most)):
+    if not 0 <= most < math.inf or (percent and most > 100) or (not percent and most != int(most)):
         raise ConfigurationError("--max-rejected must be a number of rows, or a share of them such as 5%.")
     # A share of all rows is more than any number below 1, so that 100 % stops nothing.
     return min(most / 100, 0.999999) if percent else max(most, 1.0) if most else 0.0
@@ -214,7 +217,7 @@ def interruptible() -> Generator[Callable[[], bool]]:
         if told:
             raise KeyboardInterrupt
         told.append(number)
-        typer.echo("squadiq: finishing the batch under way …", err=True)
+        os.write(sys.stderr.fileno(), _FINISHING)  # not through what the signal may have interrupted
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

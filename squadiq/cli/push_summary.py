@@ -87,10 +87,10 @@ def _masked(lead: Any) -> Mapping[str, Any]:
     """A lead as it would be sent, with as much of a person as tells whether the columns are right."""
     values: dict[str, Any] = lead.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for name, value in values.items():
-        if name == "contact_name":
+        if "name" in name.lower():
             values[name] = initials(str(value))
         elif name == "lead_id":
             values[name] = masked(str(value))
-        elif isinstance(value, str):
-            values[name] = shown(value)
+        elif (said := shown(str(value))) != str(value):
+            values[name] = said
     return values

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from squadiq_generated._base import looks_like_a_phone_number
+
+from squadiq._values import is_missing
 from squadiq.errors import InvalidInputError, Problem
 from squadiq.push.phones import restored
 from squadiq.push.rows import Row, RowError
 
 FIXED = ("lead_id", "phone_number", "contact_name")
-REJECT_COLUMNS = ("squadiq_row", "squadiq_reason_code", "squadiq_reason", "squadiq_rest")
+REST = "squadiq_rest"
+REJECT_COLUMNS = ("squadiq_row", "squadiq_reason_code", "squadiq_reason", REST)
 """What a file of rejected rows has beside the row: left out when that file is pushed again."""
 
 
@@ -42,6 +48,7 @@ _ONLY_IF_ALONE: Mapping[str, frozenset[str]] = {
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T|$)")
 _BOOLEANS = {"true": True, "false": False}
 TYPES = ("text", "integer", "number", "boolean", "date", "datetime")
 
@@ -75,13 +82,13 @@ class Columns:
         if row.problem is not None:
             raise row.problem
         values: dict[str, Any] = dict(self.constants)
-        for heading, given in row.values.items():
+        for heading, given in _with_rest(row.values).items():
             if heading in self.dropped or heading in REJECT_COLUMNS:
                 continue
             value = given.strip() if isinstance(given, str) else given
-            if value is not None and value != "":
+            if value != "" if isinstance(value, str) else not is_missing(value):
                 name = self.fields.get(heading, heading)
-                values[name] = self._typed(name, value)
+                values[name] = self._typed(name, value) if name in self.types else value
         if "phone_number" in values:
             accept = self.accept_possible_numbers
             values["phone_number"] = restored(values["phone_number"], accept_possible=accept)
@@ -95,12 +102,12 @@ class Columns:
         return values
 
     def _typed(self, name: str, value: Any) -> Any:
-        kind, _, form = self.types.get(name, "").partition(":")
-        if not kind or kind == "text" or name in FIXED:
-            return value
+        kind, _, form = self.types[name].partition(":")
+        if kind == "text" or name in FIXED:
+            return str(value) if kind == "text" else value
         try:
             return _CONVERT[kind](str(value), form)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise RowError(f"{_code(name)}_type", name, f"is no {kind} {form}".rstrip()) from None
 
     def _made_id(self, row: Row, phone_number: Any) -> str:
@@ -109,10 +116,24 @@ class Columns:
             value = row.values.get(heading)
             if phone_number and self.fields.get(heading, heading) == "phone_number":
                 value = phone_number
-            parts.append("" if value is None else str(value).strip())
+            parts.append("" if is_missing(value) else str(_as_id(value)).strip())
             if not parts[-1]:
                 raise RowError("lead_id_missing", "lead_id", f"cannot be made: {heading} is empty")
         return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _with_rest(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a row; of one that was rejected before, with those that had no column of their own."""
+    rest: Any = values.get(REST)
+    if not isinstance(rest, str) or not rest:
+        return values
+    try:
+        others: Any = json.loads(rest)
+    except ValueError:
+        others = None
+    if not isinstance(others, dict):
+        raise RowError("rest_unreadable", REST, "is not the JSON object that it was")
+    return {**values, **{name: value for name, value in others.items() if values.get(name) in (None, "")}}
 
 
 def columns_for(
@@ -133,6 +154,8 @@ def columns_for(
     Raises:
         InvalidInputError: a heading that was named is not there, or it is not certain which column is meant.
     """
+    if any(looks_like_a_phone_number(each) or "@" in each for each in headings):
+        raise _question("the first line is a row, not the names of the columns: add a line with names")
     for heading in (*given.fields, *given.dropped, *given.lead_id_from):
         if heading not in headings:
             raise _question(f"there is no column {heading!r}. There are: {_listed(headings)}")
@@ -204,12 +227,11 @@ def inferred_types(columns: Columns, rows: Iterable[Row]) -> tuple[dict[str, str
                 possible &= _kinds(text)
                 if not possible and re.fullmatch(r"0[0-9]+", text):
                     zeros.add(name)
-    types: dict[str, str] = {
-        name: next(kind for kind in ("boolean", "integer", "number") if kind in kinds)
+    types = {
+        name: next((kind for kind in ("boolean", "integer", "number") if kind in kinds), "text")
         for name, kinds in left.items()
-        if kinds
     }
-    notes = [f"{name} is sent as {kind}" for name, kind in types.items()]
+    notes = [f"{name} is sent as {kind}" for name, kind in types.items() if kind != "text"]
     notes += [f"{name} stays text: it has digits that begin with 0" for name in sorted(zeros)]
     return types, notes, count
 
@@ -231,6 +253,8 @@ def _as_integer(text: str, _: str) -> int:
 
 def _as_number(text: str, _: str) -> float | int:
     number = float(text.replace(",", ""))
+    if not math.isfinite(number):
+        raise ValueError(text)
     return int(number) if number.is_integer() else number
 
 
@@ -242,12 +266,24 @@ def _as_boolean(text: str, _: str) -> bool:
 
 
 def _as_date(text: str, form: str) -> str:
-    return (datetime.strptime(text, form) if form else datetime.fromisoformat(text)).date().isoformat()
+    return _moment(text, form).date().isoformat()
 
 
 def _as_datetime(text: str, form: str) -> str:
-    moment = datetime.strptime(text, form) if form else datetime.fromisoformat(text)
+    moment = _moment(text, form)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+
+
+def _moment(text: str, form: str) -> datetime:
+    """A cell that a spreadsheet keeps as a date comes in ISO form, whatever form the others have as text."""
+    if not form:
+        return datetime.fromisoformat(text)
+    try:
+        return datetime.strptime(text, form)
+    except ValueError:
+        if not _ISO.match(text):
+            raise
+        return datetime.fromisoformat(text)
 
 
 _CONVERT: Mapping[str, Callable[[str, str], Any]] = {

@@ -37,7 +37,7 @@ def dialect_of(path: Path, encoding: str | None, delimiter: str | None) -> Diale
         with path.open("rb") as file:
             sample = file.read(_SAMPLE)
             file.seek(0)
-            used = _checked(encoding) if encoding else _encoding(sample, file_is_utf8=lambda: _is_utf8(path))
+            used = _checked(encoding) if encoding else _encoding(sample, path)
             if not _decodes(path, used):
                 raise _refused("encoding", f"{path.name} is not written in {used}: give --encoding")
     except OSError as error:
@@ -55,24 +55,20 @@ def _shown(encoding: str) -> str:
 
 def _checked(encoding: str) -> str:
     try:
-        codecs.lookup(encoding)
-    except LookupError:
+        "a".encode(encoding)
+    except (LookupError, ValueError):
         raise _refused("encoding", f"there is no encoding {encoding[:40]!r}") from None
     return encoding
 
 
-def _encoding(sample: bytes, file_is_utf8: object) -> str:
+def _encoding(sample: bytes, path: Path) -> str:
     for mark, name in _BOMS:
         if sample.startswith(mark):
             return name
     zeros = Counter(place % 2 for place, byte in enumerate(sample[:1000]) if byte == 0)
     if sum(zeros.values()) > len(sample[:1000]) // 4:
         return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-    return "utf-8" if callable(file_is_utf8) and file_is_utf8() else "cp1252"
-
-
-def _is_utf8(path: Path) -> bool:
-    return _decodes(path, "utf-8")
+    return "utf-8" if _decodes(path, "utf-8") else "cp1252"
 
 
 def _decodes(path: Path, encoding: str) -> bool:

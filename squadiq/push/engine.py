@@ -7,8 +7,9 @@ client and one that is not drive the same code. Every lead is in the ledger befo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from itertools import islice
@@ -36,7 +37,8 @@ from squadiq.validation import prepare_leads
 CHUNK = 1000
 """Rows that are read, checked and written down together."""
 FIRST_BATCH, LARGEST_BATCH = 250, 1000
-TOO_LARGE = 413
+REFUSED_WHOLE = (400, 413)
+"""Nothing of the batch was created: a lead of it is wrong, or it is too large."""
 SHOWN = 3
 """Leads that a dry run shows."""
 LOOK_AGAIN_SECONDS = 1.0
@@ -161,7 +163,7 @@ class Push:
         self._rejections = rejections
         self._on_progress = on_progress
         self._should_stop = should_stop
-        self._size = FIRST_BATCH
+        self._size, self._largest = FIRST_BATCH, LARGEST_BATCH
         self._queue: list[Pending] = []
 
     def steps(self, source: Source) -> PushSteps:
@@ -174,7 +176,6 @@ class Push:
         """
         with Seen() as seen:
             yield from self._pass(source.read(), partial(self._new_leads, seen), seen)
-            self._refuse_too_many_rejected(at_end=True)
             while self.counts.elsewhere and source.can_be_read_again:
                 self._stop_if_told()
                 yield Pause(LOOK_AGAIN_SECONDS)
@@ -188,7 +189,8 @@ class Push:
         while chunk := list(islice(rows, CHUNK)):
             self._take(list(leads_of(chunk)), seen)
             self._on_progress(self.counts)
-            self._refuse_too_many_rejected()
+            self._stop_if_told()
+            self._refuse_too_many_rejected(is_last=len(chunk) < CHUNK)
             while len(self._queue) >= self._size:
                 yield from self._next()
         while self._queue:
@@ -283,9 +285,10 @@ class Push:
                     assert entry is not None
                     self._count_settled(row, entry, contents[lead_id])
             ledger.add(connection, new)
+            self.counts.waiting += len(new) + sum(map(len, again.values())) + len(lost)
+            again[True] += [each.lead.lead_id for each in lost]
             for sent_before, lead_ids in again.items():
                 ledger.take_over(connection, lead_ids, sent_before=sent_before)
-        self.counts.waiting += len(new) + sum(map(len, again.values())) + len(lost)
         self._unknown(lost)
 
     def _count_settled(self, row: Row, entry: Entry, content: bytes) -> None:
@@ -301,57 +304,67 @@ class Push:
         """Send a batch until each lead of it is settled: whole, without those that are refused, or halved."""
         assert self._ledger is not None
         waiting = [list(batch)]
+        refused_before, halved, accepted = self.counts.refused, False, 0
         while waiting:
             part = waiting.pop()
             ids = [each.lead.lead_id for each in part]
-            self._ledger.mark(ids, "sending")
+            self._ledger.claim(ids)
             error = yield SendBatch([each.lead for each in part])
             self.counts.hits += 1 if error is None else len(getattr(error, "attempts", ()))
             if error is None:
                 self._created(part)
-                self._size = min(LARGEST_BATCH, self._size * 2)
+                accepted = max(accepted, len(part))
             elif isinstance(error, QuotaWaitError):
+                self._ledger.mark(ids, "waiting")
+                self._stop_if_told()
                 waiting.append(part)
                 yield Pause(min(error.wait_seconds, LONGEST_PAUSE_SECONDS))
             elif isinstance(error, OutcomeUnknownError):
                 self._unknown(part)
-            elif isinstance(error, StatusError) and error.status in (400, TOO_LARGE):
-                waiting += self._after_refusal(part, error)
+            elif isinstance(error, StatusError) and error.status in REFUSED_WHOLE:
+                left = self._after_refusal(part, error)
+                halved = halved or len(left) > 1
+                waiting += left
             else:
                 self._stop(part, ids, error)
             self._on_progress(self.counts)
+        if halved and accepted and self.counts.refused == refused_before:
+            self._largest = accepted  # nothing was wrong but the size
+        self._size = min(self._largest, self._size * 2)
 
     def _after_refusal(self, part: Sequence[Pending], error: StatusError) -> list[list[Pending]]:
         """Settle what a refusal says of single leads, and return what is to be sent again."""
-        told = {each.index: each for each in error.lead_errors if each.index < len(part) and each.errors}
-        unknown = error.previous_attempt_unknown
-        if not told and len(part) > 1:
-            middle = (len(part) + 1) // 2
-            if error.status == TOO_LARGE:
-                self._size = max(1, min(self._size, middle))
-            return [list(part[middle:]), list(part[:middle])]
-        if not told:
-            words = error.field_errors or ({"lead": [error.detail]} if error.detail else {})
-            self._refused(part[0], words, unknown)
-            return []
-        for index, about in told.items():
-            self._refused(part[index], about.errors, unknown)
-        left = [each for index, each in enumerate(part) if index not in told]
-        return [left] if left else []
-
-    def _refused(self, pending: Pending, words: Any, earlier_unknown: bool) -> None:
         assert self._ledger is not None
-        if set(words) == {"lead_id"}:
+        told = {each.index: each.errors for each in error.lead_errors if each.index < len(part)}
+        if error.previous_attempt_unknown:
+            part = [replace(each, sent_before=True) for each in part]
+        if not told and len(part) == 1:
+            told = {0: error.field_errors}
+        for index, words in told.items():
+            self._refused(part[index], words or {"lead": [error.detail]})
+        left = [each for index, each in enumerate(part) if index not in told]
+        middle = (len(left) + 1) // 2
+        parts = [left] if told else [left[middle:], left[:middle]]
+        # Nothing of a refused batch was created.
+        self._ledger.mark([each.lead.lead_id for each in left], "waiting")
+        return [each for each in parts if each]
+
+    def _refused(self, pending: Pending, words: Mapping[str, Sequence[str]]) -> None:
+        assert self._ledger is not None
+        if pending.sent_before and set(words) == {"lead"}:
+            self._unknown([pending])  # refused because it is there, or for what was wrong before: nobody says
+            return
+        if set(words) == {"lead_id"} and not _ABOUT_FORM.search(" ".join(words["lead_id"])):
             # It is there: from an attempt whose response was lost, or from before.
-            sent_before = pending.sent_before or earlier_unknown
-            self._ledger.mark([pending.lead.lead_id], "created" if sent_before else "existing")
+            self._ledger.mark([pending.lead.lead_id], "created" if pending.sent_before else "existing")
             self.counts.waiting -= 1
-            if sent_before:
+            if pending.sent_before:
                 self.counts.created += 1
             else:
                 self.counts.existing += 1
             return
-        said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items()) or "SquadIQ does not say why"
+        said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items() if any(each))
+        said = said or "SquadIQ does not say why"
         code = f"refused_{next(iter(words))}" if len(words) == 1 and next(iter(words)) in _FIXED else "refused"
         self._ledger.mark([pending.lead.lead_id], "refused", code=code, reason=said)
         self.counts.waiting -= 1
@@ -389,9 +402,10 @@ class Push:
         self.counts.refused += refused
         self._rejections.rejected(Rejection(row, why.code, str(why)))
 
-    def _refuse_too_many_rejected(self, *, at_end: bool = False) -> None:
+    def _refuse_too_many_rejected(self, *, is_last: bool) -> None:
+        """Look before anything is sent of these rows; a share means little before there are some."""
         most, counts = self._rules.max_rejected, self.counts
-        if most is None or (most < 1 and counts.rows < CHUNK and not at_end):
+        if most is None or (most < 1 and counts.rows < CHUNK and not is_last):
             return
         rejected = counts.rejected.total()
         if rejected > (most * counts.rows if most < 1 else most):
@@ -400,6 +414,8 @@ class Push:
             )
 
 
+_ABOUT_FORM = re.compile(r"\b(blank|null|required|characters?|valid|match|pattern|long|length)\b", re.IGNORECASE)
+"""In what is said of a lead_id: it is wrong as it stands, rather than there already."""
 _FIXED = frozenset({"phone_number", "contact_name", "lead_id"})
 
 

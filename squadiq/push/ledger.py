@@ -123,7 +123,6 @@ class Ledger:
         self.owner = secrets.randbits(62)
         self._engine: Engine | None = None
         self._held: list[Any] = []
-        self._alive: dict[int, bool] = {}
         self._key = b""
 
     @property
@@ -248,12 +247,25 @@ class Ledger:
         Raises:
             LedgerError: the database fails.
         """
+        if lead_ids:
+            self._change(lead_ids, state, code, reason, {"sent_before": True} if sent_before else {})
+
+    def claim(self, lead_ids: Collection[str]) -> None:
+        """Note that leads are about to be sent.
+
+        Raises:
+            LedgerError: another push has some of them, since this one seemed to be gone; or the database fails.
+        """
+        if self._change(lead_ids, "sending", "", "", {}) != len(lead_ids):
+            raise LedgerError("Another push took over leads of this one, for the database had lost sight of it.")
+
+    def _change(self, lead_ids: Collection[str], state: str, code: str, reason: str, more: Mapping[str, Any]) -> int:
+        """Change leads that this push still has, and return how many those are."""
         assert self._engine is not None
-        values: dict[str, Any] = {"state": state, "code": code, "reason": reason, "changed_at": self._now()}
-        if sent_before:
-            values["sent_before"] = True
+        values = {"state": state, "code": code, "reason": reason, "changed_at": self._now(), **more}
+        where = (*self._mine(), leads.c.lead_id.in_(list(lead_ids)), leads.c.owner == self.owner)
         with _database_errors(), self._engine.begin() as connection:
-            connection.execute(update(leads).where(*self._mine(), leads.c.lead_id.in_(list(lead_ids))).values(values))
+            return connection.execute(update(leads).where(*where).values(values)).rowcount
 
     def is_alive(self, connection: Connection, owner: int) -> bool:
         """Tell whether the push that has a lead still runs; on SQLite there is no other."""
@@ -289,8 +301,10 @@ class Ledger:
         lock = sqlite3.connect(f"{path}.{name}.lock", isolation_level=None, timeout=0.0, check_same_thread=False)
         try:
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             lock.close()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
             raise LedgerError(
                 f"Another push of this campaign is under way with the ledger {path}. Wait for its end,"
                 " or let several pushes share a PostgreSQL: --ledger postgresql://…"

@@ -35,7 +35,7 @@ def read_mapping(path: Path) -> Columns:
     return Columns(
         fields=_texts(path, contents.get("columns", {}), "columns"),
         dropped=frozenset(_list(path, contents.get("drop", []), "drop")),
-        constants=dict(contents.get("constants", {})),
+        constants=_constants(path, contents.get("constants", {})),
         types=types,
         lead_id_from=_list(path, contents.get("lead_id_from", []), "lead_id_from"),
     )
@@ -70,13 +70,20 @@ def check_type(name: str, kind: str) -> None:
 
 def _toml(value: Any) -> str:
     """Text, numbers, booleans and lists of text are written the same in JSON and in TOML."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _texts(path: Path, value: Any, key: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):  # pyright: ignore[reportUnknownVariableType]
         raise _refused(f"{key} in {path.name} must be a table of texts")
     return dict(cast(Mapping[str, str], value))
+
+
+def _constants(path: Path, value: Any) -> dict[str, Any]:
+    kinds = (str, int, float)  # bool is an int
+    if not isinstance(value, dict) or not all(isinstance(each, kinds) for each in value.values()):  # pyright: ignore[reportUnknownVariableType]
+        raise _refused(f"constants in {path.name} must be a table of texts, numbers, true and false")
+    return dict(cast(Mapping[str, Any], value))
 
 
 def _list(path: Path, value: Any, key: str) -> list[str]:

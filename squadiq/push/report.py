@@ -6,13 +6,14 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from squadiq.errors import ConfigurationError
-from squadiq.push.columns import REJECT_COLUMNS
+from squadiq.push.columns import REJECT_COLUMNS, REST
 from squadiq.push.rows import Row
 
 
@@ -31,7 +32,7 @@ class PushCounts:
         unknown: leads that may have been created or not.
         elsewhere: leads that another push has in hand.
         waiting: leads that are still to be sent.
-        hits: requests so far.
+        hits: requests so far; of a call that was repeated and then accepted, the last.
     """
 
     rows: int = 0
@@ -98,18 +99,16 @@ class RejectionWriter:
         elif len(self.kept_unknown) < self.KEPT:
             self.kept_unknown.append(row)
 
-    def close(self) -> tuple[Path | None, Path | None]:
-        """Put the files in their places and return their paths; none is left where there is nothing to tell."""
+    def close(self, *, is_whole: bool) -> tuple[Path | None, Path | None]:
+        """Put the files in their places and return their paths.
+
+        Args:
+            is_whole: whether the push came to its end, so that a file without a row is none any more.
+        """
         return (
-            self._rejected.close() if self._rejected is not None else None,
-            self._unknown.close() if self._unknown is not None else None,
+            self._rejected.close(is_whole) if self._rejected is not None else None,
+            self._unknown.close(is_whole) if self._unknown is not None else None,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class _CsvFile:
@@ -121,42 +120,46 @@ class _CsvFile:
         self._headings = headings
         self._file: IO[str] | None = None
         self._writer: Any = None
-        self._closed = False
 
     def write(self, row: Row, code: str, reason: str) -> None:
         if self._file is None:
             self._open(row.values)
-        cells = {name: _cell(row.values.get(name)) for name in self._headings}
-        rest = {name: value for name, value in row.values.items() if name not in cells and name not in REJECT_COLUMNS}
-        others = json.dumps(rest, ensure_ascii=False, default=str) if rest else ""
+        cells = {name: row.values.get(name) for name in self._headings}
+        rest = {
+            name: value
+            for name, value in row.values.items()
+            if name not in REJECT_COLUMNS and (name not in cells or isinstance(value, dict | list))
+        }
+        cells |= dict.fromkeys(cells.keys() & rest.keys())
+        others = json.dumps(rest, ensure_ascii=False, default=str) if rest else row.values.get(REST)
         told = dict(zip(REJECT_COLUMNS, (row.number, code, reason, others), strict=True))
         self._writer.writerow({**cells, **told})
 
-    def close(self) -> Path | None:
-        """Give the file its name; without a row, remove that of an earlier push, which is no longer so."""
-        if self._closed:
-            return self._path if self._path.exists() else None
-        self._closed = True
-        if self._file is None:
-            self._path.unlink(missing_ok=True)
-            return None
-        self._file.close()
-        os.replace(self._partial, self._path)
-        return self._path
+    def close(self, is_whole: bool) -> Path | None:
+        """Give the file its name; at the end of a push without a row, remove an earlier one, which is no longer so."""
+        with self._told_if_impossible():
+            if self._file is not None:
+                self._file.close()
+                os.replace(self._partial, self._path)
+                return self._path
+            if is_whole:
+                self._path.unlink(missing_ok=True)
+        return None
+
+    @contextmanager
+    def _told_if_impossible(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigurationError(f"{self._path} cannot be written ({error.strerror}).") from None
 
     def _open(self, first: Mapping[str, Any]) -> None:
         self._headings = self._headings or [name for name in first if name not in REJECT_COLUMNS]
-        try:
-            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        except OSError as error:
-            raise ConfigurationError(f"{self._partial} cannot be written ({error.strerror}).") from None
-        self._file = open(descriptor, "w", encoding="utf-8-sig", newline="")  # noqa: SIM115 - closed by close
+        with self._told_if_impossible():
+            self._partial.unlink(missing_ok=True)
+            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Half of a character, which JSON can hold, is written as JSON would.
+        self._file = open(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")  # noqa: SIM115
         names = [*self._headings, *REJECT_COLUMNS]
         self._writer = csv.DictWriter(self._file, names, extrasaction="ignore", restval="")
         self._writer.writeheader()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return "" if value is None else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -15,7 +15,7 @@ import anyio.to_thread
 from squadiq_generated.models import Lead
 
 from squadiq._checks import flag
-from squadiq.errors import SquadIQError
+from squadiq.errors import ConfigurationError, SquadIQError
 from squadiq.operations import PreparedRequest, Scope, prepare_checked_leads
 from squadiq.push.columns import Columns, columns_for, inferred_types
 from squadiq.push.engine import LARGEST_BATCH, Pause, Push, PushRules, PushSteps, PushStoppedError
@@ -206,6 +206,8 @@ class _Prepared:
 
 @contextmanager
 def _prepared(scope: Scope[Any], given: Any, options: PushOptions) -> Generator[_Prepared]:
+    if unknown := options.keys() - PushOptions.__annotations__.keys():
+        raise TypeError(f"push_leads() got an unexpected keyword argument {min(unknown)!r}")
     source = open_source(given, encoding=options.get("encoding"), delimiter=options.get("delimiter"))
     columns, notes, total = _columns(source, options.get("columns", Columns()), scope.lead_type)
     dry_run = flag("dry_run", options.get("dry_run", False))
@@ -216,7 +218,7 @@ def _prepared(scope: Scope[Any], given: Any, options: PushOptions) -> Generator[
         repeat_creates=scope.repeat_creates,
         allow_duplicate_numbers=flag("allow_duplicate_numbers", options.get("allow_duplicate_numbers", False)),
         suppressed=suppressed_numbers(options.get("suppress")),
-        max_rejected=options.get("max_rejected"),
+        max_rejected=_max_rejected(options.get("max_rejected")),
     )
     ledger = None if dry_run else _ledger(options.get("ledger"), scope, source)
     rejections = RejectionWriter(None if dry_run else source.path, source.headings)
@@ -230,19 +232,24 @@ def _prepared(scope: Scope[Any], given: Any, options: PushOptions) -> Generator[
     steps = push.steps(source)
     prepared = _Prepared(push, steps, source, notes, ledger)
     prepared.columns, prepared.rejections = columns, rejections
-    try:
+    with closing(ledger) if ledger is not None else nullcontext():
         if ledger is not None:
             ledger.open()
-        yield prepared
-    except PushStoppedError as stopped:
-        prepared.files = rejections.close()
-        stopped.result = prepared.result()
-        raise
-    finally:
-        steps.close()
-        prepared.files = rejections.close()
-        if ledger is not None:
-            ledger.close()
+        try:
+            with closing(steps):
+                yield prepared
+        except BaseException as error:
+            prepared.files = rejections.close(is_whole=False)
+            if isinstance(error, PushStoppedError):
+                error.result = prepared.result()
+            raise
+        prepared.files = rejections.close(is_whole=True)
+
+
+def _max_rejected(given: float | None) -> float | None:
+    if given is not None and not (isinstance(given, int | float) and given >= 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError("max_rejected must be a number of rows, or a share of them below 1.")
+    return given
 
 
 def _ledger(given: str | Path | None, scope: Scope[Any], source: Source) -> Ledger:

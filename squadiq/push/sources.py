@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pydantic import BaseModel
+from squadiq_generated._base import looks_like_a_phone_number
 
 from squadiq._extras import needs_extra
-from squadiq.errors import InvalidInputError, Problem
+from squadiq._values import is_missing
+from squadiq.errors import InvalidInputError, Problem, SquadIQError
 from squadiq.push.dialects import Dialect, dialect_of
 from squadiq.push.rows import Row, RowError
 
@@ -27,7 +29,7 @@ _CHUNK = 1 << 20
 _LONGEST_CELL = 1 << 20
 """Characters of a cell; a quote that is never closed would take in the rest of the file."""
 
-csv.field_size_limit(_LONGEST_CELL)
+csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def open_source(given: Any, *, encoding: str | None = None, delimiter: str | Non
         InvalidInputError: it is none, or cannot be read.
         MissingExtraError: its kind of file needs a package that is not installed.
     """
-    if given == "-":
+    if isinstance(given, str) and given == "-":
         return _standard_input(encoding, delimiter)
     if isinstance(given, str | Path):
         return _file(Path(given), encoding, delimiter)
@@ -133,28 +135,85 @@ def _unique(headings: Sequence[str]) -> list[str]:
     named = [name or f"column {number}" for number, name in enumerate(names, 1)]
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
+        if looks_like_a_phone_number(twice):
+            raise refused_source("its first line is a row, not the names of the columns: add a line with names")
         raise refused_source(f"two columns have the heading {twice[:60]!r}: rename one")
     return named
 
 
 def _csv_rows(path: Path, dialect: Dialect, headings: Sequence[str], _kept: object) -> Iterator[Row]:
     with path.open(encoding=dialect.encoding, newline="", errors="strict") as file:
-        reader = csv.reader(file, delimiter=dialect.delimiter)
+        lines = _Recorded(file)
+        reader = csv.reader(lines, delimiter=dialect.delimiter)
         next(reader, None)
         width = len(headings)
         while True:
             number = reader.line_num + 1
+            last = lines.since()
             try:
                 cells = next(reader)
             except StopIteration:
+                _refuse_open_quote(last, dialect, path)
                 return
             except csv.Error as error:
                 raise refused_source(f"line {number} of {path.name} cannot be read: {error}") from None
             if not any(cell.strip() for cell in cells):
                 continue
-            too_many = any(cell.strip() for cell in cells[width:])
-            problem = RowError("row_too_long", "row", f"has {len(cells)} cells under {width} headings")
-            yield Row(number, dict(zip(headings, cells, strict=False)), problem if too_many else None)
+            problem = None
+            if len(cells) > width:
+                problem = _too_long(cells, width)
+            if problem is None and reader.line_num > number:
+                problem = _swallowed(cells, dialect)
+            yield Row(number, dict(zip(headings, cells, strict=False)), problem)
+
+
+class _Recorded:
+    """Lines on their way to a reader, which remember those of the row that was read last."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._kept: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._kept.append(line)
+        return line
+
+    def since(self) -> list[str]:
+        """Return the lines since this was last asked."""
+        kept, self._kept = self._kept, []
+        return kept
+
+
+def _refuse_open_quote(last: Sequence[str], dialect: Dialect, path: Path) -> None:
+    """Refuse a file that ends within a quote: rows are in that cell of which nobody would hear."""
+    if len(last) < 2 and not "".join(last).count('"') % 2:
+        return
+    try:
+        for _ in csv.reader(last, delimiter=dialect.delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise refused_source(f"a quote in {path.name} is never closed, in the last {len(last)} lines") from None
+
+
+def _swallowed(cells: Sequence[str], dialect: Dialect) -> RowError | None:
+    """Why a row that goes over several lines is none: a line in a cell of it is a row with a phone number."""
+    for cell in cells:
+        for line in cell.splitlines()[1:]:
+            within = line.split(dialect.delimiter)
+            if len(within) == len(cells) > 1 and any(map(looks_like_a_phone_number, within)):
+                return RowError("row_unreadable", "row", "holds other rows: a quote in it is not closed")
+    return None
+
+
+def _too_long(cells: Sequence[Any], width: int) -> RowError | None:
+    if any(str(cell).strip() for cell in cells[width:] if cell is not None):
+        return RowError("row_too_long", "row", f"has {len(cells)} cells under {width} headings")
+    return None
 
 
 def _json_lines(path: Path, _kept: object = None) -> Iterator[Row]:
@@ -179,10 +238,12 @@ def _spreadsheet(path: Path) -> Source:
         import python_calamine
     try:
         book = python_calamine.load_workbook(str(path))
-        visible = [each.name for each in book.sheets_metadata if "Visible" in str(each.visible)] or book.sheet_names
-        sheet = book.get_sheet_by_name(visible[0])
-        rows = sheet.iter_rows()
-        headings = _unique([_cell_text(cell) for cell in next(rows, [])])
+        shown = python_calamine.SheetVisibleEnum.Visible
+        visible = [each.name for each in book.sheets_metadata if each.visible == shown] or book.sheet_names
+        rows = enumerate(book.get_sheet_by_name(visible[0]).iter_rows(), 1)
+        # A table need not begin in the first line of its sheet.
+        first, named = next(((number, row) for number, row in rows if any(map(_cell_text, row))), (0, []))
+        headings = _unique([_cell_text(cell) for cell in named])
     except (python_calamine.CalamineError, OSError) as error:
         raise refused_source(f"{path.name} cannot be read as a spreadsheet ({type(error).__name__})") from None
     if not headings:
@@ -192,11 +253,10 @@ def _spreadsheet(path: Path) -> Source:
 
     def read() -> Iterator[Row]:
         again = python_calamine.load_workbook(str(path)).get_sheet_by_name(visible[0])
-        first = again.start[0] + 1 if again.start else 1
-        for number, cells in enumerate(again.iter_rows(), first):
+        for number, cells in enumerate(again.iter_rows(), 1):
             values = [_cell(cell) for cell in cells]
             if number > first and any(value is not None for value in values):
-                yield Row(number, dict(zip(headings, values, strict=False)))
+                yield Row(number, dict(zip(headings, values, strict=False)), _too_long(values, len(headings)))
 
     return Source(str(path), path, headings, read, notes=notes)
 
@@ -208,6 +268,8 @@ def _cell_text(cell: object) -> str:
 
 def _cell(cell: object) -> Any:
     """The value of a cell: whole numbers without `.0`, times in ISO form, nothing for an empty one."""
+    if is_missing(cell):
+        return None
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
         return int(cell)
     if isinstance(cell, datetime):
@@ -241,7 +303,7 @@ def _frame(given: Any) -> Source | None:
     package = type(given).__module__.partition(".")[0]
     if package == "polars" and hasattr(given, "iter_rows"):
         headings = [str(name) for name in given.columns]
-        return Source("a polars frame", None, headings, lambda: _items(given.iter_rows(named=True)))
+        return Source("a polars frame", None, headings, lambda: _celled(_items(given.iter_rows(named=True))))
     if package == "pandas" and hasattr(given, "itertuples") and hasattr(given, "columns"):
         headings = _unique([str(name) for name in given.columns])
 
@@ -253,8 +315,24 @@ def _frame(given: Any) -> Source | None:
     return None
 
 
+def _celled(rows: Iterable[Row]) -> Iterator[Row]:
+    return (Row(row.number, {name: _cell(value) for name, value in row.values.items()}) for row in rows)
+
+
+def _read(items: Iterable[Any]) -> Iterator[Any]:
+    given = 0
+    try:
+        for item in items:
+            yield item
+            given += 1
+    except SquadIQError:
+        raise
+    except Exception as error:  # its words may hold a row
+        raise refused_source(f"cannot be read after {given} rows ({type(error).__name__})") from None
+
+
 def _items(items: Iterable[Any]) -> Iterator[Row]:
-    for number, item in enumerate(items, 1):
+    for number, item in enumerate(_read(items), 1):
         if isinstance(item, BaseModel):
             yield Row(number, item.model_dump(by_alias=True, exclude_unset=True, warnings=False))
         elif is_dataclass(item) and not isinstance(item, type):

@@ -1,0 +1,142 @@
+"""Pushes that are killed, or broken off, in the middle: the same push again creates each lead once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from squadiq import AsyncSquadIQ
+from tests.inbox.conftest import postgres_database
+from tests.push.conftest import CLIENT, csv_file, lead, push_to
+from tests.push.test_engine import Service, leads
+from tests.servers import Action, Reply, Reset, Seen, acting_server
+
+PUSH = [sys.executable, "-m", "squadiq", "leads", "push"]
+ROWS = 6000
+
+
+class Killing:
+    """A service that kills who calls it, before or after the leads are created, and loses answers too."""
+
+    def __init__(self, kills: int) -> None:
+        self.service = Service()
+        self.rng = random.Random(7)  # the same moments in each run
+        self.kills = kills
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def __call__(self, seen: Seen) -> Action:
+        chance = self.rng.random()
+        if self.kills and chance < 0.5:
+            self.kills -= 1
+            if chance < 0.3:
+                self.service(seen)
+            victim = self.rng.choice(self.running)
+            os.kill(victim.pid, signal.SIGKILL)
+            victim.wait()
+            return Reset()
+        response = self.service(seen)
+        return Reset() if chance > 0.95 else Reply(503, {}) if chance > 0.9 else response
+
+
+def environment(url: str) -> dict[str, str]:
+    settings = {"ACCESS_TOKEN": "test_token", "BASE_URL": url, "CAMPAIGN_ID": "c1", "QUOTA_URL": "memory"}
+    return {**os.environ, **{f"SQUADIQ_{name}": value for name, value in settings.items()}}
+
+
+@pytest.mark.parametrize(("kind", "pushes"), [("sqlite", 1), ("postgresql", 1), ("postgresql", 2)])
+def test_killed_pushes_create_each_lead_once(
+    tmp_path: Path, kind: str, pushes: int, request: pytest.FixtureRequest
+) -> None:
+    rows = leads(ROWS)
+    rows[11]["phone_number"] = "12"
+    path = csv_file(tmp_path / "leads.csv", rows)
+    ledger = str(tmp_path / "ledger.sqlite3")
+    if kind == "postgresql":
+        ledger = postgres_database(request.getfixturevalue("postgres_url"))
+    killing = Killing(kills=5)
+    with acting_server(killing) as server:
+        while True:
+            for _ in range(pushes):
+                command = [*PUSH, str(path), "--ledger", ledger, "--json"]
+                killing.running.append(
+                    subprocess.Popen(
+                        command, env=environment(server.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                    )
+                )
+            said = [each.communicate()[1] for each in killing.running]
+            codes = [each.returncode for each in killing.running]
+            killing.running.clear()
+            assert set(codes) <= {1, 2, -signal.SIGKILL}, said
+            if set(codes) == {1} and not killing.kills:
+                break
+    expected = Counter(str(row["lead_id"]) for row in rows if row["phone_number"] != "12")
+    assert killing.service.leads == expected
+    assert "phone_number_invalid" in (tmp_path / "leads.csv.rejected.csv").read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_cancelled_push_leaves_its_ledger_consistent_and_closed(tmp_path: Path, backend: str) -> None:
+    service = Service()
+    path = csv_file(tmp_path / "leads.csv", leads(600))
+    scopes: list[anyio.CancelScope] = []
+
+    async def push(url: str, *, cancelled: bool) -> Any:
+        async with AsyncSquadIQ("test_token", base_url=url, campaign_id="c1", **CLIENT) as client:
+            with anyio.CancelScope() as scope:
+                scopes.append(scope)
+                return await client.campaign().push_leads(path, on_progress=cancel_later if cancelled else ignore)
+        return None
+
+    def cancel_later(counts: Any, total: object) -> None:
+        if counts.created:
+            anyio.from_thread.run_sync(scopes[0].cancel)
+
+    def ignore(counts: object, total: object) -> None: ...
+
+    with acting_server(service) as server:
+
+        async def run(cancelled: bool) -> Any:
+            return await push(server.url, cancelled=cancelled)
+
+        assert anyio.run(run, True, backend=backend) is None
+        assert scopes[0].cancelled_caught
+        assert 0 < len(service.leads) < 600
+        done = anyio.run(run, False, backend=backend)
+    assert (done.counts.created + done.counts.created_before, done.is_good) == (600, True)
+    assert max(service.leads.values()) == 1
+
+
+def test_a_lead_that_is_lost_to_another_push_is_not_sent(tmp_path: Path, postgres_url: str) -> None:
+    """When PostgreSQL forgets a push that still runs, another takes its leads over; the first one must notice."""
+    from sqlalchemy import create_engine, text
+
+    from squadiq.push import LedgerError
+
+    service = Service()
+    ledger = postgres_database(postgres_url)
+    engine = create_engine(ledger.replace("postgresql:", "postgresql+psycopg:"))
+    told: list[Any] = []
+
+    def lose_sight(counts: Any, total: object) -> None:
+        if not told:
+            told.append(None)
+            with engine.begin() as connection:
+                query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'first'"
+                connection.execute(text(query))
+            told.append(push_to(server.url, leads(10), ledger=ledger))
+
+    with acting_server(service) as server, pytest.raises(LedgerError, match="took over"):
+        push_to(server.url, leads(10), ledger=f"{ledger}&application_name=first", on_progress=lose_sight)
+    engine.dispose()
+    assert told[1].counts.created == 10
+    assert service.batches == [10]
+    assert lead(1)["lead_id"] in service.leads
