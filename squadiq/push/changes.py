@@ -98,13 +98,13 @@ class ChangeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LeadChange:
     """One row as a change of a lead."""
 
     row: Row
-    lead_id: str
+    lead_id: str = field(repr=False)
     values: Mapping[str, Any] = field(repr=False)
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 def hits_of(operation: str, rows: int) -> int:
@@ -112,7 +112,7 @@ def hits_of(operation: str, rows: int) -> int:
     return -(-rows // LARGEST_BATCH) if operation == DISABLE_LEADS else rows
 
 
-class Changes:
+class LeadChanges:
     """Makes the changes of a source.
 
     Args:
@@ -166,7 +166,7 @@ class Changes:
             self._make([each for each in wanted if first[each.lead_id] is each])
             wanted = [each for each in wanted if first[each.lead_id] is not each]
 
-    def _wanted(self, rows: Sequence[Row], columns: Columns) -> Iterator[Change]:
+    def _wanted(self, rows: Sequence[Row], columns: Columns) -> Iterator[LeadChange]:
         needed = NEEDED[self._operation]
         for row in rows:
             try:
@@ -176,7 +176,7 @@ class Changes:
                 self._reject(row, wrong)
                 continue
             content = json.dumps(values, sort_keys=True, default=str).encode("utf-8", "surrogatepass")
-            yield Change(row, lead_id, values, self._ledger.content_digest(content))
+            yield LeadChange(row, lead_id, values, self._ledger.content_digest(content))
 
     def _relevant(self, row: Row, columns: Columns) -> Row:
         """A row with what is sent: a ruined phone number is no reason not to delete a lead."""
@@ -187,7 +187,7 @@ class Changes:
             row, values={name: row.values[name] for name in row.values if columns.fields.get(name, name) in needed}
         )
 
-    def _make(self, wanted: Sequence[Change]) -> None:
+    def _make(self, wanted: Sequence[LeadChange]) -> None:
         known = self._known([each.lead_id for each in wanted])
         new = [each for each in wanted if known.get(each.lead_id) != each.content]
         self.counts.done_before += len(wanted) - len(new)
@@ -196,7 +196,7 @@ class Changes:
             part = waiting.pop()
             waiting += self._settle(part)
 
-    def _settle(self, part: list[Change]) -> list[list[Change]]:
+    def _settle(self, part: list[LeadChange]) -> list[list[LeadChange]]:
         """Send a part; return what is to be sent again, in parts where one of several is refused."""
         lead_ids = [each.lead_id for each in part]
         may_be_deleted = False
@@ -215,7 +215,7 @@ class Changes:
         self.counts.hits += 1
         return self._done(part)
 
-    def _after(self, error: SquadIQError, part: list[Change]) -> list[list[Change]]:
+    def _after(self, error: SquadIQError, part: list[LeadChange]) -> list[list[LeadChange]]:
         """Settle what an error says of single leads, and return what is to be sent again."""
         if isinstance(error, QuotaWaitError):
             if self._should_stop():
@@ -234,7 +234,7 @@ class Changes:
         left = [each for index, each in enumerate(part) if index not in refusals]
         return [left] if left else []
 
-    def _done(self, part: Sequence[Change]) -> list[list[Change]]:
+    def _done(self, part: Sequence[LeadChange]) -> list[list[LeadChange]]:
         self._note(part)
         self.counts.done += len(part)
         return []
@@ -246,7 +246,7 @@ class Changes:
             )
             return {row.lead_id: bytes(row.content) for row in connection.execute(query)}
 
-    def _note(self, part: Sequence[Change], content: bytes | None = None) -> None:
+    def _note(self, part: Sequence[LeadChange], content: bytes | None = None) -> None:
         """Write changes down, in place of what they make untrue: a lead that was changed is not gone any more."""
         lead_ids = [each.lead_id for each in part]
         untrue = () if self._operation == DELETE_LEAD else (self._operation, DELETE_LEAD)
@@ -316,7 +316,7 @@ def _is_not_there(error: SquadIQError) -> bool:
     return isinstance(error, StatusError) and error.status == 404 and (error.is_api_error or bool(error.lead_errors))
 
 
-def _halves(part: list[Change]) -> list[list[Change]]:
+def _halves(part: list[LeadChange]) -> list[list[LeadChange]]:
     middle = (len(part) + 1) // 2
     return [part[middle:], part[:middle]]
 
@@ -344,16 +344,18 @@ def apply_changes(
     database = ledger if ledger is not None else default_ledger()
     kept = Ledger(database, service=service, campaign_id=campaign.campaign_id, source=source.name)
     rejections = RejectionWriter(source.path, source.headings)
-    made = Changes(campaign, operation, service, kept, rejections, should_stop=should_stop, sleep=sleep)
+    made = LeadChanges(campaign, operation, service, kept, rejections, should_stop=should_stop, sleep=sleep)
     stopped: PushStoppedError | None = None
+    is_whole = False
     kept.open()
     try:
         made.apply_all(source.read(), columns, on_progress)
+        is_whole = True
     except PushStoppedError as error:
         stopped = error
     finally:
         kept.close()
-        rejected_file, _ = rejections.close()
+        rejected_file, _ = rejections.close(is_whole=is_whole)
     result = ChangeResult(made.counts, notes, kept.place, rejected_file)
     if stopped is not None:
         stopped.result = result
@@ -380,7 +382,7 @@ def _columns(operation: str, source: Source, given: Columns) -> tuple[Columns, S
     return replace(columns, types={**types, **columns.types}), [*source.notes, *told]
 
 
-def _send(campaign: Campaign[Any], operation: str, part: Sequence[Change]) -> None:
+def _send(campaign: Campaign[Any], operation: str, part: Sequence[LeadChange]) -> None:
     first = part[0]
     if operation == DISABLE_LEADS:
         campaign.disable_leads([each.lead_id for each in part])

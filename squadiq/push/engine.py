@@ -56,7 +56,7 @@ class Decision(Enum):
     ELSEWHERE = "another push has it in hand"
 
 
-def decide(entry: Entry | None, content: bytes, alive: Collection[int], *, repeat_creates: bool) -> Decision:
+def decision_for(entry: Entry | None, content: bytes, alive: Collection[int], *, repeat_creates: bool) -> Decision:
     """Decide what is to be done about a lead.
 
     Args:
@@ -265,7 +265,7 @@ class Push:
             alive = {owner for owner in busy if ledger.is_alive(connection, owner)}
             for row, lead in ready:
                 lead_id, entry = lead.lead_id, known.get(lead.lead_id)
-                decision = decide(entry, contents[lead_id], alive, repeat_creates=self._rules.repeat_creates)
+                decision = decision_for(entry, contents[lead_id], alive, repeat_creates=self._rules.repeat_creates)
                 if decision is Decision.CREATE and called.get(numbers[lead_id], lead_id) != lead_id:
                     why = f"is that of lead {masked(called[numbers[lead_id]])!r}, which was pushed before"
                     self._reject(row, RowError("duplicate_phone_number", "phone_number", why))

@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Entry:
 
     state: str
     sent_before: bool
-    content: bytes
+    content: bytes = field(repr=False)
     owner: int
     code: str
     reason: str
@@ -92,9 +92,9 @@ class Entry:
 class NewEntry:
     """A lead that is about to be written down."""
 
-    lead_id: str
-    content: bytes
-    number: bytes
+    lead_id: str = field(repr=False)
+    content: bytes = field(repr=False)
+    number: bytes = field(repr=False)
     row: int
 
 

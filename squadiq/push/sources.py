@@ -48,7 +48,7 @@ class Source:
 
     name: str
     path: Path | None
-    headings: Sequence[str] | None
+    headings: Sequence[str] | None = field(repr=False)
     read: Callable[[], Iterator[Row]] = field(repr=False)
     is_text: bool = False
     can_be_read_again: bool = True

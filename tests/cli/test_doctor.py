@@ -20,7 +20,7 @@ from squadiq.mock.server import running_mock
 from tests.servers import Action, Reply, Reset, acting_server
 
 TOKEN = "tok_s3cret"
-PAGE = {"count": 0, "next": None, "previous": None, "results": []}
+PAGE: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results": []}
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,17 @@ PUBLIC = frozenset(
 REDACTED = {
     "EndpointResponse": {"headers"},  # of the webhook's own response
     "ResultClaim": {"handled_by", "token"},  # names of functions, and of the lease
+    "ChangeCounts": {"rejected"},  # codes
+    "ChangeResult": {"ledger", "notes"},  # a path, or a URL without its password
+    "Columns": {"dropped", "fields", "lead_id_from", "types"},  # names of columns
+    "Dialect": {"delimiter", "encoding", "notes"},
+    "Entry": {"code", "reason"},
     "Mark": {"handled_by"},
+    "PushCounts": {"rejected"},
+    "PushResult": {"ledger", "notes", "source"},
+    "Rejection": {"code"},
+    "Scope": {"service"},  # the base URL, which has no user
+    "Source": {"name", "notes"},
     "LeadError": {"lead_id", "errors"},
     "Problem": {"lead_id"},
     "ErrorBody": {"detail", "fields", "leads", "lead_ids"},
