@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from squadiq._extras import needs_extra
 from squadiq.errors import ConfigurationError
@@ -71,7 +71,8 @@ def read_profile(name: str) -> dict[str, str]:
         if name == "default":
             return {}
         raise ConfigurationError(f"{path} has no profile {name!r}. It has: {', '.join(contents) or 'none'}.")
-    known = {key: value for key, value in profile.items() if key in SETTINGS and isinstance(value, str)}
+    given = cast(dict[str, Any], profile)
+    known = {key: value for key, value in given.items() if key in SETTINGS and isinstance(value, str)}
     if "access_token" in known and os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(f"Others can read the access token in {path}. Run: chmod 600 {path}")
     return known

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from squadiq_generated._base import looks_like_a_phone_number
 
@@ -133,7 +133,8 @@ def _with_rest(values: Mapping[str, Any]) -> Mapping[str, Any]:
         others = None
     if not isinstance(others, dict):
         raise RowError("rest_unreadable", REST, "is not the JSON object that it was")
-    return {**values, **{name: value for name, value in others.items() if values.get(name) in (None, "")}}
+    left = cast(dict[str, Any], others)
+    return {**values, **{name: value for name, value in left.items() if values.get(name) in (None, "")}}
 
 
 def columns_for(

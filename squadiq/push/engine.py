@@ -129,11 +129,12 @@ class PushStoppedError(SquadIQError):
 
     result: Any = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "result"}
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind, args, kept = super().__reduce__()
+        return kind, args, {name: value for name, value in kept.items() if name != "result"}
 
 
-PushSteps = Generator[SendBatch | Pause, BaseException | None, None]
+PushSteps = Generator[SendBatch | Pause, SquadIQError | None, None]
 
 
 class Push:
@@ -260,7 +261,8 @@ class Push:
         lost: list[Pending] = []
         with ledger.transaction() as connection:
             known = ledger.known(connection, numbers.keys())
-            called = {} if self._rules.allow_duplicate_numbers else ledger.numbers(connection, numbers.values())
+            looked_for = () if self._rules.allow_duplicate_numbers else numbers.values()
+            called = ledger.numbers(connection, looked_for)
             busy = {each.owner for each in known.values() if each.state in ("waiting", "sending")}
             alive = {owner for owner in busy if ledger.is_alive(connection, owner)}
             for row, lead in ready:
@@ -385,11 +387,9 @@ class Push:
         for each in part:
             self._rejections.unknown(each.row)
 
-    def _stop(self, part: Sequence[Pending], ids: Sequence[str], error: BaseException) -> None:
+    def _stop(self, part: Sequence[Pending], ids: Sequence[str], error: SquadIQError) -> None:
         """End the push for a reason that is none of the leads'."""
         assert self._ledger is not None
-        if not isinstance(error, SquadIQError):
-            raise error
         unknown = (bool(error.attempts) and error.attempts[-1].unknown) or error.previous_attempt_unknown
         if unknown:
             self._unknown(part)

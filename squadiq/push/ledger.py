@@ -269,8 +269,6 @@ class Ledger:
 
     def is_alive(self, connection: Connection, owner: int) -> bool:
         """Tell whether the push that has a lead still runs; on SQLite there is no other."""
-        if owner == self.owner:
-            return True
         if self._is_file:
             return False
         query = select(func.pg_try_advisory_xact_lock(owner))

@@ -125,7 +125,7 @@ class _CsvFile:
         if self._file is None:
             self._open(row.values)
         cells = {name: row.values.get(name) for name in self._headings}
-        rest = {
+        rest: dict[str, Any] = {
             name: value
             for name, value in row.values.items()
             if name not in REJECT_COLUMNS and (name not in cells or isinstance(value, dict | list))

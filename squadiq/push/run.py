@@ -121,7 +121,7 @@ def push_leads(
 ) -> PushResult:
     """Push all of a source; see `Campaign.push_leads`."""
     with _prepared(scope, given, options) as prepared:
-        outcome: BaseException | None = None
+        outcome: SquadIQError | None = None
         while (step := prepared.next(outcome)) is not None:
             outcome = None
             if isinstance(step, Pause):
@@ -144,7 +144,7 @@ async def push_leads_async(
     context = _prepared(scope, given, options)
     prepared = await anyio.to_thread.run_sync(context.__enter__)
     try:
-        outcome: BaseException | None = None
+        outcome: SquadIQError | None = None
         while (step := await anyio.to_thread.run_sync(prepared.next, outcome)) is not None:
             outcome = None
             if isinstance(step, Pause):
@@ -155,8 +155,8 @@ async def push_leads_async(
             except SquadIQError as error:
                 outcome = error
     except BaseException as error:
-        if not context.__exit__(type(error), error, error.__traceback__):
-            raise
+        context.__exit__(type(error), error, error.__traceback__)
+        raise
     else:
         context.__exit__(None, None, None)
     return prepared.result()
@@ -178,7 +178,7 @@ class _Prepared:
         self._steps = steps
         self._begun = False
 
-    def next(self, outcome: BaseException | None) -> Any:
+    def next(self, outcome: SquadIQError | None) -> Any:
         """What is to be done next, told what came of the last; None at the end."""
         try:
             if not self._begun:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime, time
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -75,9 +76,9 @@ def open_source(given: Any, *, encoding: str | None = None, delimiter: str | Non
         return frame
     if isinstance(given, Mapping | BaseModel | bytes) or not isinstance(given, Iterable):
         raise refused_source("give a path, a frame, or an iterable of mappings or models")
-    items: Iterable[Any] = given
     again = not isinstance(given, Iterator)
-    return Source(type(given).__name__, None, None, lambda: _items(items), can_be_read_again=again)
+    name = type(cast(object, given)).__name__
+    return Source(name, None, None, lambda: _items(cast(Any, given)), can_be_read_again=again)
 
 
 def refused_source(reason: str) -> InvalidInputError:
@@ -235,14 +236,15 @@ def _json_lines(path: Path, _kept: object = None) -> Iterator[Row]:
 
 def _spreadsheet(path: Path) -> Source:
     with needs_extra("push"):
-        import python_calamine
+        python_calamine: Any = import_module("python_calamine")
     try:
         book = python_calamine.load_workbook(str(path))
         shown = python_calamine.SheetVisibleEnum.Visible
         visible = [each.name for each in book.sheets_metadata if each.visible == shown] or book.sheet_names
         rows = enumerate(book.get_sheet_by_name(visible[0]).iter_rows(), 1)
         # A table need not begin in the first line of its sheet.
-        first, named = next(((number, row) for number, row in rows if any(map(_cell_text, row))), (0, []))
+        nothing: tuple[int, list[Any]] = (0, [])
+        first, named = next(((number, row) for number, row in rows if any(map(_cell_text, row))), nothing)
         headings = _unique([_cell_text(cell) for cell in named])
     except (python_calamine.CalamineError, OSError) as error:
         raise refused_source(f"{path.name} cannot be read as a spreadsheet ({type(error).__name__})") from None
@@ -281,7 +283,7 @@ def _cell(cell: object) -> Any:
 
 def _parquet(path: Path) -> Source:
     with needs_extra("push"):
-        import pyarrow.parquet as parquet
+        parquet: Any = import_module("pyarrow.parquet")
     try:
         headings = _unique([str(name) for name in parquet.ParquetFile(path).schema_arrow.names])
     except (OSError, ValueError) as error:
@@ -333,13 +335,14 @@ def _read(items: Iterable[Any]) -> Iterator[Any]:
 
 def _items(items: Iterable[Any]) -> Iterator[Row]:
     for number, item in enumerate(_read(items), 1):
+        own: Any = item
         if isinstance(item, BaseModel):
             yield Row(number, item.model_dump(by_alias=True, exclude_unset=True, warnings=False))
         elif is_dataclass(item) and not isinstance(item, type):
-            yield Row(number, {each.name: getattr(item, each.name) for each in fields(item)})
+            yield Row(number, {each.name: getattr(own, each.name) for each in fields(own)})
         elif isinstance(item, Mapping):
             yield Row(number, cast(Mapping[str, Any], item))
-        elif hasattr(item, "keys"):  # as sqlite3.Row has
-            yield Row(number, {name: item[name] for name in item.keys()})  # noqa: SIM118
+        elif hasattr(own, "keys") and not isinstance(own, type):  # as sqlite3.Row has
+            yield Row(number, {name: own[name] for name in own.keys()})  # noqa: SIM118
         else:
             yield Row(number, {}, RowError("row_unreadable", "row", "is neither a mapping nor a model"))

@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.push.conftest import csv_file, lead
 from tests.push.test_crashes import PUSH
 from tests.push.test_engine import Service, leads
 from tests.servers import Action, Reply, Seen, acting_server
+from tests.webhooks.processes import Running, running
 
 TOKEN = "test_token"
 
@@ -225,19 +227,23 @@ def test_pipes_get_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, mock: Ru
 
 
 class Interrupting:
-    """A service that sends signals to who calls it."""
+    """A service that sends Ctrl-C to who calls it, and waits until that was heard."""
 
     def __init__(self, times: int) -> None:
         self.service = Service()
         self.times = times
-        self.running: subprocess.Popen[str] | None = None
+        self.running: Running | None = None
+        self.started = threading.Event()
 
     def __call__(self, seen: Seen) -> Action:
+        self.started.wait()
         assert self.running is not None
-        assert self.running.stderr is not None
-        for _ in range(self.times):
-            self.running.send_signal(signal.SIGINT)
-            self.running.stderr.readline()  # until it was heard
+        if self.times:
+            self.running.process.send_signal(signal.SIGINT)
+            self.running.printed("finishing the batch")
+        if self.times > 1:
+            self.running.process.send_signal(signal.SIGINT)
+            self.running.process.wait()
         self.times = 0
         return self.service(seen)
 
@@ -245,15 +251,13 @@ class Interrupting:
 def interrupted(path: Path, times: int) -> tuple[Interrupting, int, str]:
     service = Interrupting(times)
     with acting_server(service) as server:
-        service.running = subprocess.Popen(
-            [*PUSH, str(path)],
-            env={**os.environ, **settings(server.url)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        said = service.running.communicate()[1]
-    return service, service.running.returncode, said
+        arguments = ("leads", "push", str(path))
+        with running("squadiq", *arguments, folder=path.parent, **settings(server.url)) as command:
+            service.running = command
+            service.started.set()
+            code = command.process.wait()
+        said = command.log.read_text("utf-8")
+    return service, code, said
 
 
 def test_ctrl_c_finishes_the_batch_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import gc
 import json
+import pickle
 import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ from squadiq.errors import ConfigurationError, InvalidInputError
 from squadiq.mock.server import RunningMock
 from squadiq.push import LedgerError, PushResult, PushStoppedError
 from squadiq.push.columns import Columns
+from squadiq.push.ledger import Ledger
 from squadiq.push.rows import Row
 from squadiq.push.run import plan_of
 from tests.inbox.conftest import postgres_database
 from tests.push.conftest import Pushing, csv_file, lead, push_to
+from tests.push.test_sources import book
 from tests.servers import Action, Reply, Reset, Seen, acting_server
 
 
@@ -108,7 +112,8 @@ def test_rejected_rows_mended_and_pushed_send_only_those(mock: RunningMock, tmp_
     path = tmp_path / "leads.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     done = push_to(mock.url, path)
-    assert done.rejected_file == tmp_path / "leads.jsonl.rejected.csv"
+    assert done.rejected_file is not None
+    assert done.rejected_file.name == "leads.jsonl.rejected.csv"
     text = done.rejected_file.read_text("utf-8-sig")
     done.rejected_file.write_text(text.replace(",12,", ",9800000002,"))
     mended = push_to(mock.url, done.rejected_file)
@@ -268,6 +273,7 @@ def test_a_push_that_is_told_to_stop_goes_on_later(push: Pushing, mock: RunningM
     assert progress[-1] == (250, 3000)
     assert stopped.value.result.counts.created == 250
     assert not stopped.value.result.is_good
+    assert pickle.loads(pickle.dumps(stopped.value)).result is None
     done = push(mock.url, path)
     assert (done.counts.created, done.counts.created_before, done.is_good) == (2750, 250, True)
 
@@ -495,3 +501,39 @@ def test_columns_of_rows_without_known_headings_are_as_given(mock: RunningMock) 
     rows = [{"Mobile": "9876543210", "who": "Asha", "x": 1}]
     columns = Columns(fields={"Mobile": "phone_number", "who": "contact_name"}, lead_id_from=["Mobile"])
     assert push_to(mock.url, rows, columns=columns).counts.created == 1
+
+
+def test_unknown_rows_without_a_file_are_kept_up_to_a_bound() -> None:
+    service = Service()
+    service.lose = set(range(1, 10))
+    with acting_server(service) as server:
+        done = push_to(server.url, leads(1100), client={"repeat_creates": False})
+    assert (len(done.unknown), done.counts.unknown) == (1000, 1100)
+
+
+def test_a_ledger_tells_what_it_knows_of_a_lead(mock: RunningMock, tmp_path: Path) -> None:
+    push_to(mock.url, [lead(1)], ledger=tmp_path / "ledger.sqlite3")
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3", service=mock.url, campaign_id="c1", source="x")
+    with closing(ledger):
+        ledger.open()
+        found = ledger.of_lead("L1")
+        assert found is not None
+        assert (found[0].state, found[1], found[2]) == ("created", "list", 1)
+        assert ledger.of_lead("L2") is None
+    text = (tmp_path / "ledger.sqlite3").read_bytes()
+    assert b"Asha" not in text
+    assert lead(1)["phone_number"].encode() not in text
+
+
+def test_a_place_where_no_ledger_can_be_is_told(mock: RunningMock, tmp_path: Path) -> None:
+    (tmp_path / "l.sqlite3").mkdir()
+    with pytest.raises(LedgerError, match="failed"):
+        push_to(mock.url, [lead(1)], ledger=tmp_path / "l.sqlite3" / ("x" * 250))
+    (tmp_path / "broken").write_bytes(b"no database" * 100)
+    with pytest.raises(LedgerError, match="failed"):
+        push_to(mock.url, [lead(1)], ledger=tmp_path / "broken")
+
+
+def test_a_workbook_has_types_of_its_own(mock: RunningMock, tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", [["lead id", "mobile", "name"], [1, 9876543210, "Asha"]])
+    assert push_to(mock.url, path).counts.created == 1
