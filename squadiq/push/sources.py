@@ -125,7 +125,8 @@ def _csv(path: Path, beside: Path | None, encoding: str | None, delimiter: str |
 
 def _first_line(path: Path, dialect: Dialect) -> list[str]:
     with path.open(encoding=dialect.encoding, newline="") as file:
-        return [cell.strip() for cell in next(csv.reader(file, delimiter=dialect.delimiter), [])]
+        nothing = list[str]()
+        return [cell.strip() for cell in next(csv.reader(file, delimiter=dialect.delimiter), nothing)]
 
 
 def _unique(headings: Sequence[str]) -> list[str]:
