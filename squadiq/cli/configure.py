@@ -10,7 +10,7 @@ import tempfile
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from squadiq._extras import needs_extra
 from squadiq.cli.connection import KEYRING_SERVICE, SETTINGS, ProfileOption, config_file
@@ -87,12 +87,11 @@ def _profiles(path: Path) -> dict[str, dict[str, str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ConfigurationError(f"{path} is no TOML: mend it or take it away.") from None
     for name, profile in contents.items():
-        known = isinstance(profile, dict) and all(
-            key in SETTINGS and isinstance(value, str) for key, value in profile.items()
-        )
+        settings: dict[str, Any] = cast(dict[str, Any], profile) if isinstance(profile, dict) else {"": None}
+        known = all(key in SETTINGS and isinstance(value, str) for key, value in settings.items())
         if not known:
-            settings = ", ".join(SETTINGS)
-            raise ConfigurationError(f"{path} has in {name!r} something else than {settings}: take it out first.")
+            names = ", ".join(SETTINGS)
+            raise ConfigurationError(f"{path} has in {name!r} something else than {names}: take it out first.")
     return contents
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS, UPDATE_LEAD
 
@@ -283,7 +283,7 @@ def _when(moment: Any) -> str:
 
 def _names(responses: Any) -> str:
     """What a lead was asked; what was said is in --json alone, for it may be a name."""
-    return ", ".join(map(str, responses)) if isinstance(responses, dict) else ""
+    return ", ".join(map(str, cast(dict[str, Any], responses))) if isinstance(responses, dict) else ""
 
 
 def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:

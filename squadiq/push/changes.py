@@ -159,10 +159,10 @@ class LeadChanges:
     def _apply(self, rows: Sequence[Row], columns: Columns) -> None:
         """Make the changes of some rows that are not made yet."""
         self.counts.rows += len(rows)
-        wanted = list(self._wanted(rows, columns))
+        wanted: list[LeadChange] = list(self._wanted(rows, columns))
         while wanted:
             # A lead that stands in a list twice is settled once, and then looked for in the ledger.
-            first = {each.lead_id: each for each in reversed(wanted)}
+            first: dict[str, LeadChange] = {each.lead_id: each for each in reversed(wanted)}
             self._make([each for each in wanted if first[each.lead_id] is each])
             wanted = [each for each in wanted if first[each.lead_id] is not each]
 

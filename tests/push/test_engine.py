@@ -30,13 +30,17 @@ from tests.push.test_sources import book
 from tests.servers import Action, Reply, Reset, Seen, acting_server
 
 
+def undisturbed(_batch: list[dict[str, Any]], _number: int) -> None:
+    """Let every request be."""
+
+
 class Service:
     """Leads are created whole batches at a time; `disturb` says what else becomes of a request."""
 
     def __init__(self, disturb: Callable[[list[dict[str, Any]], int], Action | None] | None = None) -> None:
         self.leads: Counter[str] = Counter()
         self.batches: list[int] = []
-        self.disturb = disturb or (lambda batch, number: None)
+        self.disturb = disturb or undisturbed
         self.bad: set[str] = set()
         self.tell: Callable[[dict[int, dict[str, list[str]]], int], Any] = in_a_list
         self.lose: set[int] = set()
@@ -237,7 +241,7 @@ def test_a_service_that_is_gone_leaves_unknown_leads_that_are_settled_later(push
         with pytest.raises(PushStoppedError) as stopped:
             push(server.url, path, client={"retry_policy": None, "max_attempts": 1})
         assert stopped.value.result.counts.created == 250
-        service.disturb = lambda batch, number: None
+        service.disturb = undisturbed
         done = push(server.url, path)
     assert done.counts.created + done.counts.created_before == 600
     assert max(service.leads.values()) == 1
@@ -267,7 +271,7 @@ def test_a_push_that_is_told_to_stop_goes_on_later(push: Pushing, mock: RunningM
         push(
             mock.url,
             path,
-            on_progress=lambda counts, total: progress.append((counts.created, total)),
+            on_progress=lambda counts, total: progress.append((counts.created, total)),  # pyright: ignore
             should_stop=lambda: bool(progress) and progress[-1][0] > 0,
         )
     assert progress[-1] == (250, 3000)
@@ -301,7 +305,7 @@ def test_no_slot_of_the_quota_in_time_is_waited_for(push: Pushing) -> None:
                 server.url,
                 [lead(number) for number in range(1000, 1600)],
                 client={**client, "quota_window_seconds": 30},
-                on_progress=lambda counts, total: told.append(counts.created),
+                on_progress=lambda counts, total: told.append(counts.created),  # pyright: ignore
                 should_stop=lambda: 250 in told,
             )
 

@@ -14,9 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pyarrow as arrow
 import pytest
-from pyarrow import parquet
 from squadiq_generated.models import Lead
 
 from squadiq.errors import InvalidInputError
@@ -253,6 +251,7 @@ def test_broken_lines_of_json_are_refused_one_by_one(tmp_path: Path) -> None:
 
 
 def test_parquet_is_read(tmp_path: Path) -> None:
+    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     parquet.write_table(arrow.table({"id": [1.0, None], "on": [date(2025, 1, 1), None]}), tmp_path / "leads.parquet")
     assert values_of(tmp_path / "leads.parquet") == [{"id": 1, "on": "2025-01-01"}, {"id": None, "on": None}]
     assert "cannot be read as Parquet" in refused(text_file(tmp_path, "PAR", "bad.parquet"))
