@@ -87,11 +87,10 @@ def _profiles(path: Path) -> dict[str, dict[str, str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ConfigurationError(f"{path} is no TOML: mend it or take it away.") from None
     for name, profile in contents.items():
-        settings: dict[str, Any] = cast(dict[str, Any], profile) if isinstance(profile, dict) else {"": None}
-        known = all(key in SETTINGS and isinstance(value, str) for key, value in settings.items())
-        if not known:
-            names = ", ".join(SETTINGS)
-            raise ConfigurationError(f"{path} has in {name!r} something else than {names}: take it out first.")
+        values = cast(dict[str, Any], profile) if isinstance(profile, dict) else {"": profile}
+        if not all(key in SETTINGS and isinstance(value, str) for key, value in values.items()):
+            settings = ", ".join(SETTINGS)
+            raise ConfigurationError(f"{path} has in {name!r} something else than {settings}: take it out first.")
     return contents
 
 

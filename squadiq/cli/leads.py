@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS, UPDATE_LEAD
 
@@ -283,7 +283,9 @@ def _when(moment: Any) -> str:
 
 def _names(responses: Any) -> str:
     """What a lead was asked; what was said is in --json alone, for it may be a name."""
-    return ", ".join(map(str, cast(dict[str, Any], responses))) if isinstance(responses, dict) else ""
+    if not isinstance(responses, Mapping):
+        return ""
+    return ", ".join(str(each) for each in responses)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
@@ -292,7 +294,9 @@ def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
 
     from squadiq.cli.output import shown
 
-    table = Table(*headings, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*map(shown, row))
     Console(highlight=False, markup=False).print(table)

@@ -92,8 +92,8 @@ class ChangeResult:
     """
 
     counts: ChangeCounts
-    notes: Sequence[str]
-    ledger: str
+    notes: Sequence[str] = field(repr=False)
+    ledger: str = field(repr=False)
     rejected_file: Path | None
 
 

@@ -151,7 +151,7 @@ def test_a_name_or_a_number_is_text_whatever_it_looks_like() -> None:
         (["get", "--limit", "0"], "--limit"),
         (["get", "--processed-after", "soon"], "--processed-after"),
     ],
-    ids=lambda value: str(value)[:50],
+    ids=lambda value: " ".join(map(str, value))[:50] if isinstance(value, list) else "",  # pyright: ignore[reportUnknownArgumentType]
 )
 def test_what_is_wrong_is_said_before_anything_is_sent(home: Path, words: list[str], said: str) -> None:
     (home / "empty.csv").touch()

@@ -14,7 +14,7 @@ from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS
 
 from squadiq import SquadIQ
 from squadiq.mock.server import RunningMock, running_mock
-from squadiq.push.changes import ChangeResult, apply_changes, hits_of
+from squadiq.push.changes import ChangeCounts, ChangeResult, apply_changes, hits_of
 from squadiq.push.columns import Columns
 from squadiq.push.engine import PushStoppedError
 from squadiq.push.ledger import Ledger
@@ -82,8 +82,11 @@ def changer(tmp_path: Path, mock: RunningMock) -> Changer:
 
 
 def body_ids(server: ActingServer) -> list[Any]:
-    bodies: list[Any] = [seen.json for seen in server.seen]
-    return [body["lead_id"] if isinstance(body, dict) else [each["lead_id"] for each in body] for body in bodies]
+    return [seen.json["lead_id"] for seen in server.seen]
+
+
+def lists_of_ids(server: ActingServer) -> list[list[str]]:
+    return [[each["lead_id"] for each in seen.json] for seen in server.seen]
 
 
 def state(mock: RunningMock, lead_id: str) -> dict[str, Any]:
@@ -147,7 +150,8 @@ def test_a_lead_that_is_not_there_is_rejected_and_listed(changer: Changer, opera
         (line,) = changer.rejected()
         assert line.startswith("nobody,")
         assert line.endswith(",3,not_found,lead is not in this campaign,")
-    assert changer.change(operation, text).counts.done_before == 2
+    again = changer.change(operation, text)
+    assert (again.counts.done_before, again.counts.rejected) == (2, {"not_found": 1})
 
 
 def test_lists_of_leads_lose_only_those_that_are_not_there(changer: Changer) -> None:
@@ -183,7 +187,7 @@ def test_a_list_that_is_too_large_is_halved_and_one_lead_that_is_stops(tmp_path:
     text = "lead_id\na\nb\nc\nd\ne\n"
     with acting_server(most(2)) as server:
         assert Changer(tmp_path, server.url).change(DISABLE_LEADS, text).counts.done == 5
-        assert body_ids(server) == [["a", "b", "c", "d", "e"], ["a", "b", "c"], ["a", "b"], ["c"], ["d", "e"]]
+        assert lists_of_ids(server) == [["a", "b", "c", "d", "e"], ["a", "b", "c"], ["a", "b"], ["c"], ["d", "e"]]
     with acting_server(most(0)) as server, pytest.raises(PushStoppedError, match="413"):
         Changer(tmp_path, server.url).change(DISABLE_LEADS, text)
 
@@ -228,7 +232,7 @@ def test_a_list_with_a_lead_id_that_cannot_be_sent_loses_that_alone(tmp_path: Pa
         changer = Changer(tmp_path, server.url)
         done = changer.change(DISABLE_LEADS, "\n".join(map(json.dumps, rows)), name="leads.jsonl")
         assert (done.counts.done, done.counts.rejected) == (4, {"lead_id_invalid": 4})
-        assert body_ids(server) == [["l1", "17", "18", "l2"]]
+        assert lists_of_ids(server) == [["l1", "17", "18", "l2"]]
 
 
 def test_a_detail_is_sent_as_the_file_has_it_or_not_at_all(tmp_path: Path) -> None:
@@ -331,13 +335,17 @@ def test_told_to_stop_it_waits_for_no_quota(tmp_path: Path) -> None:
 
 def test_told_to_stop_it_ends_between_leads_and_says_how_far_it_was(tmp_path: Path) -> None:
     told: list[int] = []
+
+    def hear(counts: ChangeCounts) -> None:
+        told.append(counts.done)
+
     with acting_server(GOOD) as server:
         changer = Changer(tmp_path, server.url)
         with pytest.raises(PushStoppedError) as stopped:
             changer.change(
                 DELETE_LEAD,
                 "lead_id\nl1\nl2\nl3\n",
-                on_progress=lambda counts: told.append(counts.done),  # pyright: ignore
+                on_progress=hear,
                 should_stop=lambda: told == [1, 2],
             )
         assert (stopped.value.result.counts.done, stopped.value.result.counts.rows) == (2, 2)
