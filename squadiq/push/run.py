@@ -22,7 +22,7 @@ from squadiq.push.engine import LARGEST_BATCH, Pause, Push, PushRules, PushSteps
 from squadiq.push.ledger import Ledger
 from squadiq.push.report import PushCounts, Rejection, RejectionWriter
 from squadiq.push.rows import Row
-from squadiq.push.sources import Source, open_source
+from squadiq.push.sources import Source, names_of, open_source
 from squadiq.push.suppression import suppressed_numbers
 from squadiq.quota.factory import state_directory
 
@@ -259,10 +259,11 @@ def _ledger(given: str | Path | None, scope: Scope[Any], source: Source) -> Ledg
 
 def _columns(source: Source, given: Columns, lead_type: type[Lead]) -> tuple[Columns, list[str], int | None]:
     """The columns of a source, what was recognised of them, and how many rows there are, if that was counted."""
-    if source.headings is None:
+    headings = source.headings if source.headings is not None else names_of(source)
+    if headings is None:
         return given, list(source.notes), None
     custom = [each.alias or name for name, each in lead_type.model_fields.items()]
-    columns = columns_for(source.headings, given=given, custom_fields=custom)
+    columns = columns_for(headings, given=given, custom_fields=custom)
     notes = [*source.notes, *(f"{heading} is sent as {name}" for heading, name in _renamed(columns.fields))]
     if not source.is_text:
         return columns, notes, None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime, time
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -27,6 +28,8 @@ SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".jsonlines"})
 PARQUET = frozenset({".parquet", ".pq"})
 _CHUNK = 1 << 20
+_LOOKED_AT = 1000
+"""Rows without headings in which names are looked for."""
 _LONGEST_CELL = 1 << 20
 """Characters of a cell; a quote that is never closed would take in the rest of the file."""
 
@@ -79,6 +82,14 @@ def open_source(given: Any, *, encoding: str | None = None, delimiter: str | Non
     again = not isinstance(given, Iterator)
     name = type(cast(object, given)).__name__
     return Source(name, None, None, lambda: _items(cast(Any, given)), can_be_read_again=again)
+
+
+def names_of(source: Source) -> list[str] | None:
+    """Return the names in the first rows of a source without headings; None if there are none, or it is read once."""
+    if not source.can_be_read_again:
+        return None
+    rows = islice(source.read(), _LOOKED_AT)
+    return list(dict.fromkeys(str(name) for row in rows for name in row.values)) or None
 
 
 def refused_source(reason: str) -> InvalidInputError:

@@ -541,3 +541,15 @@ def test_a_place_where_no_ledger_can_be_is_told(mock: RunningMock, tmp_path: Pat
 def test_a_workbook_has_types_of_its_own(mock: RunningMock, tmp_path: Path) -> None:
     path = book(tmp_path / "leads.xlsx", [["lead id", "mobile", "name"], [1, 9876543210, "Asha"]])
     assert push_to(mock.url, path).counts.created == 1
+
+
+def test_names_of_rows_without_headings_are_recognised_too(push: Pushing, mock: RunningMock, tmp_path: Path) -> None:
+    rows = [
+        {"Lead ID": f"n{number}", "Mobile No": 9_876_543_210 + number, "Customer Name": "Asha"} for number in range(3)
+    ]
+    path = tmp_path / "leads.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows[:2]), "utf-8")
+    assert push(mock.url, path).counts.created == 2
+    assert push(mock.url, rows).counts.as_json()["created"] == 1
+    with pytest.raises(InvalidInputError, match="which column is phone_number"):
+        push(mock.url, [{**rows[0], "phone": "1", "lead_id": "x"}])
