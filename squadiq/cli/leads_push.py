@@ -72,7 +72,7 @@ def push(
     ] = None,
     save_mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="Write how the columns were used.")] = None,
     lead_type: Annotated[
-        str | None, typer.Option(metavar="MODULE:CLASS", help="A subclass of squadiq.Lead that checks custom fields.")
+        str | None, typer.Option(metavar="MOD:CLASS", help="A subclass of squadiq.Lead that checks custom fields.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of CSV, in place of what is recognised.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Of CSV: comma, semicolon, tab, pipe or a character.")] = None,
@@ -88,10 +88,9 @@ def push(
     max_rejected: Annotated[
         str | None, typer.Option(metavar="N|N%", help="Stop early when more rows than this are rejected.")
     ] = None,
-    repeat_creates: Annotated[
-        bool,
-        typer.Option(help="Whether leads are sent again when it is unknown if they were created."),
-    ] = True,
+    no_repeat_creates: Annotated[
+        bool, typer.Option("--no-repeat-creates", help="Do not send again what may have been created.")
+    ] = False,
     ledger: Annotated[
         str | None, typer.Option(metavar="FILE|URL", help="Where it is kept what became of each lead.")
     ] = None,
@@ -121,7 +120,7 @@ def push(
             "delimiter": delimiter,
             "dry_run": dry_run,
         }
-        client_options = {"repeat_creates": repeat_creates, "lead_type": _lead_type(lead_type)}
+        client_options = {"repeat_creates": not no_repeat_creates, "lead_type": _lead_type(lead_type)}
         with opened_campaign(campaign, base_url, profile, **client_options) as (client, opened):
             if not dry_run:
                 confirm(client, f"The leads of {file} will be created in campaign {opened.campaign_id}", yes=yes)
