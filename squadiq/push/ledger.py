@@ -299,10 +299,8 @@ class Ledger:
         lock = sqlite3.connect(f"{path}.{name}.lock", isolation_level=None, timeout=0.0, check_same_thread=False)
         try:
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.OperationalError:
             lock.close()
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
             raise LedgerError(
                 f"Another push of this campaign is under way with the ledger {path}. Wait for its end,"
                 " or let several pushes share a PostgreSQL: --ledger postgresql://…"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -116,8 +119,8 @@ class _CsvFile:
 
     def __init__(self, path: Path, headings: list[str]) -> None:
         self._path = path
-        self._partial = path.with_name(path.name + ".partial")
         self._headings = headings
+        self._raw: IO[bytes] | None = None
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -139,12 +142,27 @@ class _CsvFile:
         """Give the file its name; at the end of a push without a row, remove an earlier one, which is no longer so."""
         with self._told_if_impossible():
             if self._file is not None:
-                self._file.close()
-                os.replace(self._partial, self._path)
+                self._file.flush()
+                self._move()
                 return self._path
             if is_whole:
                 self._path.unlink(missing_ok=True)
         return None
+
+    def _move(self) -> None:
+        """Give what was written the name, through one of its own: another push may be at the same at this moment."""
+        assert self._raw is not None
+        self._raw.seek(0)
+        number, partial = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # of mode 0600
+        try:
+            with open(number, "wb") as whole:
+                shutil.copyfileobj(self._raw, whole)
+            os.replace(partial, self._path)
+        except OSError:
+            os.unlink(partial)
+            raise
+        finally:
+            self._raw.close()
 
     @contextmanager
     def _told_if_impossible(self) -> Generator[None]:
@@ -156,10 +174,10 @@ class _CsvFile:
     def _open(self, first: Mapping[str, Any]) -> None:
         self._headings = self._headings or [name for name in first if name not in REJECT_COLUMNS]
         with self._told_if_impossible():
-            self._partial.unlink(missing_ok=True)
-            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            # Without a name, in the same folder: the system removes it however the push ends.
+            self._raw = tempfile.TemporaryFile(dir=self._path.parent)  # noqa: SIM115 - closed by close
         # Half of a character, which JSON can hold, is written as JSON would.
-        self._file = open(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")  # noqa: SIM115
+        self._file = io.TextIOWrapper(self._raw, "utf-8-sig", errors="backslashreplace", newline="")
         names = [*self._headings, *REJECT_COLUMNS]
         self._writer = csv.DictWriter(self._file, names, extrasaction="ignore", restval="")
         self._writer.writeheader()

@@ -146,7 +146,7 @@ def test_a_campaign_that_is_not_there_or_not_named_is_told(monkeypatch: pytest.M
     ("seconds", "good", "said"),
     [
         (0, True, "agrees with the service's"),
-        (3600, False, "differs by -36"),
+        (3600, False, "differs by -3"),
         (-7200, False, "differs by 72"),
     ],
 )

@@ -435,9 +435,10 @@ def test_rows_of_json_that_no_file_can_hold_are_rejected_nevertheless(mock: Runn
 
 def test_a_folder_that_cannot_be_written_is_told(mock: RunningMock, tmp_path: Path) -> None:
     path = csv_file(tmp_path / "leads.csv", [lead(1, phone_number="12")])
-    (tmp_path / "leads.csv.rejected.csv.partial").mkdir()
+    (tmp_path / "leads.csv.rejected.csv").mkdir()
     with pytest.raises(ConfigurationError, match="cannot be written"):
         push_to(mock.url, path)
+    assert not list(tmp_path.glob(".leads*")), "nothing about people is left beside the file"
 
 
 def test_rejections_without_a_file_are_kept_up_to_a_bound(mock: RunningMock) -> None:
