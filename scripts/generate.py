@@ -115,7 +115,6 @@ def constants(contents: dict[str, Any]) -> str:
     numbers = {
         "QUOTA_HITS": limit["hits"],
         "QUOTA_WINDOW_SECONDS": float(limit["window_seconds"]),
-        "DEFAULT_PAGE_SIZE": schemas["PageSize"]["default"],
         "LARGEST_PAGE_SIZE": schemas["PageSize"]["maximum"],
         "LARGEST_NUMBER": schemas["CustomNumber"]["maximum"],
         "LAST_SECOND": schemas["EpochSeconds"]["maximum"],

@@ -24,6 +24,7 @@ from squadiq.errors import ConfigurationError
 from squadiq.exchange import Call, Exchange, Failure, Send, UseStore, Wait
 from squadiq.policy import CallPolicy
 from squadiq.quota import QuotaStore, ends_in_time
+from squadiq.quota.client import drive
 
 STORE_MARGIN_SECONDS = 0.25
 """How much longer than it was given a store may take before it is left behind; its slot then ends with its lease."""
@@ -65,19 +66,9 @@ class Transport(httpx.BaseTransport):
             SquadIQError: there is no response, or it is an error.
         """
         exchange = _exchange(request, self._store)
-        steps, max_bytes = exchange.steps(), exchange.call.policy.max_response_bytes
-        result: Any = None
-        raised: BaseException | None = None
-        while True:
-            try:
-                step = steps.send(result) if raised is None else steps.throw(raised)
-            except StopIteration as end:
-                response: httpx.Response = end.value
-                return response
-            try:
-                result, raised = self._do(step, request, max_bytes), None
-            except BaseException as error:  # the exchange tidies up and raises it again
-                result, raised = None, error
+        max_bytes = exchange.call.policy.max_response_bytes
+        response: httpx.Response = drive(exchange.steps(), lambda step: self._do(step, request, max_bytes))
+        return response
 
     def _do(self, step: UseStore | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
         if isinstance(step, UseStore):

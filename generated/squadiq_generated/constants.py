@@ -4,7 +4,6 @@ Written by `make generate` from openapi/squadiq.yaml. Not to be edited."""
 
 QUOTA_HITS = 100
 QUOTA_WINDOW_SECONDS = 60.0
-DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE_SIZE = 1000
 LARGEST_NUMBER = 9007199254740991
 LAST_SECOND = 253402300799

@@ -20,6 +20,7 @@ LEAST_TELLING_SECONDS, MOST_TELLING_SECONDS = 0.25, 2.0
 """The store is told what came of a request within what is left of the deadline, but at least and at most this."""
 
 _T = TypeVar("_T")
+_StepT = TypeVar("_StepT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,8 @@ class QuotaClient:
             raise QuotaStoreError(f"The store of the quota (quota=) cannot be used: {name}.") from error
 
 
-def run_blocking(steps: SlotSteps[_T], sleep: Callable[[float], None]) -> _T:
-    """Do what the steps ask for in this thread, and return what they end with."""
+def drive(steps: Generator[_StepT, Any, _T], do: Callable[[_StepT], Any]) -> _T:
+    """Do what the steps ask for, one after the other in this thread, and return what they end with."""
     result: Any = None
     raised: BaseException | None = None
     while True:
@@ -167,12 +168,11 @@ def run_blocking(steps: SlotSteps[_T], sleep: Callable[[float], None]) -> _T:
             ended: _T = end.value
             return ended
         try:
-            result, raised = _done(step, sleep), None
+            result, raised = do(step), None
         except BaseException as error:  # the steps tidy up and raise it again
             result, raised = None, error
 
 
-def _done(step: UseStore | Wait, sleep: Callable[[float], None]) -> Any:
-    if isinstance(step, UseStore):
-        return step.call()
-    return sleep(step.seconds)
+def run_blocking(steps: SlotSteps[_T], sleep: Callable[[float], None]) -> _T:
+    """Do what steps of slots ask for, and return what they end with."""
+    return drive(steps, lambda step: step.call() if isinstance(step, UseStore) else sleep(step.seconds))

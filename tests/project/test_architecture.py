@@ -51,17 +51,36 @@ WITHOUT_IO = [
     "squadiq.spec",
     "squadiq.webhooks.parsing",
 ]
-PACKAGES = ["squadiq.quota", "squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"]
+PACKAGES = [
+    "squadiq.quota",
+    "squadiq.push",
+    "squadiq.webhooks",
+    "squadiq.inbox",
+    "squadiq.contract",
+    "squadiq.mock",
+    "squadiq.cli",
+]
 ABOVE = {
     layer: {name for name in MODULES if name.startswith(tuple(above))}
     for layer, above in {
         "squadiq.quota": ["squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
+        "squadiq": [
+            "squadiq.push",
+            "squadiq.webhooks",
+            "squadiq.inbox",
+            "squadiq.contract",
+            "squadiq.mock",
+            "squadiq.cli",
+        ],
+        "squadiq.push": ["squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
         "squadiq.webhooks": ["squadiq.quota", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
         "squadiq.inbox": ["squadiq.contract", "squadiq.mock", "squadiq.cli"],
         "squadiq.contract": ["squadiq.inbox", "squadiq.mock", "squadiq.cli"],
         "squadiq.mock": ["squadiq.contract", "squadiq.cli"],
     }.items()
 }
+MAY_CALL_UPWARDS = {"squadiq.campaign": {"squadiq.push.run"}, "squadiq.__main__": {"squadiq.cli"}}
+"""As ARCHITECTURE.md says: `push_leads` of a campaign, when it is called, and the command itself."""
 HTTP_LIBRARIES = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 MAY_SPEAK_HTTP = {
     "squadiq._deadline",
@@ -134,6 +153,7 @@ def test_the_mock_knows_nothing_of_the_facade(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_nothing_imports_what_is_above_it(module: str) -> None:
     above = {home_of(name) for name in imports(module)} & ABOVE.get(layer_of(module), set())
+    above -= MAY_CALL_UPWARDS.get(module, set())
     assert not above, f"{module} imports {sorted(above)}"
 
 
