@@ -11,6 +11,9 @@ from squadiq.push.phones import restored
 from squadiq.push.rows import RowError
 from squadiq.push.sources import open_source
 
+_RUINED = frozenset({"phone_number_lost_digits", "phone_number_several"})
+"""What was a phone number for certain; other cells of a list may be anything."""
+
 
 def suppressed_numbers(given: str | Path | Collection[str] | None) -> frozenset[str]:
     """Return the phone numbers of a list in E.164 form.
@@ -19,7 +22,8 @@ def suppressed_numbers(given: str | Path | Collection[str] | None) -> frozenset[
         given: a file in any form that leads come in, or with a number a line; or the numbers; None for no list.
 
     Raises:
-        InvalidInputError: there is no phone number in it, which cannot be meant.
+        InvalidInputError: there is no phone number in it, which cannot be meant; or one that a spreadsheet ruined,
+            whose owner would be called.
     """
     if given is None:
         return frozenset()
@@ -39,5 +43,8 @@ def _cells(path: Path) -> list[Any]:
 def _number(cell: Any) -> str | None:
     try:
         return restored(cell, accept_possible=True)
-    except RowError:
+    except RowError as wrong:
+        if wrong.code in _RUINED:
+            reason = f"has a phone number that {wrong.reason}: mend it, or its owner would be called"
+            raise InvalidInputError([Problem(None, None, "suppress", reason)]) from None
         return None
