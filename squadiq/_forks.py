@@ -27,6 +27,9 @@ class ForkSafe:
     def _rest(self) -> None:
         """Close what must not be carried over a fork; the lock is held."""
 
+    def _reborn(self) -> None:
+        """Forget, in the child, what only the parent has; the lock is held."""
+
 
 _adding = threading.Lock()
 _all: weakref.WeakSet[ForkSafe] = weakref.WeakSet()
@@ -47,5 +50,11 @@ def _after() -> None:
     _adding.release()
 
 
+def _after_in_child() -> None:
+    for one in _held:
+        one._reborn()  # pyright: ignore[reportPrivateUsage]
+    _after()
+
+
 if sys.platform != "win32":  # pragma: no branch - Windows has no fork
-    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after_in_child)

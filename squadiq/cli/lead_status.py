@@ -62,10 +62,11 @@ def _in_inbox(campaign: Campaign[Any], lead_id: str, inbox: str | None) -> Told:
     if inbox is None:
         return "not asked; give --inbox FILE|URL"
     with needs_extra("inbox"):
-        from squadiq.inbox.database import database_url
-    from squadiq.inbox import Inbox
+        from squadiq.inbox import Inbox
+    from squadiq.inbox.tables import INBOX
+    from squadiq.queue.database import database_url
 
-    url = database_url(inbox)
+    url = database_url(inbox, INBOX)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         return f"there is no file {url.database}"
     with Inbox(inbox) as opened:

@@ -1,4 +1,4 @@
-"""Handlers of processed leads, and what is decided about one that fails. Pure."""
+"""Handlers of processed leads, and what is told of one that fails. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from squadiq.webhooks.parsing import DeliveredLead
 
 LeadHandler = Callable[[DeliveredLead], Awaitable[object] | object]
 TransactionHandler = Callable[[DeliveredLead, Connection], object]
-
-FIRST_RETRY_SECONDS = 10.0
-LONGEST_RETRY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,6 @@ def _name_of(function: Any) -> str:
     if not hasattr(function, "__qualname__"):
         function = cast(Any, type(function))
     return f"{function.__module__}.{function.__qualname__}".replace(" ", "")
-
-
-def backoff_seconds(attempts: int, rng: float) -> float:
-    """Return how long to wait after a number of failures: doubling, up to a quarter less by chance."""
-    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempts - 1, 30))
-    return longest * (1 - rng / 4)
 
 
 def place_of(error: BaseException) -> str:

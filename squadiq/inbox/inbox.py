@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -29,14 +27,16 @@ from squadiq.inbox.backfill import (
     backfill_async,
     backfill_every,
 )
-from squadiq.inbox.database import database_url
 from squadiq.inbox.errors import InboxError
-from squadiq.inbox.group_commit import GroupCommit
 from squadiq.inbox.handlers import Handler, LeadHandler, TransactionHandler, handler_of
-from squadiq.inbox.lazy import LazyStore
 from squadiq.inbox.store import Arrival, InboxStore, ResultState, StoredResult
-from squadiq.inbox.thread_pool import DaemonThreadPool
+from squadiq.inbox.tables import INBOX
 from squadiq.inbox.worker import Worker
+from squadiq.queue.clock import SYSTEM_TIME
+from squadiq.queue.database import database_url, open_database
+from squadiq.queue.group_commit import GroupCommit
+from squadiq.queue.lazy import LazyStore
+from squadiq.queue.thread_pool import DaemonThreadPool
 from squadiq.webhooks.parsing import DeliveredLead
 
 LeadHandlerT = TypeVar("LeadHandlerT", bound=LeadHandler)
@@ -57,14 +57,13 @@ class Inbox(ForkSafe):
         store_within_seconds: how long a delivery may wait until it is stored.
         handler_timeout_seconds: how long one call of a handler may take; longer counts as a failure.
         stop_timeout_seconds: how long handlers may still take when `run` is stopped or cancelled.
-        now: the time in seconds since 1970, the same for all that share the database.
-        monotonic: seconds that no step of the wall clock changes, the same for all on this machine.
-        rng: random numbers from 0 to 1, which spread retries.
 
     Raises:
         ConfigurationError: the database is of another kind, or its folder does not exist.
         MissingExtraError: PostgreSQL is asked for and `squadiq[postgres]` is not installed.
     """
+
+    _time = SYSTEM_TIME
 
     def __init__(
         self,
@@ -75,22 +74,18 @@ class Inbox(ForkSafe):
         store_within_seconds: float = 10.0,
         handler_timeout_seconds: float = 300.0,
         stop_timeout_seconds: float = 30.0,
-        now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-        rng: Callable[[], float] = random.random,
     ) -> None:
         super().__init__()
-        self._url = database_url(database)
+        self._url = database_url(database, INBOX)
         self._lease_seconds = _checks.seconds("lease_seconds", lease_seconds)
         self._max_attempts = _checks.whole_number("max_attempts", max_attempts, "attempt")
         self._store_within_seconds = _checks.seconds("store_within_seconds", store_within_seconds)
         self._handler_timeout_seconds = _checks.seconds("handler_timeout_seconds", handler_timeout_seconds)
         self._stop_timeout_seconds = _checks.seconds("stop_timeout_seconds", stop_timeout_seconds)
-        self._rng = _checks.function("rng", rng)
         self._handlers: list[Handler] = []
         self._workers: set[Worker] = set()
-        self._opening = LazyStore(self._url, _checks.function("now", now), _checks.function("monotonic", monotonic))
-        self._writer: tuple[int, GroupCommit[Arrival, None]] | None = None
+        self._opening = LazyStore(self._open_store)
+        self._writer: GroupCommit[Arrival, None] | None = None
 
     def __repr__(self) -> str:
         return f"Inbox({self._url.render_as_string(hide_password=True)!r})"
@@ -111,8 +106,8 @@ class Inbox(ForkSafe):
         self.stop()
         with self._lock:
             writer, self._writer = self._writer, None
-        if writer is not None and writer[0] == os.getpid():
-            writer[1].close()
+        if writer is not None:
+            writer.close()
         self._opening.close(dispose=not self._workers)
 
     # Receiving
@@ -258,7 +253,7 @@ class Inbox(ForkSafe):
             max_attempts=self._max_attempts,
             handler_timeout_seconds=self._handler_timeout_seconds,
             stop_timeout_seconds=self._stop_timeout_seconds,
-            rng=self._rng,
+            rng=self._time.rng,
         )
         self._workers.add(worker)
         try:
@@ -318,15 +313,22 @@ class Inbox(ForkSafe):
         """
         return self._open().erase(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
+    def _open_store(self) -> InboxStore:
+        return InboxStore(open_database(self._url, INBOX), self._time.now, self._time.monotonic)
+
     def _open(self) -> InboxStore:
         return self._opening.store()
 
     def _writing(self) -> GroupCommit[Arrival, None]:
         """The thread of this process that writes. It opens the database, so that nobody else waits for that."""
         with self._lock:
-            if self._writer is None or self._writer[0] != os.getpid():
-                self._writer = os.getpid(), GroupCommit(self._write)
-            return self._writer[1]
+            if self._writer is None:
+                self._writer = GroupCommit(self._write)
+            return self._writer
+
+    def _reborn(self) -> None:
+        """Do without the thread that writes, which is in the parent."""
+        self._writer = None
 
     def _write(self, arrivals: Sequence[Arrival]) -> Sequence[None]:
         self._open().add(arrivals)

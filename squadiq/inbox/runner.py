@@ -15,7 +15,7 @@ from functools import partial
 
 from squadiq.inbox.calls import HandlerFailedError, RunningHandler, call_handler
 from squadiq.inbox.handlers import Handler, place_of
-from squadiq.inbox.leases import Leases
+from squadiq.inbox.leases import ResultLeases
 from squadiq.inbox.pace import TOGETHER_SECONDS
 from squadiq.inbox.transaction import NotCommittedError, Transaction, TransactionCall
 from squadiq.webhooks.parsing import DeliveredLead
@@ -43,7 +43,7 @@ class HandlerRunner:
     """
 
     def __init__(
-        self, leases: Leases, threads: Executor, *, timeout_seconds: float, seconds_to_stop: Callable[[], float]
+        self, leases: ResultLeases, threads: Executor, *, timeout_seconds: float, seconds_to_stop: Callable[[], float]
     ) -> None:
         self._leases = leases
         self._threads = threads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -18,20 +18,19 @@ from sqlalchemy import (
     String,
     bindparam,
     delete,
-    func,
     select,
     text,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from squadiq_generated._base import masked
 
-from squadiq.inbox.clock import DatabaseClock
-from squadiq.inbox.database import assure_kept, without_transaction
-from squadiq.inbox.errors import InboxError, database_errors
-from squadiq.inbox.leases import Leases, count_of
+from squadiq.inbox.errors import InboxError
+from squadiq.inbox.leases import ResultLeases
 from squadiq.inbox.payloads import lead_of
-from squadiq.inbox.tables import backfills, erased_leads, results
+from squadiq.inbox.tables import backfills, clock, erased_leads, results
+from squadiq.queue.clock import DatabaseClock
+from squadiq.queue.database import assure_kept, without_transaction
+from squadiq.queue.leases import count_of
 from squadiq.webhooks.parsing import DeliveredLead
 
 ResultState = Literal["waiting", "handled", "failed"]
@@ -90,7 +89,7 @@ class StoredResult:
         return masked(self.lead_id)
 
 
-class InboxStore(Leases):
+class InboxStore(ResultLeases):
     """The durable part of an inbox.
 
     Args:
@@ -105,7 +104,7 @@ class InboxStore(Leases):
         self, engine: Engine, now: Callable[[], float], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._on_postgresql = engine.dialect.name == "postgresql"
-        super().__init__(engine, DatabaseClock(on_postgresql=self._on_postgresql, now=now, monotonic=monotonic))
+        super().__init__(engine, DatabaseClock(clock, on_postgresql=self._on_postgresql, now=now, monotonic=monotonic))
         self._now = now
         self._insert = _insert_unless_known(self._on_postgresql)
 
@@ -127,18 +126,11 @@ class InboxStore(Leases):
             }
             for arrival in arrivals
         ]
-        with database_errors(), self.engine.connect() as connection:
+        with self._errors(), self.engine.connect() as connection:
             with connection.begin():
                 added = count_of(connection.execute(self._insert, rows))
             assure_kept(connection)
         return added
-
-    def replay(self, ids: Collection[int] | None) -> int:
-        """Let results that failed for good, all or these, be handled anew; return how many."""
-        chosen = [results.c.state == "failed"] + ([] if ids is None else [results.c.id.in_(ids)])
-        values = {"state": "waiting", "attempts": 0, "due_at": 0.0, "lease_until": 0.0, "claim": ""}
-        with database_errors(), self.engine.begin() as connection:
-            return count_of(connection.execute(update(results).where(*chosen).values(values)))
 
     def failed(self) -> list[StoredResult]:
         """Return the results that failed for good, in the order of `processed_at`."""
@@ -150,9 +142,7 @@ class InboxStore(Leases):
 
     def counts(self) -> dict[ResultState, int]:
         """Return the number of results in each state."""
-        query = select(results.c.state, func.count()).group_by(results.c.state)
-        with database_errors(), self._reading.connect() as connection:
-            found = {row[0]: row[1] for row in connection.execute(query)}
+        found = self.numbers_by_state()
         return {state: found.get(state, 0) for state in ("waiting", "handled", "failed")}
 
     def erase(self, campaign_id: str, lead_id: str) -> int:
@@ -162,7 +152,7 @@ class InboxStore(Leases):
         note = dialect.insert(erased_leads).values(row)
         note = note.on_conflict_do_update(index_elements=["lead_key"], set_={"erased_at": row["erased_at"]})
         of_lead = (results.c.campaign_id == campaign_id) & (results.c.lead_id == lead_id)
-        with database_errors(), self.engine.begin() as connection:
+        with self._errors(), self.engine.begin() as connection:
             if self._on_postgresql:  # or a delivery that is being stored right now could slip in behind
                 connection.execute(text(f"LOCK TABLE {results.name} IN SHARE ROW EXCLUSIVE MODE"))
             erased = count_of(connection.execute(delete(results).where(of_lead)))
@@ -174,7 +164,7 @@ class InboxStore(Leases):
     def read_until(self, campaign_id: str) -> datetime | None:
         """Return the latest `processed_at` that polling has reached in a campaign."""
         query = select(backfills.c.read_until).where(backfills.c.campaign_id == campaign_id)
-        with database_errors(), self._reading.connect() as connection:
+        with self._errors(), self._reading.connect() as connection:
             found = connection.execute(query).scalar()
         return None if found is None else EPOCH + timedelta(seconds=found)
 
@@ -186,17 +176,17 @@ class InboxStore(Leases):
         note = note.on_conflict_do_update(
             index_elements=["campaign_id"], set_={"read_until": second}, where=backfills.c.read_until < second
         )
-        with database_errors(), self.engine.begin() as connection:
+        with self._errors(), self.engine.begin() as connection:
             connection.execute(note)
 
     def _select(self, condition: Any) -> list[StoredResult]:
         query = select(results).where(condition).order_by(results.c.processed_at, results.c.id)
-        with database_errors(), self._reading.connect() as connection:
+        with self._errors(), self._reading.connect() as connection:
             return [_stored(row) for row in connection.execute(query)]
 
     def _empty_log(self) -> None:
         """Remove erased data from SQLite's write-ahead log too."""
-        with database_errors(), without_transaction(self.engine).connect() as connection:
+        with self._errors(), without_transaction(self.engine).connect() as connection:
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
         if busy:
             raise InboxError(

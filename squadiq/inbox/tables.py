@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Dialect,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-)
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, String, Table, UniqueConstraint
+
+from squadiq.inbox.errors import InboxError
+from squadiq.queue.purpose import Purpose
+from squadiq.queue.tables import clock_table, queue_columns, queue_indexes
 
 metadata = MetaData()
 
-_Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY counts up in SQLite
+INBOX = Purpose("inbox", InboxError, metadata, "Bring back what SquadIQ still lists with a backfill.")
 
 results = Table(
     "squadiq_inbox_results",
     metadata,
-    Column("id", _Key, primary_key=True),
+    *queue_columns(),
     Column("campaign_id", String, nullable=False),
     Column("lead_id", String, nullable=False),
     Column("processed_at", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("received_at", Float, nullable=False),
-    Column("state", String, nullable=False, server_default="waiting"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("due_at", Float, nullable=False, server_default="0"),
-    Column("lease_until", Float, nullable=False, server_default="0"),
-    Column("claim", String, nullable=False, server_default=""),
     Column("handled_by", String, nullable=False, server_default=""),
-    Column("error", String, nullable=False, server_default=""),
     UniqueConstraint("campaign_id", "lead_id", "processed_at"),
 )
-"""One row for each processing result. `processed_at` and `received_at` are seconds since 1970; `due_at` and
-`lease_until` are times of the database's own clock; see `squadiq.inbox.clock`."""
+"""One row for each processing result. `processed_at` and `received_at` are seconds since 1970."""
 
-Index(
-    "squadiq_inbox_claimed",
-    results.c.lease_until,
-    sqlite_where=(results.c.state == "waiting") & (results.c.claim != ""),
-    postgresql_where=(results.c.state == "waiting") & (results.c.claim != ""),
-)
-
-Index(
-    "squadiq_inbox_waiting",
-    results.c.processed_at,
-    results.c.id,
-    sqlite_where=results.c.state == "waiting",
-    postgresql_where=results.c.state == "waiting",
-)
+queue_indexes(results, "squadiq_inbox", results.c.processed_at)
 
 erased_leads = Table(
     "squadiq_inbox_erased",
@@ -73,19 +44,4 @@ backfills = Table(
 )
 """How far each campaign was read by polling: the latest `processed_at` of a walk that reached its end."""
 
-clock = Table(
-    "squadiq_inbox_clock",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("time", Float, nullable=False),
-    Column("read_at", Float, nullable=False),
-)
-"""One row: the database's own time, and what the outer clock read then."""
-
-
-def statements(dialect: Dialect) -> list[str]:
-    """Return the statements that make what is not there yet of the tables and their indexes."""
-    tables = metadata.sorted_tables
-    made = [str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)) for table in tables]
-    indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
-    return made + [str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) for index in indexes]
+clock = clock_table(metadata, "squadiq_inbox_clock")

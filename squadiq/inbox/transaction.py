@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler, call_handler
-from squadiq.inbox.database import break_off, hurry, opened_by, state_of, take_your_time
 from squadiq.inbox.errors import InboxError
 from squadiq.inbox.handlers import Handler
-from squadiq.inbox.leases import Leases, Mark
+from squadiq.inbox.leases import Mark, ResultLeases
 from squadiq.inbox.pace import TOGETHER_SECONDS
+from squadiq.queue.database import break_off, hurry, opened_by, state_of, take_your_time
 from squadiq.webhooks.parsing import DeliveredLead
 
 _SAVEPOINT = "squadiq_handler"
@@ -79,7 +79,7 @@ class Transaction:
     future: asyncio.Future[BaseException | None]
     ends: float
 
-    def __init__(self, leases: Leases, calls: Sequence[TransactionCall]) -> None:
+    def __init__(self, leases: ResultLeases, calls: Sequence[TransactionCall]) -> None:
         self._leases = leases
         self.calls = calls
         self.is_shared = len(calls) > 1
@@ -124,7 +124,7 @@ class Transaction:
             if one is not self.calls[0] and time.monotonic() > until:
                 break
             self._begin(connection, one)
-            if one.mark.claim in held:
+            if one.mark.claim.id in held:
                 self._call_in_savepoint(connection, one)
             else:
                 one.error = ClaimLostError()

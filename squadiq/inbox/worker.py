@@ -13,15 +13,16 @@ from typing import TypeVar
 
 from squadiq.inbox.calls import ClaimLostError, HandlerFailedError, RunningHandler
 from squadiq.inbox.errors import InboxError
-from squadiq.inbox.group_commit import GroupCommit
-from squadiq.inbox.handlers import Handler, backoff_seconds, place_of
-from squadiq.inbox.leases import Leases, Mark, ResultClaim
+from squadiq.inbox.handlers import Handler, place_of
+from squadiq.inbox.leases import Mark, ResultClaim, ResultLeases
 from squadiq.inbox.pace import Pace
 from squadiq.inbox.payloads import lead_of
 from squadiq.inbox.runner import SHORTEST_SECONDS, HandlerRunner
 from squadiq.inbox.sharing import Sharing
-from squadiq.inbox.thread_pool import DaemonThreadPool
 from squadiq.inbox.transaction import TransactionCall
+from squadiq.queue.backoff import backoff_seconds
+from squadiq.queue.group_commit import GroupCommit
+from squadiq.queue.thread_pool import DaemonThreadPool
 from squadiq.webhooks.parsing import DeliveredLead
 
 log = logging.getLogger("squadiq.inbox")
@@ -49,7 +50,7 @@ class Worker:
 
     def __init__(
         self,
-        leases: Leases,
+        leases: ResultLeases,
         handlers: Sequence[Handler],
         *,
         concurrency: int,

@@ -17,9 +17,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from squadiq.inbox import Inbox
-from squadiq.inbox.database import database_url
+from squadiq.inbox.tables import INBOX
 from squadiq.mock.server import running_mock
 from squadiq.mock.settings import Trouble
+from squadiq.queue.database import database_url
 from tests.deliveries.endpoint import create, helper
 from tests.inbox.conftest import postgres_database
 from tests.inbox.conftest import postgres_url as postgres_url
@@ -86,7 +87,7 @@ class Fleet:
 def storm(database: str, folder: Path, *, leads: int, speed: float, kill_every_seconds: float) -> str:
     """Deliver leads from the mock while killing, wait until all is handled, check it, and return a summary."""
     (folder / "crash_app.py").write_text(APPLICATION, "utf-8")
-    engine = create_engine(database_url(database))
+    engine = create_engine(database_url(database, INBOX))
     identity = "INTEGER PRIMARY KEY" if engine.dialect.name == "sqlite" else "BIGSERIAL PRIMARY KEY"
     with engine.begin() as connection:
         connection.execute(text(f"CREATE TABLE effects (id {identity}, result VARCHAR)"))

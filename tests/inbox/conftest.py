@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, select
 
 from squadiq.inbox import Inbox
-from squadiq.inbox.database import database_url
 from squadiq.inbox.store import InboxStore
+from squadiq.inbox.tables import INBOX
+from squadiq.queue.database import database_url
 from tests.inbox import postgres
+from tests.inbox.timed import timed_inbox
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +69,7 @@ def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
     opened: list[Inbox] = []
 
     def _open(**settings: Any) -> Inbox:
-        opened.append(Inbox(database, **settings, now=clock, monotonic=clock, rng=lambda: 0.0))
+        opened.append(timed_inbox(database, **settings, now=clock, monotonic=clock, rng=lambda: 0.0))
         look_at_the_clock(opened[-1]._open())  # pyright: ignore[reportPrivateUsage]
         return opened[-1]
 
@@ -79,7 +81,7 @@ def open_inbox(database: str, clock: Clock) -> Iterator[OpenInbox]:
 @pytest.fixture
 def effect_ids(database: str) -> Callable[[], list[str]]:
     """A table of the user's own in the inbox's database; gives the lead_ids in it."""
-    engine = create_engine(database_url(database))
+    engine = create_engine(database_url(database, INBOX))
     effects.create(engine)
     engine.dispose()
 

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadiq.inbox import Inbox
-from squadiq.inbox.clock import Reading, advanced
-from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.leases import Mark, ResultClaim
 from squadiq.inbox.store import InboxStore
+from squadiq.inbox.tables import INBOX
+from squadiq.queue.clock import Reading, advanced
+from squadiq.queue.database import database_url, open_database
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
+from tests.inbox.timed import timed_inbox
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -34,7 +36,7 @@ def test_a_step_of_the_wall_clock_gives_no_result_to_two_workers(database: str, 
         entered.set()
         assert go_on.wait(DEADLINE_SECONDS)
 
-    with Inbox(database, now=wall) as inbox, Inbox(database, now=wall) as other:
+    with timed_inbox(database, now=wall) as inbox, timed_inbox(database, now=wall) as other:
         inbox.on_processed(handle)
         other.on_processed(handle)
         receive(inbox)
@@ -43,7 +45,7 @@ def test_a_step_of_the_wall_clock_gives_no_result_to_two_workers(database: str, 
         assert entered.wait(DEADLINE_SECONDS)
         wall.time += step
         assert other.run(once=True) == 0
-        with Inbox(database, now=wall) as new:
+        with timed_inbox(database, now=wall) as new:
             new.on_processed(handle)
             assert new.run(once=True) == 0
         go_on.set()
@@ -56,7 +58,7 @@ def test_a_step_of_the_wall_clock_gives_no_result_to_two_workers(database: str, 
 @pytest.mark.parametrize("step", [HOUR, -DAY])
 def test_a_retry_is_due_when_it_is_due_whatever_the_wall_clock_does(database: str, step: float) -> None:
     wall, monotonic = Clock(), Clock()
-    with Inbox(database, now=wall, monotonic=monotonic, rng=lambda: 0.0) as inbox:
+    with timed_inbox(database, now=wall, monotonic=monotonic, rng=lambda: 0.0) as inbox:
         calls: list[float] = []
 
         @inbox.on_processed
@@ -85,7 +87,7 @@ def test_time_passes_for_a_process_that_begins_anew(tmp_path: object, database: 
         raise ValueError
 
     for second in range(12):
-        with Inbox(database, now=wall, monotonic=monotonic, rng=lambda: 0.0) as inbox:
+        with timed_inbox(database, now=wall, monotonic=monotonic, rng=lambda: 0.0) as inbox:
             inbox.on_processed(fail)
             if not second:
                 receive(inbox)
@@ -107,7 +109,7 @@ def test_a_machine_that_was_started_anew_does_not_wait_for_its_clock_to_catch_up
 
     for readings in ([500_000.0], [5.0, 14.0, 16.0]):  # seconds since the machine was started
         for reading in readings:
-            with Inbox(path, now=wall, monotonic=partial(float, reading), rng=lambda: 0.0) as inbox:
+            with timed_inbox(path, now=wall, monotonic=partial(float, reading), rng=lambda: 0.0) as inbox:
                 inbox.on_processed(fail)
                 if not calls:
                     receive(inbox)
@@ -121,7 +123,7 @@ def test_a_worker_whose_result_another_has_taken_over_goes_on_and_marks_nothing(
     """The other one takes every lease for ended, as one on a machine whose clocks run wild may."""
     claims: list[ResultClaim] = []
     fast = Clock()
-    store = InboxStore(open_database(database_url(database)), time.time, fast)
+    store = InboxStore(open_database(database_url(database, INBOX), INBOX), time.time, fast)
 
     with Inbox(database, max_attempts=8) as inbox:
 
@@ -151,7 +153,7 @@ def test_a_worker_does_not_take_again_what_it_is_handling_however_late_its_lease
     calls: list[str] = []
     entered, go_on = threading.Event(), threading.Event()
 
-    with Inbox(database, monotonic=wild, lease_seconds=HOUR) as inbox:
+    with timed_inbox(database, monotonic=wild, lease_seconds=HOUR) as inbox:
 
         @inbox.on_processed
         def handle(lead: DeliveredLead) -> None:

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from squadiq.inbox import Inbox
-from squadiq.inbox.database import database_url
+from squadiq.inbox.tables import INBOX
+from squadiq.queue.database import database_url
 from tests.inbox.deliverer import Deliverer, results_of
 from tests.webhooks.processes import Running, running
 
@@ -105,7 +106,7 @@ async def _deliver_while_killing(fleet: Fleet, deliverer: Deliverer, leads: int,
 def _storm(database: str, folder: Path, *, leads: int, kills: Iterator[float], seed: int = 7) -> str:
     """Deliver, kill after so many seconds each, wait until all is handled, check it, and return a summary."""
     (folder / "crash_app.py").write_text(APPLICATION, "utf-8")
-    engine = create_engine(database_url(database))
+    engine = create_engine(database_url(database, INBOX))
     identity = "INTEGER PRIMARY KEY" if engine.dialect.name == "sqlite" else "BIGSERIAL PRIMARY KEY"
     with engine.begin() as connection:
         connection.execute(text(f"CREATE TABLE effects (id {identity}, result VARCHAR)"))

@@ -83,7 +83,7 @@ def _bytes_of(folder: Path) -> bytes:
 def test_a_reader_that_keeps_the_log_from_being_emptied_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("squadiq.inbox.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("squadiq.queue.database.BUSY_SECONDS", 0.05)
     path = tmp_path / "inbox.sqlite3"
     with Inbox(path) as inbox:
         inbox.receive(parse(delivery(), {}))

@@ -19,8 +19,10 @@ import pytest
 from sqlalchemy import Connection
 
 from squadiq._sqlite import use_wal
-from squadiq.inbox import Inbox, InboxError, database
-from squadiq.inbox.files import make_private, tell_if_others_can_read
+from squadiq.inbox import Inbox, InboxError
+from squadiq.inbox.tables import INBOX
+from squadiq.queue import database
+from squadiq.queue.files import make_private, tell_if_others_can_read
 from squadiq.webhooks import AsgiWebhook, DeliveredLead, WsgiWebhook, parse
 from tests.inbox.test_handling import DEADLINE_SECONDS, until
 from tests.webhooks.payloads import delivery
@@ -129,7 +131,7 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_not_taken_for_the_other(
 
 
 def test_files_that_are_not_there_are_not_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tell_if_others_can_read(str(path))
+    tell_if_others_can_read(str(path), INBOX)
     assert not caplog.records
 
 
@@ -302,7 +304,7 @@ def test_a_file_that_another_made_meanwhile_is_left_as_it_is(path: Path, monkeyp
 
     monkeypatch.setattr(os.path, "lexists", was_missing)
     before = path.stat().st_ino
-    make_private(str(path))
+    make_private(str(path), INBOX)
     assert (path.stat().st_ino, [file.name for file in path.parent.iterdir()]) == (before, [path.name])
 
 

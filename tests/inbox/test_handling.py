@@ -19,11 +19,12 @@ from sqlalchemy import Connection, create_engine, event, insert, text
 
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, worker
-from squadiq.inbox.database import database_url, open_database
-from squadiq.inbox.handlers import LONGEST_RETRY_SECONDS, backoff_seconds, place_of
+from squadiq.inbox.handlers import place_of
 from squadiq.inbox.leases import Mark, ResultClaim
 from squadiq.inbox.store import EPOCH, Arrival, InboxStore
-from squadiq.inbox.tables import results
+from squadiq.inbox.tables import INBOX, results
+from squadiq.queue.backoff import LONGEST_RETRY_SECONDS, backoff_seconds
+from squadiq.queue.database import database_url, open_database
 from squadiq.webhooks import DeliveredLead, parse
 from tests.inbox.conftest import Clock, OpenInbox, effects, look_at_the_clock
 from tests.inbox.test_receiving import writing_held
@@ -207,7 +208,7 @@ def test_what_a_worker_notes_after_its_lease_does_not_count_for_the_worker_that_
     open_inbox: OpenInbox, database: str, clock: Clock, fails: bool
 ) -> None:
     inbox = open_inbox(lease_seconds=60)
-    store = look_at_the_clock(InboxStore(open_database(database_url(database)), clock, clock))
+    store = look_at_the_clock(InboxStore(open_database(database_url(database, INBOX), INBOX), clock, clock))
     claims: list[ResultClaim] = []
 
     @inbox.on_processed
@@ -255,7 +256,7 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_fai
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=2)
-    store = look_at_the_clock(InboxStore(open_database(database_url(database)), clock, clock))
+    store = look_at_the_clock(InboxStore(open_database(database_url(database, INBOX), INBOX), clock, clock))
 
     @inbox.on_processed
     def handle(_: DeliveredLead) -> None:
@@ -276,7 +277,7 @@ def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kil
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=1)
-    store = look_at_the_clock(InboxStore(open_database(database_url(database)), clock, clock))
+    store = look_at_the_clock(InboxStore(open_database(database_url(database, INBOX), INBOX), clock, clock))
     for lead_id in "abcd":
         receive(inbox, lead_id=lead_id)
     of = {inbox.results("campaign-1", lead_id)[0].id: lead_id for lead_id in "abcd"}
@@ -364,7 +365,7 @@ def test_a_later_result_waits_for_the_earlier_ones_of_its_lead_but_not_for_other
 
 
 def test_looking_for_results_uses_the_index_of_those_that_wait_however_many_were_handled(tmp_path: Path) -> None:
-    engine = open_database(database_url(tmp_path / "inbox.sqlite3"))
+    engine = open_database(database_url(tmp_path / "inbox.sqlite3", INBOX), INBOX)
     plans: list[str] = []
 
     def explain(_: object, cursor: Any, statement: str, parameters: Any, *_more: object) -> None:
@@ -497,7 +498,7 @@ def test_a_payload_that_cannot_be_read_fails_for_good_and_the_worker_goes_on(
     inbox = open_inbox(max_attempts=1)
     inbox.on_processed(take)
     receive(inbox, lead_id="broken")
-    engine = create_engine(database_url(database))
+    engine = create_engine(database_url(database, INBOX))
     with engine.begin() as connection:
         connection.execute(results.update().values(payload=b"[]"))
     engine.dispose()
@@ -509,7 +510,7 @@ def test_a_payload_that_cannot_be_read_fails_for_good_and_the_worker_goes_on(
 def take_away(database: str, *, back: bool = False) -> None:
     """Let the inbox's table be missing for a while, or bring it back."""
     names = ("away", "squadiq_inbox_results") if back else ("squadiq_inbox_results", "away")
-    engine = create_engine(database_url(database))
+    engine = create_engine(database_url(database, INBOX))
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE {} RENAME TO {}".format(*names)))
     engine.dispose()

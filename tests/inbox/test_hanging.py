@@ -20,6 +20,7 @@ from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock, OpenInbox, effects
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until
 from tests.inbox.test_pace import Looks
+from tests.inbox.timed import timed_inbox
 from tests.webhooks.payloads import PERSONAL
 from tests.webhooks.processes import ROOT
 
@@ -68,7 +69,7 @@ RAISED: list[Callable[[], BaseException]] = [
 def test_whatever_a_handler_raises_is_a_failure_that_is_counted_and_tried_again_later(
     tmp_path: Path, clock: Clock, kind: str, make: Callable[[], BaseException]
 ) -> None:
-    with Inbox(tmp_path / "i.db", max_attempts=3, now=clock, monotonic=clock, rng=lambda: 0.0) as inbox:
+    with timed_inbox(tmp_path / "i.db", max_attempts=3, now=clock, monotonic=clock, rng=lambda: 0.0) as inbox:
         calls: list[float] = []
 
         def fail(_: DeliveredLead) -> None:

@@ -20,10 +20,12 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from squadiq.errors import ConfigurationError
 from squadiq.inbox import Inbox, InboxError
-from squadiq.inbox.database import database_url, open_database
 from squadiq.inbox.store import EPOCH, Arrival, InboxStore, second_of
+from squadiq.inbox.tables import INBOX
+from squadiq.queue.database import database_url, open_database
 from squadiq.webhooks import parse
 from tests.inbox.conftest import Clock, OpenInbox
+from tests.inbox.timed import timed_inbox
 from tests.webhooks.payloads import PERSONAL, delivery
 
 
@@ -114,7 +116,7 @@ def test_text_in_any_script_and_escaped_nuls_are_kept(open_inbox: OpenInbox) -> 
 @contextmanager
 def writing_held(database: str) -> Generator[None]:
     """Keep everybody else from writing to an inbox."""
-    engine = create_engine(database_url(database), isolation_level="AUTOCOMMIT")
+    engine = create_engine(database_url(database, INBOX), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.execute(text("BEGIN IMMEDIATE"))
@@ -129,7 +131,7 @@ def writing_held(database: str) -> Generator[None]:
 def test_simultaneous_deliveries_share_a_commit_and_none_is_acknowledged_before_it(database: str, clock: Clock) -> None:
     commits: list[object] = []
     note = commits.append
-    engine = open_database(database_url(database))
+    engine = open_database(database_url(database, INBOX), INBOX)
     engine.dispose()
     leads = [parse(delivery(lead_id=number), {}) for number in range(100)]
 
@@ -143,7 +145,7 @@ def test_simultaneous_deliveries_share_a_commit_and_none_is_acknowledged_before_
         await asyncio.gather(*waiting)
         event.remove(Engine, "commit", note)
 
-    with Inbox(database, now=clock) as inbox:
+    with timed_inbox(database, now=clock) as inbox:
         asyncio.run(deliver(inbox))
         assert inbox.counts()["waiting"] == len(leads)
     assert 1 <= len(commits) <= 2
@@ -170,7 +172,7 @@ def test_a_delivery_that_cannot_be_stored_is_an_error_without_anything_about_a_p
 ) -> None:
     inbox = open_inbox()
     receive(inbox)
-    engine = create_engine(database_url(database))
+    engine = create_engine(database_url(database, INBOX))
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE squadiq_inbox_results RENAME TO away"))
     with pytest.raises(InboxError, match=r"no such table|UndefinedTable") as caught:
@@ -218,7 +220,7 @@ def test_a_loop_that_has_ended_does_not_disturb_the_others(open_inbox: OpenInbox
 
 def test_a_sqlite_inbox_is_durable_private_and_overwrites_what_it_deletes(tmp_path: Path) -> None:
     path = tmp_path / "inbox.sqlite3"
-    engine = open_database(database_url(path))
+    engine = open_database(database_url(path, INBOX), INBOX)
     with engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -233,8 +235,8 @@ def test_a_sqlite_inbox_is_durable_private_and_overwrites_what_it_deletes(tmp_pa
 def test_a_postgresql_inbox_waits_for_the_disk_whatever_the_server_is_set_to(
     postgres_url: str, set_by_server: str, kept: str
 ) -> None:
-    url = database_url(postgres_url).update_query_dict({"options": f"-csynchronous_commit={set_by_server}"})
-    engine = open_database(url)
+    url = database_url(postgres_url, INBOX).update_query_dict({"options": f"-csynchronous_commit={set_by_server}"})
+    engine = open_database(url, INBOX)
     with engine.connect() as connection:
         assert connection.execute(text("SHOW synchronous_commit")).scalar() == kept
     engine.dispose()
@@ -343,7 +345,7 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
 
 def test_a_path_and_a_url_name_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "inbox.sqlite3"
-    with Inbox(path) as by_path, Inbox(f"sqlite:///{path}") as by_url, Inbox(database_url(path)) as by_made_url:
+    with Inbox(path) as by_path, Inbox(f"sqlite:///{path}") as by_url, Inbox(database_url(path, INBOX)) as by_made_url:
         receive(by_path)
         assert by_url.counts() == by_made_url.counts() == by_path.counts()
 
@@ -369,7 +371,7 @@ def test_no_repr_shows_a_password_or_anything_about_a_person(tmp_path: Path) -> 
 
 
 def test_the_same_result_twice_in_one_commit_is_one(database: str) -> None:
-    store = InboxStore(open_database(database_url(database)), now=lambda: 0.0)
+    store = InboxStore(open_database(database_url(database, INBOX), INBOX), now=lambda: 0.0)
     same = [Arrival("c", "a", EPOCH, b"{}"), Arrival("c", "a", EPOCH + timedelta(milliseconds=1), b"{ }")]
     counted = store.add(same), store.add(same), store.counts()["waiting"]
     store.engine.dispose()

@@ -23,8 +23,8 @@ from squadiq.inbox.leases import Mark
 from squadiq.inbox.pace import MOST_TOGETHER, TOGETHER_SECONDS, Pace
 from squadiq.inbox.runner import HandlerRunner
 from squadiq.inbox.sharing import Sharing
-from squadiq.inbox.thread_pool import DaemonThreadPool
 from squadiq.inbox.transaction import Transaction, TransactionCall
+from squadiq.queue.thread_pool import DaemonThreadPool
 from squadiq.webhooks import DeliveredLead
 from tests.inbox.conftest import Clock, OpenInbox, effects
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, until

@@ -14,8 +14,10 @@ from contextlib import contextmanager, suppress
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from squadiq.inbox import Inbox, InboxError, database
-from squadiq.inbox.database import database_url
+from squadiq.inbox import Inbox, InboxError
+from squadiq.inbox.tables import INBOX
+from squadiq.queue import database
+from squadiq.queue.database import database_url
 from squadiq.webhooks import AsgiWebhook, DeliveredLead, WsgiWebhook, parse
 from tests.inbox.conftest import postgres_database
 from tests.inbox.test_handling import DEADLINE_SECONDS, receive, take, until
@@ -37,7 +39,7 @@ def database_that_can_be_stopped(postgres_url: str, monkeypatch: pytest.MonkeyPa
 @contextmanager
 def stopped(url: str) -> Generator[None]:
     """Stop all processes of the server of a database while the block runs."""
-    engine = create_engine(database_url(url))
+    engine = create_engine(database_url(url, INBOX))
     with engine.connect() as connection:
         backend = connection.execute(text("SELECT pg_backend_pid()")).scalar()
         server = _processes("-o", "ppid=", "-p", str(backend))

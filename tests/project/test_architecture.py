@@ -53,6 +53,7 @@ WITHOUT_IO = [
 ]
 PACKAGES = [
     "squadiq.quota",
+    "squadiq.queue",
     "squadiq.push",
     "squadiq.webhooks",
     "squadiq.inbox",
@@ -63,6 +64,14 @@ PACKAGES = [
 ABOVE = {
     layer: {name for name in MODULES if name.startswith(tuple(above))}
     for layer, above in {
+        "squadiq.queue": [
+            "squadiq.push",
+            "squadiq.webhooks",
+            "squadiq.inbox",
+            "squadiq.contract",
+            "squadiq.mock",
+            "squadiq.cli",
+        ],
         "squadiq.quota": ["squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
         "squadiq": [
             "squadiq.push",

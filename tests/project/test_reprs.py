@@ -39,6 +39,9 @@ PUBLIC = frozenset(
 REDACTED = {
     "EndpointResponse": {"headers"},  # of the webhook's own response
     "ResultClaim": {"handled_by", "token"},  # names of functions, and of the lease
+    "QueueClaim": {"token"},  # of the lease
+    "QueueTable": {"alike", "order"},  # names of columns
+    "Purpose": {"after_loss"},  # words of ours
     "ChangeCounts": {"rejected"},  # codes
     "ChangeResult": {"ledger", "notes"},  # a path, or a URL without its password
     "Columns": {"dropped", "fields", "lead_id_from", "types"},  # names of columns

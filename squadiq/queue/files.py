@@ -1,18 +1,15 @@
-"""The files of a SQLite inbox: private, watched for being taken away, and told if others can read them."""
+"""The files of a SQLite database: private, watched for being taken away, and told if others can read them."""
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import sqlite3
 import stat
 import tempfile
 from pathlib import Path
 
-from squadiq.inbox.errors import InboxError
-
-log = logging.getLogger("squadiq.inbox")
+from squadiq.queue.purpose import Purpose
 
 _ENDINGS = ("", "-wal", "-shm")
 """SQLite keeps a database with a write-ahead log in three files; a commit may be in any of the first two."""
@@ -28,7 +25,10 @@ class OpenFile(sqlite3.Connection):
     Attributes:
         path: of the database.
         files: what its three names named when it was opened.
+        purpose: what it is kept for.
     """
+
+    purpose: Purpose
 
     path: str = ""
     files: Files = ()
@@ -41,10 +41,11 @@ class OpenFile(sqlite3.Connection):
         """Raise if it is not.
 
         Raises:
-            InboxError: the files were deleted, moved or replaced.
+            SquadIQError: the files were deleted, moved or replaced; that of the purpose.
         """
         if not self.still_there():
-            raise InboxError(f"The inbox's file {self.path} was deleted or replaced while it was in use.")
+            name = self.purpose.name
+            raise self.purpose.error(f"The {name}'s file {self.path} was deleted or replaced while it was in use.")
 
     def clear_what_is_stale(self) -> None:
         """Remove what is left of a database whose file was taken away: it must not be read into another."""
@@ -60,27 +61,27 @@ def files_of(path: str) -> Files:
     return tuple(_identity(path + ending) for ending in _ENDINGS)
 
 
-def make_private(path: str) -> None:
+def make_private(path: str, purpose: Purpose) -> None:
     """Make a new file readable for its owner only: it will hold phone numbers and names.
 
     It is never opened here under its own name: to close it would drop the locks that SQLite holds on it
     in this process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 
     Raises:
-        InboxError: it cannot be made, read or written.
+        SquadIQError: it cannot be made, read or written; that of the purpose.
     """
     try:
         if not os.path.lexists(path):
-            _make(path)
+            _make(path, purpose.name)
         what = _hindrance(path)
     except OSError as error:
         what = error.strerror
     if what:
-        raise InboxError(f"The inbox's file {path} cannot be opened ({what}).")
+        raise purpose.error(f"The {purpose.name}'s file {path} cannot be opened ({what}).")
 
 
-def tell_if_others_can_read(path: str) -> None:
-    """Warn once of files of an inbox that others on this machine can read, or put others in the place of."""
+def tell_if_others_can_read(path: str, purpose: Purpose) -> None:
+    """Warn once of files of a database that others on this machine can read, or put others in the place of."""
     if path in _told or not hasattr(os, "getuid"):
         return
     shown = [Path(path + ending).name for ending in _ENDINGS if _mode(path + ending) & (stat.S_IRWXG | stat.S_IRWXO)]
@@ -88,19 +89,21 @@ def tell_if_others_can_read(path: str) -> None:
     mode = _mode(str(folder))
     if shown:
         _told.add(path)
-        log.warning(
-            "OTHERS ON THIS MACHINE CAN USE THE INBOX, and it holds phone numbers and names: in %s, %s. "
+        purpose.log.warning(
+            "OTHERS ON THIS MACHINE CAN USE THE %s, and it holds phone numbers and names: in %s, %s. "
             "Run: chmod go= on each.",
+            purpose.name.upper(),
             folder,
             ", ".join(shown),
         )
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
         _told.add(path)
-        log.warning("Others on this machine can replace the inbox: they can write to its folder %s.", folder)
+        said = "Others on this machine can replace the %s: they can write to its folder %s."
+        purpose.log.warning(said, purpose.name, folder)
 
 
-def _make(path: str) -> None:
-    number, name = tempfile.mkstemp(prefix=".squadiq-inbox-", dir=Path(path).parent)  # of mode 0600
+def _make(path: str, purpose: str) -> None:
+    number, name = tempfile.mkstemp(prefix=f".squadiq-{purpose}-", dir=Path(path).parent)  # of mode 0600
     os.close(number)
     try:
         os.link(name, path)

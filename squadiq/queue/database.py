@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +18,9 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidatePoolErro
 from squadiq._extras import needs_extra
 from squadiq._sqlite import use_wal
 from squadiq.errors import ConfigurationError
-from squadiq.inbox.errors import database_errors
-from squadiq.inbox.files import OpenFile, files_of, log, make_private, tell_if_others_can_read
-from squadiq.inbox.tables import metadata, results, statements
+from squadiq.queue.files import OpenFile, files_of, make_private, tell_if_others_can_read
+from squadiq.queue.purpose import Purpose
+from squadiq.queue.tables import statements
 
 BUSY_SECONDS = 15.0
 """How long SQLite waits for another process to finish writing before it gives up."""
@@ -43,7 +44,7 @@ _SQLITE_TRANSACTION = 22
 """The code of statements that begin or end a transaction, for an authorizer; not named in Python 3.11."""
 
 
-def database_url(database: str | os.PathLike[str] | URL) -> URL:
+def database_url(database: str | os.PathLike[str] | URL, purpose: Purpose) -> URL:
     """Return the URL of a SQLite file given by its path, or of a database given by its URL.
 
     Raises:
@@ -58,7 +59,7 @@ def database_url(database: str | os.PathLike[str] | URL) -> URL:
         try:
             url = make_url(database)
         except (ArgumentError, ValueError):
-            raise ConfigurationError("The inbox's database is not a URL that SQLAlchemy reads.") from None
+            raise ConfigurationError(f"The {purpose.name}'s database is not a URL that SQLAlchemy reads.") from None
     else:
         url = URL.create("sqlite", database=os.fsdecode(database))
     kind = url.get_backend_name()
@@ -67,18 +68,18 @@ def database_url(database: str | os.PathLike[str] | URL) -> URL:
             importlib.import_module("psycopg")
         return url.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
-        raise ConfigurationError(f"The inbox keeps its results in SQLite or PostgreSQL, not in {kind}.")
+        raise ConfigurationError(f"The {purpose.name} is kept in SQLite or PostgreSQL, not in {kind}.")
     if "\0" in (url.database or ""):
-        raise ConfigurationError("The path of the inbox's file holds a NUL.")
+        raise ConfigurationError(f"The path of the {purpose.name}'s file holds a NUL.")
     if not url.database or url.database == ":memory:" or url.query:
-        raise ConfigurationError("The inbox needs a file: in memory, nothing that it acknowledged would last.")
+        raise ConfigurationError(f"The {purpose.name} needs a file: in memory, nothing that it keeps would last.")
     path = Path(url.database).absolute()
     if not path.parent.is_dir():
-        raise ConfigurationError(f"The inbox's folder {path.parent} does not exist. Make it first.")
+        raise ConfigurationError(f"The {purpose.name}'s folder {path.parent} does not exist. Make it first.")
     return URL.create("sqlite+pysqlite", database=str(path))
 
 
-def open_database(url: URL) -> Engine:
+def open_database(url: URL, purpose: Purpose) -> Engine:
     """Return an engine whose commits are durable, with the tables made if need be.
 
     A SQLite file that is taken away meanwhile is noticed before each transaction: the next one is in
@@ -86,30 +87,33 @@ def open_database(url: URL) -> Engine:
     statement.
 
     Raises:
-        InboxError: it cannot be opened.
+        SquadIQError: it cannot be opened; that of the purpose.
     """
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
             url, hide_parameters=True, pool_size=0, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
         )
-        event.listen(engine, "do_connect", _connect_sqlite)
+        event.listen(engine, "do_connect", partial(_connect_sqlite, purpose))
         event.listen(engine, "checkout", _look_for_file)
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "commit", assure_kept)
-        with database_errors(), without_transaction(engine).connect() as connection:
-            _make_tables(opened_by(connection), engine.dialect)  # one may be missing in a file of an earlier version
-        tell_if_others_can_read(str(url.database))
+        with purpose.errors(), without_transaction(engine).connect() as connection:
+            _make_tables(
+                opened_by(connection), engine.dialect, purpose
+            )  # one may be missing in a file of an earlier version
+        tell_if_others_can_read(str(url.database), purpose)
         return engine
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
     engine = create_engine(url, hide_parameters=True, pool_size=0, connect_args=patience)
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "checkout", _Ping(engine.dialect))
     event.listen(engine, "checkin", _end_watch)
-    with database_errors(), engine.begin() as connection:
+    with purpose.errors(), engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
-        metadata.create_all(connection)
-        for index in results.indexes:  # one may be missing in a database of an earlier version
-            index.create(connection, checkfirst=True)
+        purpose.metadata.create_all(connection)
+        for table in purpose.metadata.sorted_tables:
+            for index in table.indexes:  # one may be missing in a database of an earlier version
+                index.create(connection, checkfirst=True)
     return engine
 
 
@@ -132,7 +136,7 @@ def assure_kept(connection: Connection) -> None:
     """Raise if what is written by a connection is in no file that anybody will find.
 
     Raises:
-        InboxError: the SQLite file was deleted, moved or replaced.
+        SquadIQError: the SQLite file was deleted, moved or replaced; that of its purpose.
     """
     opened = opened_by(connection)
     if isinstance(opened, OpenFile):
@@ -177,11 +181,14 @@ def _nothing_but_rollback(action: int, what: str | None, *_more: object) -> int:
     return sqlite3.SQLITE_OK if rolls_back else sqlite3.SQLITE_DENY
 
 
-def _connect_sqlite(dialect: Dialect, _record: object, arguments: Any, keywords: dict[str, Any]) -> OpenFile:
+def _connect_sqlite(
+    purpose: Purpose, dialect: Dialect, _record: object, arguments: Any, keywords: dict[str, Any]
+) -> OpenFile:
     path: str = arguments[0]
-    make_private(path)
+    make_private(path, purpose)
     named = files_of(path)[0]
     opened: OpenFile = dialect.connect(*arguments, **keywords, factory=OpenFile)  # type: ignore[assignment]
+    opened.purpose = purpose
     try:
         _prepare_sqlite(opened, dialect)
         opened.path, opened.files = path, (named, *files_of(path)[1:])
@@ -192,28 +199,30 @@ def _connect_sqlite(dialect: Dialect, _record: object, arguments: Any, keywords:
     return opened
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, dialect: Dialect) -> None:
+def _prepare_sqlite(connection: OpenFile, dialect: Dialect) -> None:
     connection.isolation_level = None  # transactions begin in _begin_sqlite
     use_wal(connection, BUSY_SECONDS)
     connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk when it returns
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-        _make_tables(connection, dialect)
+        _make_tables(connection, dialect, connection.purpose)
 
 
-def _make_tables(connection: sqlite3.Connection, dialect: Dialect) -> None:
-    for statement in statements(dialect):
+def _make_tables(connection: sqlite3.Connection, dialect: Dialect, purpose: Purpose) -> None:
+    for statement in statements(purpose.metadata, dialect):
         connection.execute(statement)
 
 
 def _look_for_file(connection: OpenFile, _record: object, _proxy: object) -> None:
     if connection.still_there():
         return
-    log.error(
-        "THE INBOX'S FILE %s WAS DELETED OR REPLACED WHILE IT WAS IN USE: what it held is no longer there. "
-        "Going on with the file of this name, a new one if there is none. "
-        "Bring back what SquadIQ still lists with a backfill.",
+    purpose = connection.purpose
+    purpose.log.error(
+        "THE %s'S FILE %s WAS DELETED OR REPLACED WHILE IT WAS IN USE: what it held is no longer there. "
+        "Going on with the file of this name, a new one if there is none. %s",
+        purpose.name.upper(),
         connection.path,
+        purpose.after_loss,
     )
     connection.clear_what_is_stale()
     raise InvalidatePoolError
