@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from squadiq._extras import needs_extra
-from squadiq.errors import SquadIQError
+from squadiq.errors import ConfigurationError
 
 with needs_extra("cli"):
     import typer
@@ -24,7 +24,8 @@ def webhook(
 ) -> None:
     """Send valid, invalid, repeated and hostile deliveries to an endpoint of yours, and say what it answers wrongly.
 
-    It should not do anything with them that cannot be undone. Ends with 1 if something is wrong.
+    It should not do anything with them that cannot be undone. Ends with 1 if something is wrong, and
+    with 2 if the endpoint cannot be reached.
     """
     import httpx
 
@@ -46,19 +47,15 @@ def webhook(
     if not is_on_this_machine(endpoint) and not yes and not typer.confirm("Is it yours, and may they be sent?"):
         raise typer.Exit(1)
 
+    if report is not None:
+        refuse_unless_writable(report)
     try:
-        if report is not None:
-            refuse_unless_writable(report)
         with progress("delivering", len(planned)) as one_more:
             outcomes = try_endpoint(endpoint, planned, on_outcome=lambda outcome: one_more(outcome.finding is not None))
-        typer.echo("\n".join(["", *as_text(outcomes)]))
-        if report is not None:
-            page, junit = write_reports(report, Facts(f"SquadIQ contract: webhook of {url.host}", [line]), outcomes)
-            typer.echo(f"{page}\n{junit}")
-    except SquadIQError as error:
-        typer.echo(f"squadiq: {error}", err=True)
-        raise typer.Exit(2) from None
     except httpx.ConnectError:
-        typer.echo(f"squadiq: {url.host} cannot be reached; is the endpoint running?", err=True)
-        raise typer.Exit(1) from None
+        raise ConfigurationError(f"{url.host} cannot be reached; is the endpoint running?") from None
+    typer.echo("\n".join(["", *as_text(outcomes)]))
+    if report is not None:
+        page, junit = write_reports(report, Facts(f"SquadIQ contract: webhook of {url.host}", [line]), outcomes)
+        typer.echo(f"{page}\n{junit}")
     raise typer.Exit(1 if any(outcome.finding for outcome in outcomes) else 0)

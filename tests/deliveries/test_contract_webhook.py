@@ -345,7 +345,7 @@ def test_what_cannot_be_reached_is_named() -> None:
     with acting_server(Reply(201)) as gone:
         url = gone.url
     done = contract_webhook(url)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "cannot be reached" in done.output
 
 

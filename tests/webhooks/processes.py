@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -36,6 +37,20 @@ class Running:
             time.sleep(0.01)
         return match
 
+    def ends(self) -> int:
+        """Tell it to end, and return its exit status.
+
+        Raises:
+            AssertionError: it does not; with what it has printed, and where each of its threads is.
+        """
+        self.process.terminate()
+        try:
+            return self.process.wait(DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            raise AssertionError(self.log.read_text("utf-8")) from None
+
     def port(self) -> int:
         """Wait until a server tells where it listens."""
         return int(self.printed(r"http://127\.0\.0\.1:(\d+)")[1])
@@ -52,7 +67,7 @@ def running(module: str, *arguments: str, folder: Path, **environment: str) -> G
             cwd=folder,
             stdout=writing,
             stderr=writing,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **environment},
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", **environment},
         )
     try:
         yield Running(process, log)

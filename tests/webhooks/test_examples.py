@@ -51,8 +51,7 @@ def test_flask_and_django_receive_and_the_command_handles_beside_them(applicatio
         target = f"{application.partition(':')[0]}:inbox"
         with running("squadiq", "inbox", "run", target, folder=tmp_path, **ENVIRONMENT) as worker:
             worker.printed("processed: from-squadiq")
-            worker.process.terminate()
-            assert worker.process.wait(20) == 0
+            assert worker.ends() == 0
     assert "handled 1 results" in worker.log.read_text("utf-8")
 
 
