@@ -19,7 +19,7 @@ from squadiq.config import ClientOptions, Network, Settings, network_from, quota
 from squadiq.errors import ConfigurationError
 from squadiq.exchange import Call
 from squadiq.operations import LeadT, PreparedRequest, Scope
-from squadiq.policy import CallOptions
+from squadiq.policy import CallOptions, CallPolicy
 from squadiq.quota import QuotaStore
 from squadiq.responses import Differences
 from squadiq.transport import AsyncTransport, Transport, open_async_transport, open_transport
@@ -82,6 +82,11 @@ class _Client:
     def base_url(self) -> httpx.URL:
         """Where SquadIQ is."""
         return self._settings.base_url
+
+    @property
+    def options(self) -> CallPolicy:
+        """The settings of its calls, as `with_options` changes them."""
+        return self._settings.policy
 
     @contextmanager
     def record_responses(self) -> Generator[list[RawResponse]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
-import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq._extras import needs_extra
+from squadiq.cli.targets import imported
 
 with needs_extra("cli"):
     import typer
@@ -100,20 +98,6 @@ def replay_failed(
 
 
 def _inbox(target: str) -> Inbox:
-    """Import an inbox as `module:variable`, from the current folder too."""
     from squadiq.inbox import Inbox
 
-    module_name, _, name = target.partition(":")
-    if not module_name or not name:
-        raise typer.BadParameter(f"{target!r} is not module:variable, such as myapp.leads:inbox")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as missing:
-        if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
-            raise
-        raise typer.BadParameter(f"there is no module {missing.name!r} here or in the environment") from None
-    found = getattr(module, name, None)
-    if not isinstance(found, Inbox):
-        raise typer.BadParameter(f"{name!r} in {module_name} is not an Inbox")
-    return found
+    return imported(target, Inbox)

@@ -15,8 +15,6 @@ from squadiq_generated.models import ProcessedLead
 from squadiq import _checks
 from squadiq._forks import ForkSafe
 from squadiq.errors import ConfigurationError
-from squadiq.inbox.arguments import ids as checked_ids
-from squadiq.inbox.arguments import text
 from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
@@ -32,6 +30,8 @@ from squadiq.inbox.handlers import Handler, LeadHandler, TransactionHandler, han
 from squadiq.inbox.store import Arrival, InboxStore, ResultState, StoredResult
 from squadiq.inbox.tables import INBOX
 from squadiq.inbox.worker import Worker
+from squadiq.queue.arguments import ids as checked_ids
+from squadiq.queue.arguments import text
 from squadiq.queue.clock import SYSTEM_TIME
 from squadiq.queue.database import database_url, open_database
 from squadiq.queue.group_commit import GroupCommit

@@ -50,13 +50,15 @@ class QueueTable:
         table: with `queue_columns`.
         purpose: what its database is kept for.
         order: entries are given out by this column.
-        alike: of entries that are the same in these columns, a later one waits for the earlier ones.
+        alike: of entries that are the same in these columns, a later one waits for the earlier ones
+        blocking: that are in one of these states.
     """
 
     table: Table
     purpose: Purpose
     order: Column[Any]
     alike: tuple[str, ...]
+    blocking: tuple[str, ...] = ("waiting",)
 
 
 class Leases:
@@ -162,7 +164,9 @@ class Leases:
         order = self._queue.order.name
         same = [earlier.c[name] == self._table.c[name] for name in self._queue.alike]
         before = earlier.c[order] < self._table.c[order]
-        return select(earlier.c.id).where(*same, before, earlier.c.state == WAITING).exists()
+        states: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in self._queue.blocking]
+        is_blocking = earlier.c.state.in_(states) if len(states) > 1 else earlier.c.state == states[0]
+        return select(earlier.c.id).where(*same, before, is_blocking).exists()
 
     def _held(self, claims: Sequence[QueueClaim]) -> tuple[Any, ...]:
         """What holds of entries while claims of one token are held."""

@@ -57,36 +57,31 @@ PACKAGES = [
     "squadiq.push",
     "squadiq.webhooks",
     "squadiq.inbox",
+    "squadiq.outbox",
     "squadiq.contract",
     "squadiq.mock",
     "squadiq.cli",
 ]
+_BELOW: dict[str, list[str]] = {
+    "squadiq.quota": [],
+    "squadiq": ["squadiq.quota"],
+    "squadiq.queue": ["squadiq"],
+    "squadiq.webhooks": ["squadiq"],
+    "squadiq.push": ["squadiq", "squadiq.quota"],
+    "squadiq.outbox": ["squadiq", "squadiq.queue"],
+    "squadiq.inbox": ["squadiq", "squadiq.queue", "squadiq.webhooks"],
+    "squadiq.mock": ["squadiq"],
+    "squadiq.contract": ["squadiq", "squadiq.quota"],
+}
+"""What a layer may know, beside what belongs to it. The commands know everything."""
 ABOVE = {
-    layer: {name for name in MODULES if name.startswith(tuple(above))}
-    for layer, above in {
-        "squadiq.queue": [
-            "squadiq.push",
-            "squadiq.webhooks",
-            "squadiq.inbox",
-            "squadiq.contract",
-            "squadiq.mock",
-            "squadiq.cli",
-        ],
-        "squadiq.quota": ["squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
-        "squadiq": [
-            "squadiq.push",
-            "squadiq.webhooks",
-            "squadiq.inbox",
-            "squadiq.contract",
-            "squadiq.mock",
-            "squadiq.cli",
-        ],
-        "squadiq.push": ["squadiq.webhooks", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
-        "squadiq.webhooks": ["squadiq.quota", "squadiq.inbox", "squadiq.contract", "squadiq.mock", "squadiq.cli"],
-        "squadiq.inbox": ["squadiq.contract", "squadiq.mock", "squadiq.cli"],
-        "squadiq.contract": ["squadiq.inbox", "squadiq.mock", "squadiq.cli"],
-        "squadiq.mock": ["squadiq.contract", "squadiq.cli"],
-    }.items()
+    layer: {
+        name
+        for name in MODULES
+        for package in [name if name in ("squadiq", "squadiq.__main__") else ".".join(name.split(".")[:2])]
+        if package in PACKAGES and package not in (layer, *below)
+    }
+    for layer, below in _BELOW.items()
 }
 MAY_CALL_UPWARDS = {"squadiq.campaign": {"squadiq.push.run"}, "squadiq.__main__": {"squadiq.cli"}}
 """As ARCHITECTURE.md says: `push_leads` of a campaign, when it is called, and the command itself."""

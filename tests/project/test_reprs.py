@@ -40,7 +40,10 @@ REDACTED = {
     "EndpointResponse": {"headers"},  # of the webhook's own response
     "ResultClaim": {"handled_by", "token"},  # names of functions, and of the lease
     "QueueClaim": {"token"},  # of the lease
-    "QueueTable": {"alike", "order"},  # names of columns
+    "QueueTable": {"alike", "blocking", "order"},  # names of columns and states
+    "OutboxClaim": {"token"},
+    "StoredEntry": {"code"},
+    "Refusal": {"code", "reason"},  # words of ours, and SquadIQ's without what was sent
     "Purpose": {"after_loss"},  # words of ours
     "ChangeCounts": {"rejected"},  # codes
     "ChangeResult": {"ledger", "notes"},  # a path, or a URL without its password
