@@ -11,6 +11,8 @@ from contract_tests.loopback import NotLoopbackError, refuse_unless_loopback
 from contract_tests.run import ROOT, run_schemathesis
 from squadiq.mock.server import bound_socket
 
+pytestmark = pytest.mark.unmeasured
+
 REFUSAL = "Contract tests run against loopback addresses only"
 
 

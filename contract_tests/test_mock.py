@@ -14,6 +14,8 @@ from squadiq.mock.messages import MockResponse, RefusedError, json_response, ref
 from squadiq.mock.operations import OPERATIONS, MockCall
 from squadiq.mock.server import running_mock
 
+pytestmark = pytest.mark.unmeasured
+
 SEEDS = range(1, 4)
 PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 

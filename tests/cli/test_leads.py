@@ -345,6 +345,7 @@ def test_from_standard_input_there_is_no_same_command() -> None:
 
 @ON_POSIX
 @CHANGES
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("carried_out", [True, False])
 def test_killed_in_the_middle_the_same_command_goes_on_where_it_was(
     home: Path, command: str, carried_out: bool

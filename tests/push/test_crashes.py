@@ -21,7 +21,7 @@ from tests.push.test_engine import Service, leads
 from tests.servers import Action, Reply, Reset, Seen, acting_server
 
 PUSH = [sys.executable, "-m", "squadiq", "leads", "push"]
-ROWS = 6000
+ROWS = 3000
 
 
 class Killing:
@@ -52,6 +52,7 @@ def environment(url: str) -> dict[str, str]:
     return {**os.environ, **{f"SQUADIQ_{name}": value for name, value in settings.items()}}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("kind", "pushes"), [("sqlite", 1), ("postgresql", 1), ("postgresql", 2)])
 def test_killed_pushes_create_each_lead_once(
     tmp_path: Path, kind: str, pushes: int, request: pytest.FixtureRequest

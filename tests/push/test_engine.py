@@ -453,6 +453,7 @@ def many_rows(count: int, look: Callable[[], None]) -> Iterator[dict[str, Any]]:
         yield lead(number)
 
 
+@pytest.mark.unmeasured
 def test_memory_does_not_grow_with_the_source(mock: RunningMock) -> None:
     most: list[int] = []
 
