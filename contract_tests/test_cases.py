@@ -15,8 +15,6 @@ from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse, json_response
 from squadiq.mock.server import running_mock
 
-pytestmark = pytest.mark.unmeasured
-
 
 def names(case: Case) -> str:
     return case.name

@@ -7,8 +7,6 @@ import pytest
 from contract_tests.faults import FAULTS, Planted
 from contract_tests.faults.detection import by_cases, by_schemathesis, by_sequences
 
-pytestmark = pytest.mark.unmeasured
-
 SEEN_IN_SEQUENCES = [planted for planted in FAULTS.values() if planted.by_machine]
 SEEN_BY_SCHEMATHESIS = [planted for planted in FAULTS.values() if planted.by_schemathesis]
 

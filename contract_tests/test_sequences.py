@@ -13,8 +13,6 @@ from contract_tests.targets import OFFERS, PROCESS_AFTER_SECONDS, mock_target
 from squadiq.contract.target import Target
 from squadiq.mock.server import running_mock
 
-pytestmark = pytest.mark.unmeasured
-
 
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_the_mock_and_the_model_agree(seed: int) -> None:

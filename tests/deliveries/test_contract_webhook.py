@@ -57,6 +57,7 @@ def quiet() -> Iterator[None]:
     logging.getLogger("squadiq.webhooks").setLevel(logging.NOTSET)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", KINDS)
 def test_our_applications_pass(kind: str, planned: list[Trial]) -> None:
     webhook_app = {"asgi": AsgiWebhook, "wsgi": WsgiWebhook}[kind](Taken(), CALLERS)
@@ -180,6 +181,7 @@ def repeats_are_conflicts() -> Fault:
 RULES = Rule
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("fault", "rules", "observed"),
     [

@@ -26,6 +26,8 @@ from tests.inbox.conftest import postgres_database
 from tests.inbox.conftest import postgres_url as postgres_url
 from tests.inbox.test_crashes import APPLICATION
 
+pytestmark = pytest.mark.unmeasured
+
 KINDS: tuple[Trouble, ...] = ("duplicates", "reorder", "delays", "bursts", "slow", "cuts")
 DEADLINE_SECONDS = 1200
 RECEIVER = """

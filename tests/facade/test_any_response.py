@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from squadiq import AsyncSquadIQ, SquadIQ, SquadIQError
 from tests.servers import Reply, acting_server
 
+pytestmark = pytest.mark.unmeasured
+
 TOKEN = "tok_Ab12cd34EF56"
 LEAD = {
     "lead_id": "u1",

@@ -14,6 +14,8 @@ from squadiq._redaction import Redactor
 from squadiq.cli.output import shown
 from squadiq.error_body import read_error_body, without_personal_data
 
+pytestmark = pytest.mark.unmeasured
+
 CHARACTERS = [
     *'<>0 (+-"[{&\\\0%@a.A_=/…\x80\xff\n',
     "<script",

@@ -20,6 +20,8 @@ from squadiq.queue.database import database_url
 from tests.inbox.deliverer import Deliverer, results_of
 from tests.webhooks.processes import Running, running
 
+pytestmark = pytest.mark.unmeasured
+
 APPLICATION = """
 import os
 from pathlib import Path

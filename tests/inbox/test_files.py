@@ -241,6 +241,7 @@ inbox.receive(lead)
 """
 
 
+@pytest.mark.unmeasured
 def test_many_processes_that_open_a_new_inbox_at_the_same_moment_all_succeed(path: Path) -> None:
     ready, go = os.pipe(), os.pipe()
     command = [sys.executable, "-c", OPEN_AT_ONCE, str(path), str(ready[1]), str(go[0])]

@@ -64,6 +64,7 @@ RAISED: list[Callable[[], BaseException]] = [
 ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("make", RAISED)
 @pytest.mark.parametrize("kind", ["async", "sync", "in_transaction"])
 def test_whatever_a_handler_raises_is_a_failure_that_is_counted_and_tried_again_later(
@@ -268,6 +269,7 @@ def test_stopping_takes_no_longer_than_it_may_whatever_hangs(
     assert ("left to itself" in caplog.text) is (kind != "async")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["sync", "to_thread"])
 def test_a_process_ends_although_a_handler_never_returns(tmp_path: Path, kind: str) -> None:
     program = f"""
@@ -401,6 +403,7 @@ inbox.run(concurrency=4, once=sys.argv[2] == "short")
 """
 
 
+@pytest.mark.unmeasured
 def test_a_handler_that_kills_its_process_fails_for_good_and_nothing_that_was_handled_beside_it(database: str) -> None:
     def run(how: str) -> int:
         command = [sys.executable, "-c", KILLER, database, how]

@@ -449,6 +449,7 @@ inbox.run(concurrency=6, once=True)
 """
 
 
+@pytest.mark.unmeasured
 def test_a_worker_that_is_killed_in_a_shared_transaction_has_done_nothing_and_each_effect_comes_once(
     database: str, effect_ids: Effects
 ) -> None:

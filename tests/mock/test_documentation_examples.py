@@ -22,6 +22,8 @@ import requests
 
 from squadiq.mock.server import RunningMock, running_mock
 
+pytestmark = pytest.mark.unmeasured
+
 HEADERS = """
 headers = {
 "Authorization": "Bearer test_token",

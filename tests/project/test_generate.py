@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path("generated") / "squadiq_generated"
 NEVER_IN_GENERATED = re.compile(r"/(home|root|tmp|Users|work|usr)/|site-packages|\bv?\d+\.\d+\.\d+\b|\d{4}-\d{2}-\d{2}")

@@ -13,6 +13,8 @@ from openapi_tools.running import ToolError, run
 
 from squadiq.mock.server import RunningMock
 
+pytestmark = pytest.mark.unmeasured
+
 Sent = tuple[str, str, object]
 
 

@@ -17,6 +17,8 @@ from packaging.requirements import Requirement
 import squadiq
 from squadiq.mock.server import running_mock
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 INFO = f"squadiq-{squadiq.__version__}.dist-info"
 

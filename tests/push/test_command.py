@@ -349,7 +349,6 @@ def test_the_keyring_is_asked_if_it_is_installed(tmp_path: Path, module: str | N
     assert stored_token("mine") is None
 
 
-@pytest.mark.unmeasured
 def test_nothing_of_a_person_is_told(tmp_path: Path) -> None:
     """Whatever goes wrong: only the files of rejected and unknown rows hold rows, as they were."""
     secrets = ("Vasantha", "Quintus", "9812345678", "98123 45678", "12345678", "t0ken-t0ken", "vq@example.com")

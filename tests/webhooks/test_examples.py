@@ -16,6 +16,8 @@ from tests.webhooks.payloads import PERSONAL, delivery
 from tests.webhooks.processes import ROOT, Running, running
 from tests.webhooks.serving import send
 
+pytestmark = pytest.mark.unmeasured
+
 SECRET = {"X-Webhook-Secret": "example-secret"}
 ENVIRONMENT = {"WEBHOOK_SECRET": "example-secret"}
 UVICORN = ("uvicorn", "--port=0")

@@ -18,6 +18,8 @@ from tests.webhooks.payloads import delivery
 from tests.webhooks.processes import running
 from tests.webhooks.serving import KINDS, send
 
+pytestmark = pytest.mark.unmeasured
+
 SECRET = {"X-Webhook-Secret": "right"}
 REASONABLE = {None, 100, 201, 400, 401, 403, 404, 405, 408, 411, 413, 414, 417, 421, 431, 501, 505}
 """No response at all, ours, and what servers themselves say of what is not HTTP (501 and 505 of RFC 9110)."""
