@@ -127,7 +127,6 @@ class Once(httpx.SyncByteStream):
         yield self.body
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(drawn=st.lists(responses, min_size=1, max_size=6), writes=st.booleans())
 @example(drawn=[(302, {"Location": "http://[x"}, b"{}")], writes=False)
@@ -168,7 +167,6 @@ def test_every_example_ends_in_an_outcome_that_tells_nothing_of_anybody(
         assert secret not in page + junit + repr((outcomes, target, facts, guard))
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("reply", "observed"),
     [

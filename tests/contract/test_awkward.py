@@ -101,7 +101,6 @@ def set_up(text: str) -> None:
     shown(text)
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("character", AWKWARD)
 @pytest.mark.parametrize("look", [completed, read, guarded, called, asked, set_up])
 def test_a_long_text_of_it_takes_a_moment(look: Callable[[str], None], character: str) -> None:

@@ -15,8 +15,6 @@ from squadiq.contract.random_queries import random_queries
 from tests.contract.recording import CAMPAIGN, TOKEN, recording
 from tests.servers import Reply, acting_server
 
-pytestmark = pytest.mark.unmeasured
-
 LOADED = """
 import os, pathlib
 (pathlib.Path(__file__).parent / "loaded").write_text(os.environ.get("SQUADIQ_ACCESS_TOKEN", ""))

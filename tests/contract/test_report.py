@@ -27,7 +27,6 @@ def run(tmp_path: Path, fault: str) -> LiveRun:
         return run_live(server.settings(tmp_path, phone_numbers=[PHONE_NUMBER], max_hits=400))
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "fault",
     ["the time filters are ignored", "a listed lead has no outcome", "create is 200", "a lead is on two pages"],

@@ -22,8 +22,6 @@ import requests
 
 from squadiq.mock.server import RunningMock, running_mock
 
-pytestmark = pytest.mark.unmeasured
-
 HEADERS = """
 headers = {
 "Authorization": "Bearer test_token",

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from tests.mock.caller import Caller, lead
 
-pytestmark = pytest.mark.unmeasured
-
 CREATE = "/api/v4/leads/create/c1/"
 GOOD = b'{"lead_id": "a", "phone_number": "9876543210", "contact_name": "Asha", "custom": %b}'
 REFUSED = {

@@ -6,8 +6,6 @@ import pytest
 
 from tests.mock.caller import Caller, lead
 
-pytestmark = pytest.mark.unmeasured
-
 
 def steps_of_first_page(mock: Caller, campaign: str, query: str) -> int:
     ticks = 0
