@@ -20,6 +20,8 @@ from tests.outbox.test_sending import Service
 from tests.servers import Action, Reply, Reset, Seen, acting_server
 from tests.webhooks.processes import Running, running
 
+pytestmark = pytest.mark.unmeasured
+
 PROGRAM = """
 import os, sys
 from sqlalchemy import create_engine, text
