@@ -15,6 +15,7 @@
     │   └── IncompleteLeadsError        the pages of leads end before all of them were read
     ├── squadiq.webhooks.DeliveryError  what came to your endpoint is no processed lead
     ├── squadiq.inbox.InboxError        the inbox cannot be opened, read or written
+    ├── squadiq.outbox.OutboxError      the outbox cannot be opened, read or written
     └── StatusError                     SquadIQ answered with an error
         ├── BadRequestError             400
         ├── AccessDeniedError           the API documentation uses both codes for failed authentication
