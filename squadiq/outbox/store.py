@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert
 from squadiq_generated._base import masked
 from squadiq_generated.constants import CREATE_LEADS, DELETE_LEAD, DISABLE_LEADS
 
-from squadiq.outbox.connections import Writer, writer_of
 from squadiq.outbox.requests import EarlierEntry, EntryState, Insert, OutboxRequest, Replace, Supersede, changes_for
-from squadiq.outbox.tables import QUEUE, clock, entries, keys
+from squadiq.outbox.tables import OUTBOX, QUEUE, clock, entries, keys
 from squadiq.queue.clock import DatabaseClock, Time
+from squadiq.queue.connections import Writer, writer_of
 from squadiq.queue.database import assure_kept
 from squadiq.queue.leases import NOBODY, WAITING, Leases, QueueClaim, count_of
 from squadiq.settlement import Refusal
@@ -121,7 +121,7 @@ class OutboxStore(Leases):
 
     def add(self, campaign_id: str, requests: Sequence[OutboxRequest], connection: Any) -> int:
         """Store requests in the transaction of a connection; return how many were not there already."""
-        writer = writer_of(connection)
+        writer = writer_of(connection, OUTBOX)
         with self._errors():
             return self._add(writer, campaign_id, requests)
 
@@ -129,7 +129,7 @@ class OutboxStore(Leases):
         """Store requests in one durable commit; return how many were not there already."""
         with self._errors(), self.engine.connect() as connection:
             with connection.begin():
-                added = self._add(writer_of(connection), campaign_id, requests)
+                added = self._add(writer_of(connection, OUTBOX), campaign_id, requests)
             assure_kept(connection)
         return added
 

@@ -32,6 +32,12 @@ from squadiq.queue.database import database_url
 DATABASE = os.environ["DATABASE"]
 outbox = Outbox(DATABASE, lease_seconds=2.0, linger_seconds=0.01)
 
+def stored(connection): ...
+
+def committed(): ...
+
+# more
+
 def sign_up(most):
     engine = create_engine(database_url(DATABASE, OUTBOX))
     outbox.open()
@@ -44,10 +50,12 @@ def sign_up(most):
             connection.execute(text("INSERT INTO signups (id) VALUES (:id)"), {"id": number})
             person = {"lead_id": f"{'R' if rolls_back else 'L'}{number}", "contact_name": "Asha"}
             outbox.create_leads("c1", [{**person, "phone_number": f"98{number:08}"}], connection=connection)
+            stored(connection)
             if rolls_back:
                 connection.rollback()
                 connection.execute(text("INSERT INTO signups (id) VALUES (:id)"), {"id": number})
             connection.commit()
+        committed()
         number += 1
     print("all signed up", flush=True)
 
@@ -69,10 +77,29 @@ def misbehaving(seed: int, share: float) -> Service:
     return service
 
 
-def storm(database: str, folder: Path, *, people: int, kills: int, every_seconds: float) -> str:
-    """Sign people up while everything is killed; return what happened, in a line."""
+WORKER = ("squadiq", "outbox", "run", "program:outbox")
+
+
+def storm(
+    database: str,
+    folder: Path,
+    *,
+    people: int,
+    kills: int,
+    every_seconds: float,
+    more: str = "",
+    worker: tuple[str, ...] = WORKER,
+    ready: str = "sending what is in",
+) -> str:
+    """Sign people up while everything is killed; return what happened, in a line.
+
+    Args:
+        more: of the program, before people sign up.
+        worker: the command that sends.
+        ready: what it prints when it has begun.
+    """
     began = time.monotonic()
-    (folder / "program.py").write_text(PROGRAM, "utf-8")
+    (folder / "program.py").write_text(PROGRAM.replace("# more", more), "utf-8")
     engine = create_engine(database_url(database, OUTBOX))
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE signups (id INTEGER PRIMARY KEY)"))
@@ -86,7 +113,7 @@ def storm(database: str, folder: Path, *, people: int, kills: int, every_seconds
             "SQUADIQ_BASE_URL": server.url,
             "SQUADIQ_QUOTA_URL": "memory",
         }
-        commands = [("program", str(people)), *[("squadiq", "outbox", "run", "program:outbox")] * 2]
+        commands = [("program", str(people)), worker, worker]
 
         def start(command: tuple[str, ...]) -> Running:
             return stack.enter_context(running(*command, folder=folder, **environment))
@@ -103,8 +130,8 @@ def storm(database: str, folder: Path, *, people: int, kills: int, every_seconds
             pass
         counts = outbox.counts()
         for one in at_work[1:]:
-            one.printed("sending what is in")
-            assert one.ends() == 0
+            one.printed(ready)
+            one.ends()
     with engine.connect() as connection:
         signed_up = set(connection.execute(text("SELECT id FROM signups")).scalars())
     engine.dispose()

@@ -1,4 +1,4 @@
-"""Writing to the outbox in a transaction of the user's, by whatever connection that has."""
+"""Working in a transaction of the user's, by whatever connection that has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.dialects import postgresql, sqlite
 
 from squadiq.errors import ConfigurationError
-from squadiq.outbox.errors import OutboxError
+from squadiq.queue.purpose import Purpose
 
 _sqlite, _postgresql = cast(Any, sqlite.dialect), cast(Any, postgresql.dialect)  # without types for arguments
 _DIALECTS: Mapping[str, Dialect] = {
@@ -52,7 +52,8 @@ class _SQLAlchemyWriter:
 class _DriverWriter:
     """For what has cursors: of sqlite3, psycopg or Django."""
 
-    def __init__(self, connection: Any, kind: str) -> None:
+    def __init__(self, connection: Any, kind: str, purpose: Purpose) -> None:
+        self._purpose = purpose
         self._connection = connection
         self._dialect = _DIALECTS[kind]
         self.on_postgresql = kind == "postgresql"
@@ -80,10 +81,11 @@ class _DriverWriter:
             cursor.execute(expanded.statement, [expanded.parameters[name] for name in expanded.positiontup])
         except Exception as error:  # whatever the driver raises; its message may hold what is stored
             said = f": {str(error).partition(chr(10))[0]}" if type(error).__name__ == "OperationalError" else ""
-            raise OutboxError(f"The outbox's database failed ({type(error).__name__}{said}).") from None
+            name = self._purpose.name
+            raise self._purpose.error(f"The {name}'s database failed ({type(error).__name__}{said}).") from None
 
 
-def writer_of(connection: Any) -> Writer:
+def writer_of(connection: Any, purpose: Purpose) -> Writer:
     """Return what writes in the transaction that a connection, or an ORM session, is in.
 
     Raises:
@@ -94,14 +96,26 @@ def writer_of(connection: Any) -> Writer:
     if isinstance(connection, Connection):
         return _SQLAlchemyWriter(connection)
     if isinstance(connection, sqlite3.Connection):
-        return _DriverWriter(connection, "sqlite")
+        return _DriverWriter(connection, "sqlite", purpose)
     vendor = getattr(connection, "vendor", "")
     if vendor in ("sqlite", "postgresql"):
-        return _DriverWriter(connection, "django sqlite" if vendor == "sqlite" else vendor)
+        return _DriverWriter(connection, "django sqlite" if vendor == "sqlite" else vendor, purpose)
     kind: type[object] = type(connection)
     if kind.__module__.partition(".")[0] == "psycopg" and not kind.__name__.startswith("Async"):
-        return _DriverWriter(connection, "postgresql")
+        return _DriverWriter(connection, "postgresql", purpose)
     raise ConfigurationError(
-        f"connection: a {kind.__name__} is none that the outbox can write with. Give a Connection or Session of "
-        "SQLAlchemy (in async code by run_sync), Django's connection, or one of sqlite3 or psycopg."
+        f"connection: a {kind.__name__} is none that the {purpose.name} can write with. Give a Connection or Session "
+        "of SQLAlchemy (in async code by run_sync), Django's connection, or one of sqlite3 or psycopg."
     )
+
+
+def driver_connection(connection: Any) -> Any:
+    """Return the driver's connection under one of SQLAlchemy or Django, or the one that is given."""
+    if hasattr(connection, "get_bind") and callable(getattr(connection, "connection", None)):
+        connection = connection.connection()  # of a Session
+    if isinstance(connection, Connection):
+        return connection.connection.driver_connection
+    if hasattr(connection, "vendor"):
+        connection.ensure_connection()
+        return connection.connection
+    return connection
