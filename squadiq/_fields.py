@@ -1,12 +1,15 @@
-"""Reading the value of one field of a model by itself."""
+"""Reading the value of one field of a model by itself, and many models at once."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any
+from types import GenericAlias
+from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from squadiq_generated._base import Model
+
+ModelT = TypeVar("ModelT", bound=Model)
 
 
 @cache
@@ -18,3 +21,10 @@ def field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
         return TypeAdapter[Any](annotated, config=ConfigDict(coerce_numbers_to_str=True))
     except PydanticUserError:  # the field is a model itself, and has a configuration of its own
         return TypeAdapter[Any](annotated)
+
+
+@cache
+def list_type(model: type[ModelT]) -> TypeAdapter[list[ModelT]]:
+    """Return what checks models of one type many at a time."""
+    listed: Any = GenericAlias(list, (model,))
+    return TypeAdapter(listed)

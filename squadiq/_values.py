@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -32,7 +33,36 @@ _SPREADSHEET_ERROR = "is an error value of a spreadsheet"
 _MISSING_AS_TEXT = "is how a program writes a missing value"
 _MISSING = "is missing"
 _NO_NUMBER = "is not a number"
+_SCALARS = frozenset({str, int, bool, float})
+_TEXT_OR_TRUTH = frozenset({str, bool})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PLAIN = frozenset({str, int, bool, float, dict, list, type(None)})
+
+
+def surely_sendable(values: Collection[object]) -> bool:
+    """Tell whether `why_unsendable` has nothing to say of any of these values, which looks at them all at once.
+
+    False only asks for a closer look. None is not let through: it may mean a missing value.
+    """
+    kinds = set(map(type, values))
+    if not kinds <= _SCALARS:
+        return False
+    texts = cast(Collection[str], values if kinds == {str} else [value for value in values if type(value) is str])
+    if not kinds <= _TEXT_OR_TRUTH and any(
+        map(_why_no_number, [value for value in values if type(value) is int or type(value) is float])
+    ):
+        return False
+    together = "\n".join(texts)
+    if "\0" in together or not _WRITTEN_MISSING.isdisjoint(texts):
+        return False
+    if not together.isascii() and any(map(_SURROGATE.search, texts)):
+        return False
+    return "#" not in together or not any(why_no_value(text) for text in texts if "#" in text)
+
+
+def surely_somebody(texts: Collection[str]) -> bool:
+    """Tell whether none of these texts is blank or written for nobody."""
+    return _NOBODY.isdisjoint(map(str.strip, texts)) and not any(map(is_blank, texts))
 
 
 def plain(value: Any) -> Any:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import ValidationError
-from pydantic_core import to_jsonable_python
 from squadiq_generated._base import Model, masked
 from squadiq_generated.constants import LAST_SECOND
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq import phone
+from squadiq._at_once import REQUIRED, is_field_name, leads_at_once, national, unsendable, with_defaults
 from squadiq._fields import field_type
 from squadiq._redaction import Redactor
-from squadiq._values import is_blank, is_missing, plain, why_no_value, why_nobody, why_unsendable
+from squadiq._values import (
+    is_blank,
+    is_missing,
+    plain,
+    why_no_value,
+    why_nobody,
+    why_unsendable,
+)
 from squadiq.error_body import without_personal_data
 from squadiq.errors import InvalidInputError, Problem, SquadIQError
 
@@ -28,12 +33,6 @@ LeadT = TypeVar("LeadT", bound=Lead)
 ModelT = TypeVar("ModelT", bound=Model)
 DuplicatePhoneNumbers = Literal["refuse", "allow"]
 
-_FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
-"""The schema FieldName of the document."""
-
-_NO_DIGIT = re.compile(r"\D")
-_REQUIRED = ("lead_id", "phone_number", "contact_name")
-_SCALARS = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 64
 """Characters of a lead_id or a field's name that a message shows."""
 
@@ -61,24 +60,27 @@ def prepare_leads(
     """
     if duplicate_phone_numbers not in ("refuse", "allow"):
         raise InvalidInputError([Problem(None, None, "duplicate_phone_numbers", 'is neither "refuse" nor "allow"')])
+    items = list(_each(leads, "leads"))
+    normalise, unique = normalise_phone_numbers, duplicate_phone_numbers != "allow"
+    if (at_once := leads_at_once(items, lead_type, normalise, unique)) is not None:
+        return at_once
     prepared: list[LeadT] = []
     problems: list[Problem] = []
     first_places: dict[str, int] = {}
     first_called: dict[str, tuple[int, str]] = {}
-    for index, given in enumerate(_each(leads, "leads")):
-        values, wrong = _values_of(given, index, normalise_phone_numbers=normalise_phone_numbers)
+    for index, given in enumerate(items):
+        values, wrong = _values_of(given, index, normalise_phone_numbers=normalise)
         lead = None if wrong else _validated(lead_type, values, index, wrong)
         if lead is not None:
             earlier = first_places.setdefault(lead.lead_id, index)
-            place, called = first_called.setdefault(_national(lead.phone_number), (index, lead.lead_id))
+            place, called = first_called.setdefault(national(lead.phone_number), (index, lead.lead_id))
             if earlier != index:
                 reason = f"is the same as that of lead number {earlier + 1}"
                 wrong.append(Problem(index, _shown(lead.lead_id), "lead_id", reason))
-            elif called != lead.lead_id and duplicate_phone_numbers != "allow":
+            elif called != lead.lead_id and unique:
                 reason = f"is the same as that of lead {_shown(called)!r} (number {place + 1}); {_TWICE}"
                 wrong.append(Problem(index, _shown(lead.lead_id), "phone_number", reason))
-            lead.model_fields_set.update(name for name, value in lead if value is not None)
-            prepared.append(lead)
+            prepared.append(with_defaults(lead))
         problems += wrong
     if problems:
         raise InvalidInputError(problems)
@@ -253,7 +255,7 @@ def _values_of(
     values = {
         name: plain(value)
         for name, value in fields.items()
-        if not is_missing(value) or (value is None and name not in _REQUIRED)
+        if not is_missing(value) or (value is None and name not in REQUIRED)
     }
     _check_lead_id(values, index, problems)
     for name, value in values.items():
@@ -270,15 +272,10 @@ def _values_of(
     return values, problems
 
 
-@lru_cache(maxsize=1024)
-def _is_field_name(name: str) -> bool:
-    return _FIELD_NAME.fullmatch(name) is not None
-
-
 def _why_wrong(name: object, value: object) -> str | None:
-    if not isinstance(name, str) or not _is_field_name(name):
+    if not is_field_name(name):
         return "has a name that is empty, too long or not plain text"
-    if name not in _REQUIRED:
+    if name not in REQUIRED:
         return why_unsendable(value)
     if isinstance(value, bytes | bytearray | bool):
         return "is not a text"
@@ -314,7 +311,7 @@ def _validated(
     try:
         made = model.model_validate(dict(values))
         wrong = [
-            Problem(index, _shown(values.get("lead_id")), _field(field), reason) for field, reason in _unsendable(made)
+            Problem(index, _shown(values.get("lead_id")), _field(field), reason) for field, reason in unsendable(made)
         ]
     except ValidationError as invalid:
         lead_id = _shown(values.get("lead_id"))
@@ -354,11 +351,6 @@ def _reason(field: str, kind: str, message: str, personal: Redactor) -> str:
     return f"is not valid: it should {shown}" if shown.startswith(("be ", "have ")) else shown
 
 
-def _national(phone_number: str) -> str:
-    """The ten digits that two ways to write a number have in common."""
-    return _NO_DIGIT.sub("", phone_number)[-10:]
-
-
 def _shown(lead_id: object) -> str | None:
     if isinstance(lead_id, int) and not -LARGEST_ID < lead_id < LARGEST_ID:
         return None
@@ -372,22 +364,3 @@ def _field(name: object) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _unsendable(model: Model) -> Iterator[tuple[str, str]]:
-    """What of a checked model JSON cannot say, or SquadIQ would misread."""
-    fields = type(model).model_fields
-    for name, value in dict(model).items():
-        if name in _REQUIRED:
-            continue
-        shown = fields[name].alias or name if name in fields else name
-        reason = why_unsendable(value)
-        if reason is None and type(value) not in _SCALARS:
-            try:
-                reason = why_unsendable(to_jsonable_python(value, by_alias=True))
-            except ValueError:
-                reason = "holds something that JSON cannot say"
-        if reason is not None:
-            yield shown, reason
-        if not _is_field_name(shown):
-            yield shown, "has a name that is empty, too long or not plain text"

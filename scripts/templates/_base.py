@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from types import GenericAlias
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
 
 SHOWN = frozenset({"lead_id", "campaign_id", "created_at", "latest_called_at", "processed_at", "count", "results"})
 """Fields whose values a `repr` may show. Every other one may hold something about a person."""
@@ -74,4 +76,12 @@ def to_json(body: Model | Sequence[Model]) -> bytes:
     """
     if isinstance(body, Model):
         return body.model_dump_json(by_alias=True, exclude_unset=True, warnings=False).encode()
+    if len(kinds := set(map(type, body))) == 1:
+        return _list_type(kinds.pop()).dump_json(list(body), by_alias=True, exclude_unset=True, warnings=False)
     return b"[" + b",".join(to_json(item) for item in body) + b"]"
+
+
+@cache
+def _list_type(kind: type[Model]) -> TypeAdapter[list[Any]]:
+    listed: Any = GenericAlias(list, (kind,))
+    return TypeAdapter(listed, config=ConfigDict(ser_json_inf_nan="constants"))

@@ -21,11 +21,12 @@ from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS
 from squadiq.errors import InvalidInputError, Problem, QuotaWaitError, SquadIQError, StatusError
 from squadiq.push.columns import FIXED, Columns, columns_for, inferred_types
 from squadiq.push.engine import LARGEST_BATCH, PushStoppedError
-from squadiq.push.ledger import Ledger, metadata
+from squadiq.push.ledger import Ledger
 from squadiq.push.report import Rejection, RejectionWriter
 from squadiq.push.rows import Row, RowError
 from squadiq.push.run import default_ledger
 from squadiq.push.sources import Source
+from squadiq.push.tables import metadata
 from squadiq.validation import prepare_reference
 
 if TYPE_CHECKING:

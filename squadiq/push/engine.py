@@ -6,33 +6,31 @@ client and one that is not drive the same code. Every lead is in the ledger befo
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from squadiq_generated._base import masked
 from squadiq_generated.models import Lead
 
 from squadiq.errors import (
-    InvalidInputError,
     OutcomeUnknownError,
-    Problem,
     QuotaWaitError,
     SquadIQError,
     StatusError,
 )
-from squadiq.push.columns import Columns
+from squadiq.push.ahead import ReadAhead
+from squadiq.push.checking import Checked, GoodRow, check
+from squadiq.push.columns import FIXED, Columns
+from squadiq.push.decisions import Decision, decision_for
 from squadiq.push.ledger import Entry, Ledger, NewEntry
 from squadiq.push.report import PushCounts, Rejection, RejectionWriter
 from squadiq.push.rows import Row, RowError
 from squadiq.push.seen import Seen
 from squadiq.push.sources import Source
-from squadiq.validation import prepare_leads
 
 CHUNK = 1000
 """Rows that are read, checked and written down together."""
@@ -45,39 +43,7 @@ LOOK_AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 1.0
 
 
-class Decision(Enum):
-    """What is to be done about a lead that stands in a source, by what the ledger knows of it."""
-
-    CREATE = "send it"
-    TAKE_OVER = "send it: a push that is gone wanted to"
-    REPEAT = "send it again: it may have been created, and repeating is allowed"
-    LOST = "it may have been created, and repeating is off"
-    SETTLED = "it is created, or refused as it stands"
-    ELSEWHERE = "another push has it in hand"
-
-
-def decision_for(entry: Entry | None, content: bytes, alive: Collection[int], *, repeat_creates: bool) -> Decision:
-    """Decide what is to be done about a lead.
-
-    Args:
-        entry: what the ledger knows of it, if anything.
-        content: digest of the lead as it stands now.
-        alive: owners of entries that still run.
-        repeat_creates: whether leads are sent again when it is unknown if they were created.
-    """
-    if entry is None or (entry.state == "refused" and entry.content != content):
-        return Decision.CREATE
-    if entry.state in ("created", "existing", "refused"):
-        return Decision.SETTLED
-    if entry.state in ("waiting", "sending") and entry.owner in alive:
-        return Decision.ELSEWHERE
-    if not entry.sent_before and entry.state == "waiting":
-        return Decision.TAKE_OVER
-    return Decision.REPEAT if repeat_creates else Decision.LOST
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A lead that is to be sent."""
 
     row: Row
@@ -166,6 +132,7 @@ class Push:
         self._should_stop = should_stop
         self._size, self._largest = FIRST_BATCH, LARGEST_BATCH
         self._queue: list[Pending] = []
+        self._read_on: Callable[[], None] = lambda: None
 
     def steps(self, source: Source) -> PushSteps:
         """Yield what is to be done until every row is settled.
@@ -176,19 +143,29 @@ class Push:
             PushStoppedError: it cannot go on, or was told to stop.
         """
         with Seen() as seen:
-            yield from self._pass(source.read(), partial(self._new_leads, seen), seen)
+            with ReadAhead(self._checked(source.read()), in_thread=source.path is not None) as chunks:
+                yield from self._pass(chunks, partial(self._new, seen), seen)
             while self.counts.elsewhere and source.can_be_read_again:
                 self._stop_if_told()
                 yield Pause(LOOK_AGAIN_SECONDS)
                 rows = (row for row in source.read() if seen.was_elsewhere(row.number))
                 self.counts.elsewhere = 0
-                yield from self._pass(rows, self._prepared, seen)
+                with ReadAhead(self._checked(rows), in_thread=False) as chunks:
+                    yield from self._pass(chunks, self._good, seen)
+
+    def _checked(self, rows: Iterator[Row]) -> Iterator[Sequence[Checked]]:
+        while chunk := list(islice(rows, CHUNK)):
+            yield check(chunk, self._rules.columns, self._rules.lead_type)
 
     def _pass(
-        self, rows: Iterator[Row], leads_of: Callable[[Sequence[Row]], Iterable[tuple[Row, Lead]]], seen: Seen
+        self,
+        chunks: ReadAhead[Sequence[Checked]],
+        good_of: Callable[[Sequence[Checked]], list[GoodRow]],
+        seen: Seen,
     ) -> PushSteps:
-        while chunk := list(islice(rows, CHUNK)):
-            self._take(list(leads_of(chunk)), seen)
+        self._read_on = chunks.begin
+        while (chunk := chunks.take()) is not None:
+            self._take(good_of(chunk), seen)
             self._on_progress(self.counts)
             self._stop_if_told()
             self._refuse_too_many_rejected(is_last=len(chunk) < CHUNK)
@@ -208,71 +185,60 @@ class Push:
 
     # From rows to leads
 
-    def _new_leads(self, seen: Seen, chunk: Sequence[Row]) -> Iterator[tuple[Row, Lead]]:
-        """The leads of rows that may be sent: good, not there twice, and not on the list of those never to be sent."""
+    def _new(self, seen: Seen, chunk: Sequence[Checked]) -> list[GoodRow]:
+        """The rows that may be sent: good, not there twice, and not on the list of those never to be sent."""
         self.counts.rows += len(chunk)
-        for row, lead in self._prepared(chunk):
-            if (why := seen.why_twice(row, lead, numbers=not self._rules.allow_duplicate_numbers)) is not None:
-                self._reject(row, why)
-            elif lead.phone_number in self._rules.suppressed:
-                self._reject(row, RowError("suppressed", "phone_number", "is on the list of numbers never to be sent"))
+        good = self._good(chunk)
+        twice = seen.twice(good, numbers=not self._rules.allow_duplicate_numbers)
+        ready: list[GoodRow] = []
+        for each in good:
+            if (why := twice.get(each.row.number)) is not None:
+                self._reject(each.row, why)
+            elif each.lead.phone_number in self._rules.suppressed:
+                why = RowError("suppressed", "phone_number", "is on the list of numbers never to be sent")
+                self._reject(each.row, why)
             else:
-                yield row, lead
+                ready.append(each)
+        return ready
 
-    def _take(self, ready: Sequence[tuple[Row, Lead]], seen: Seen) -> None:
+    def _good(self, chunk: Sequence[Checked]) -> list[GoodRow]:
+        """The rows that are good; each other one is rejected."""
+        good: list[GoodRow] = []
+        for each in chunk:
+            if isinstance(each, GoodRow):
+                good.append(each)
+            else:
+                self._reject(each.row, each.why)
+        return good
+
+    def _take(self, ready: Sequence[GoodRow], seen: Seen) -> None:
         if self._ledger is None:
             self.counts.waiting += len(ready)
-            self.first += [lead for _, lead in ready[: max(0, SHOWN - len(self.first))]]
+            self.first += [each.lead for each in ready[: max(0, SHOWN - len(self.first))]]
         else:
             self._write_down(self._ledger, ready, seen)
 
-    def _prepared(self, chunk: Sequence[Row]) -> Iterator[tuple[Row, Lead]]:
-        """The leads of rows that are good; each other row is rejected."""
-        good: list[tuple[Row, dict[str, Any]]] = []
-        for row in chunk:
-            try:
-                good.append((row, self._rules.columns.lead_of(row)))
-            except RowError as wrong:
-                self._reject(row, wrong)
-        for place, lead in enumerate(self._checked(good)):
-            if isinstance(lead, RowError):
-                self._reject(good[place][0], lead)
-            else:
-                yield good[place][0], lead
-
-    def _checked(self, good: Sequence[tuple[Row, dict[str, Any]]]) -> list[Lead | RowError]:
-        """Check rows as a list; where that fails, one by one."""
-        try:
-            return list(_prepare([values for _, values in good], self._rules.lead_type))
-        except InvalidInputError:
-            checked: list[Lead | RowError] = []
-            for _, values in good:
-                try:
-                    checked += _prepare([values], self._rules.lead_type)
-                except InvalidInputError as wrong:
-                    checked.append(_row_error(wrong.problems[0]))
-            return checked
-
-    def _write_down(self, ledger: Ledger, ready: Sequence[tuple[Row, Lead]], seen: Seen) -> None:
-        numbers = {lead.lead_id: ledger.number_digest(lead.phone_number) for _, lead in ready}
-        contents = {lead.lead_id: ledger.content_digest(_json(lead)) for _, lead in ready}
+    def _write_down(self, ledger: Ledger, ready: Sequence[GoodRow], seen: Seen) -> None:
+        numbers = [ledger.number_digest(each.lead.phone_number) for each in ready]
+        contents = [ledger.content_digest(each.content) for each in ready]
         new: list[NewEntry] = []
         again: dict[bool, list[str]] = {False: [], True: []}
         lost: list[Pending] = []
-        with ledger.transaction() as connection:
-            known = ledger.known(connection, numbers.keys())
-            looked_for = () if self._rules.allow_duplicate_numbers else numbers.values()
-            called = ledger.numbers(connection, looked_for)
+        # What of this is lost with the power is written down again: nothing of it is on the wire yet.
+        with ledger.transaction(is_durable=False) as connection:
+            known = ledger.known(connection, [each.lead.lead_id for each in ready])
+            called = ledger.numbers(connection, [] if self._rules.allow_duplicate_numbers else numbers)
             busy = {each.owner for each in known.values() if each.state in ("waiting", "sending")}
             alive = {owner for owner in busy if ledger.is_alive(connection, owner)}
-            for row, lead in ready:
-                lead_id, entry = lead.lead_id, known.get(lead.lead_id)
-                decision = decision_for(entry, contents[lead_id], alive, repeat_creates=self._rules.repeat_creates)
-                if decision is Decision.CREATE and called.get(numbers[lead_id], lead_id) != lead_id:
-                    why = f"is that of lead {masked(called[numbers[lead_id]])!r}, which was pushed before"
+            for (row, lead, _), number, content in zip(ready, numbers, contents, strict=True):
+                lead_id = lead.lead_id
+                entry = known.get(lead_id)
+                decision = decision_for(entry, content, alive, repeat_creates=self._rules.repeat_creates)
+                if decision is Decision.CREATE and called.get(number, lead_id) != lead_id:
+                    why = f"is that of lead {masked(called[number])!r}, which was pushed before"
                     self._reject(row, RowError("duplicate_phone_number", "phone_number", why))
                 elif decision is Decision.CREATE:
-                    new.append(NewEntry(lead_id, contents[lead_id], numbers[lead_id], row.number))
+                    new.append(NewEntry(lead_id, content, number, row.number))
                     self._queue.append(Pending(row, lead, sent_before=False))
                 elif decision in (Decision.TAKE_OVER, Decision.REPEAT):
                     sent_before = decision is Decision.REPEAT
@@ -285,7 +251,7 @@ class Push:
                     seen.note_elsewhere(row.number)
                 else:
                     assert entry is not None
-                    self._count_settled(row, entry, contents[lead_id])
+                    self._count_settled(row, entry, content)
             ledger.add(connection, new)
             self.counts.waiting += len(new) + sum(map(len, again.values())) + len(lost)
             again[True] += [each.lead.lead_id for each in lost]
@@ -311,6 +277,7 @@ class Push:
             part = waiting.pop()
             ids = [each.lead.lead_id for each in part]
             self._ledger.claim(ids)
+            self._read_on()
             error = yield SendBatch([each.lead for each in part])
             self.counts.hits += 1 if error is None else len(getattr(error, "attempts", ()))
             if error is None:
@@ -339,7 +306,7 @@ class Push:
         assert self._ledger is not None
         told = {each.index: each.errors for each in error.lead_errors if each.index < len(part)}
         if error.previous_attempt_unknown:
-            part = [replace(each, sent_before=True) for each in part]
+            part = [each._replace(sent_before=True) for each in part]
         if not told and len(part) == 1:
             told = {0: error.field_errors}
         for index, words in told.items():
@@ -367,7 +334,7 @@ class Push:
             return
         said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items() if any(each))
         said = said or "SquadIQ does not say why"
-        code = f"refused_{next(iter(words))}" if len(words) == 1 and next(iter(words)) in _FIXED else "refused"
+        code = f"refused_{next(iter(words))}" if len(words) == 1 and next(iter(words)) in FIXED else "refused"
         self._ledger.mark([pending.lead.lead_id], "refused", code=code, reason=said)
         self.counts.waiting -= 1
         self._reject(pending.row, RowError(code, "lead", said), refused=True)
@@ -416,20 +383,3 @@ class Push:
 
 _ABOUT_FORM = re.compile(r"\b(blank|null|required|characters?|valid|match|pattern|long|length)\b", re.IGNORECASE)
 """In what is said of a lead_id: it is wrong as it stands, rather than there already."""
-_FIXED = frozenset({"phone_number", "contact_name", "lead_id"})
-
-
-def _prepare(values: Sequence[dict[str, Any]], lead_type: type[Lead]) -> Sequence[Lead]:
-    # Phone numbers are in E.164 form already, and who stands twice is looked for over all of the source.
-    return prepare_leads(values, lead_type, normalise_phone_numbers=False, duplicate_phone_numbers="allow")
-
-
-def _row_error(problem: Problem) -> RowError:
-    name = problem.field if problem.field in _FIXED else "field"
-    return RowError(f"{name}_invalid", problem.field, problem.reason)
-
-
-def _json(lead: Lead) -> bytes:
-    return json.dumps(lead.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True).encode(
-        "utf-8", "surrogatepass"
-    )

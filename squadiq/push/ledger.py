@@ -8,33 +8,30 @@ but the `lead_id`.
 from __future__ import annotations
 
 import hashlib
-import hmac
+import json
 import os
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
+    ARRAY,
     Column,
+    ColumnElement,
     Connection,
     Engine,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
     Table,
+    any_,
     create_engine,
     event,
     func,
+    literal,
     select,
     update,
 )
@@ -45,31 +42,26 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from squadiq._extras import needs_extra
 from squadiq._sqlite import use_wal
 from squadiq.errors import ConfigurationError, SquadIQError
+from squadiq.push.tables import campaigns, keys, leads, metadata, sources
 
 BUSY_SECONDS = 15.0
 _SCHEMA_LOCK = 0x5D1B0D
+_PAGES_BETWEEN_CHECKPOINTS = 8000
+"""Digests lie all over their index, so its pages change often before it is worth to write them in their places."""
 
-metadata = MetaData()
-leads = Table(
-    "squadiq_push_leads",
-    metadata,
-    Column("service", String, primary_key=True),
-    Column("campaign_id", String, primary_key=True),
-    Column("lead_id", String, primary_key=True),
-    Column("state", String, nullable=False),
-    Column("sent_before", Boolean, nullable=False, server_default="0"),
-    Column("content", LargeBinary, nullable=False),
-    Column("number", LargeBinary, nullable=False),
-    Column("owner", BigInteger, nullable=False),
-    Column("source", String, nullable=False),
-    Column("row", Integer, nullable=False),
-    Column("code", String, nullable=False, server_default=""),
-    Column("reason", String, nullable=False, server_default=""),
-    Column("changed_at", Float, nullable=False),
-)
-"""One row for each lead. `state` is waiting, sending, created, existing, refused or unknown."""
-Index("squadiq_push_numbers", leads.c.service, leads.c.campaign_id, leads.c.number)
-keys = Table("squadiq_push_key", metadata, Column("id", Integer, primary_key=True), Column("key", LargeBinary))
+_IS_DURABLE = "squadiq_is_durable"
+
+
+@cache
+def _add(mark: str) -> str:
+    """The statement that writes leads down as waiting, or refused ones anew; of `NewEntry`, and what they share."""
+    given = ("lead_id", "content", "number", "row", "campaign", "owner", "source", "changed_at")
+    fixed = {"state": "'waiting'", "sent_before": "false", "code": "''", "reason": "''"}
+    names = ", ".join(f'"{name}"' for name in (*given, *fixed))
+    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in (*given, "state", "code", "reason"))
+    values = ", ".join((*[mark] * len(given), *fixed.values()))
+    into = f"INSERT INTO {leads.name} ({names}) VALUES ({values})"  # noqa: S608 - names of columns
+    return f"{into} ON CONFLICT (campaign, lead_id) DO UPDATE SET {changed}"
 
 
 class LedgerError(SquadIQError):
@@ -88,13 +80,12 @@ class Entry:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(NamedTuple):
     """A lead that is about to be written down."""
 
-    lead_id: str = field(repr=False)
-    content: bytes = field(repr=False)
-    number: bytes = field(repr=False)
+    lead_id: str
+    content: bytes
+    number: int
     row: int
 
 
@@ -124,6 +115,7 @@ class Ledger:
         self._engine: Engine | None = None
         self._held: list[Any] = []
         self._key = b""
+        self._campaign_key = self._source_key = 0
 
     @property
     def place(self) -> str:
@@ -150,6 +142,10 @@ class Ledger:
                 metadata.create_all(connection)
                 made = self._insert(keys).values(id=1, key=secrets.token_bytes(32)).on_conflict_do_nothing()
                 connection.execute(made)
+                self._campaign_key = self._id_of(
+                    connection, campaigns, {"service": self._service, "campaign_id": self._campaign_id}
+                )
+                self._source_key = self._id_of(connection, sources, {"name": self._source})
                 self._key = bytes(connection.execute(select(keys.c.key)).scalar_one())
             if not self._is_file:
                 connection = self._engine.connect()
@@ -166,78 +162,68 @@ class Ledger:
             self._engine.dispose()
             self._engine = None
 
-    def number_digest(self, phone_number: str) -> bytes:
-        """Return what stands for a phone number; without the ledger's key nobody can make it again."""
-        return hmac.digest(self._key, phone_number.encode(), "sha256")[:16]
+    def number_digest(self, phone_number: str) -> int:
+        """Return what stands for a phone number; without the ledger's key nobody can make it again.
+
+        Of eight bytes: among a million numbers, two share one in one of 10 million ledgers.
+        """
+        digest = hashlib.blake2b(phone_number.encode(), digest_size=8, key=self._key, person=b"number").digest()
+        return int.from_bytes(digest, signed=True)
 
     def content_digest(self, content: bytes) -> bytes:
         """Return what stands for a lead as it is sent."""
         return hashlib.blake2b(content, digest_size=16, key=self._key).digest()
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
+    def transaction(self, *, is_durable: bool = True) -> Generator[Connection]:
         """Begin a transaction in which leads are looked for and written down; one at a time for a campaign.
+
+        Args:
+            is_durable: whether it must outlive a loss of power, and not only the end of the process.
 
         Raises:
             LedgerError: the database fails.
         """
-        assert self._engine is not None
-        with _database_errors(), self._engine.begin() as connection:
+        with _database_errors(), self._begun(is_durable) as connection:
             if not self._is_file:
                 name = hashlib.blake2b(f"{self._service} {self._campaign_id}".encode(), digest_size=7).digest()
                 connection.execute(select(func.pg_advisory_xact_lock(int.from_bytes(name))))
             yield connection
 
+    def _begun(self, is_durable: bool) -> AbstractContextManager[Connection]:
+        assert self._engine is not None
+        return self._engine.execution_options(**{_IS_DURABLE: is_durable}).begin()
+
     def known(self, connection: Connection, lead_ids: Collection[str]) -> Mapping[str, Entry]:
         """Return what is known of leads, by lead_id."""
         columns = (leads.c.state, leads.c.sent_before, leads.c.content, leads.c.owner, leads.c.code, leads.c.reason)
-        query = select(leads.c.lead_id, *columns).where(*self._mine(), leads.c.lead_id.in_(list(lead_ids)))
+        query = select(leads.c.lead_id, *columns).where(*self._mine(), self._is_one_of(leads.c.lead_id, lead_ids))
         return {
             row.lead_id: Entry(row.state, bool(row.sent_before), bytes(row.content), row.owner, row.code, row.reason)
             for row in connection.execute(query)
         }
 
-    def numbers(self, connection: Connection, digests: Collection[bytes]) -> Mapping[bytes, str]:
+    def numbers(self, connection: Connection, digests: Collection[int]) -> Mapping[int, str]:
         """Return by digest which lead has a phone number, of those that are called or may be."""
         query = select(leads.c.number, leads.c.lead_id).where(
-            *self._mine(), leads.c.number.in_(list(digests)), leads.c.state != "refused"
+            *self._mine(), self._is_one_of(leads.c.number, digests), leads.c.state != "refused"
         )
-        return {bytes(row.number): row.lead_id for row in connection.execute(query)}
+        return {row.number: row.lead_id for row in connection.execute(query)}
 
     def add(self, connection: Connection, entries: Sequence[NewEntry]) -> None:
         """Write leads down as waiting for this push; one that was refused gives way."""
         if not entries:
             return
-        statement = self._insert(leads)
-        values = ("state", "content", "number", "owner", "source", "row", "changed_at", "code", "reason")
-        changed = {name: statement.excluded[name] for name in values}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["service", "campaign_id", "lead_id"], set_=changed),
-            [
-                {
-                    "service": self._service,
-                    "campaign_id": self._campaign_id,
-                    "lead_id": entry.lead_id,
-                    "state": "waiting",
-                    "sent_before": False,
-                    "content": entry.content,
-                    "number": entry.number,
-                    "owner": self.owner,
-                    "source": self._source,
-                    "row": entry.row,
-                    "code": "",
-                    "reason": "",
-                    "changed_at": self._now(),
-                }
-                for entry in entries
-            ],
-        )
+        common = (self._campaign_key, self.owner, self._source_key, self._now())
+        # Past SQLAlchemy, which takes longer for its parameters than SQLite for the rows.
+        connection.exec_driver_sql(_add("?" if self._is_file else "%s"), [(*entry, *common) for entry in entries])
 
     def take_over(self, connection: Connection, lead_ids: Collection[str], *, sent_before: bool) -> None:
         """Make leads of a push that is gone those of this one."""
         if lead_ids:
             values = {"state": "waiting", "owner": self.owner, "sent_before": sent_before, "changed_at": self._now()}
-            connection.execute(update(leads).where(*self._mine(), leads.c.lead_id.in_(list(lead_ids))).values(values))
+            which = (*self._mine(), self._is_one_of(leads.c.lead_id, lead_ids))
+            connection.execute(update(leads).where(*which).values(values))
 
     def mark(
         self, lead_ids: Collection[str], state: str, *, code: str = "", reason: str = "", sent_before: bool = False
@@ -248,7 +234,9 @@ class Ledger:
             LedgerError: the database fails.
         """
         if lead_ids:
-            self._change(lead_ids, state, code, reason, {"sent_before": True} if sent_before else {})
+            more = {"sent_before": True} if sent_before else {}
+            # Of what is lost with the power, the claim is left: that it was on the wire.
+            self._change(lead_ids, state, code, reason, more, is_durable=False)
 
     def claim(self, lead_ids: Collection[str]) -> None:
         """Note that leads are about to be sent.
@@ -256,15 +244,23 @@ class Ledger:
         Raises:
             LedgerError: another push has some of them, since this one seemed to be gone; or the database fails.
         """
-        if self._change(lead_ids, "sending", "", "", {}) != len(lead_ids):
+        if self._change(lead_ids, "sending", "", "", {}, is_durable=True) != len(lead_ids):
             raise LedgerError("Another push took over leads of this one, for the database had lost sight of it.")
 
-    def _change(self, lead_ids: Collection[str], state: str, code: str, reason: str, more: Mapping[str, Any]) -> int:
+    def _change(
+        self,
+        lead_ids: Collection[str],
+        state: str,
+        code: str,
+        reason: str,
+        more: Mapping[str, Any],
+        *,
+        is_durable: bool,
+    ) -> int:
         """Change leads that this push still has, and return how many those are."""
-        assert self._engine is not None
         values = {"state": state, "code": code, "reason": reason, "changed_at": self._now(), **more}
-        where = (*self._mine(), leads.c.lead_id.in_(list(lead_ids)), leads.c.owner == self.owner)
-        with _database_errors(), self._engine.begin() as connection:
+        where = (*self._mine(), self._is_one_of(leads.c.lead_id, lead_ids), leads.c.owner == self.owner)
+        with _database_errors(), self._begun(is_durable) as connection:
             return connection.execute(update(leads).where(*where).values(values)).rowcount
 
     def is_alive(self, connection: Connection, owner: int) -> bool:
@@ -279,12 +275,28 @@ class Ledger:
         assert self._engine is not None
         with _database_errors(), self._engine.connect() as connection:
             entry = self.known(connection, [lead_id]).get(lead_id)
-            query = select(leads.c.source, leads.c.row, leads.c.changed_at)
+            query = select(sources.c.name, leads.c.row, leads.c.changed_at).join(
+                sources, sources.c.id == leads.c.source
+            )
             row = connection.execute(query.where(*self._mine(), leads.c.lead_id == lead_id)).one_or_none()
-        return None if entry is None or row is None else (entry, row.source, row.row, row.changed_at)
+        return None if entry is None or row is None else (entry, row.name, row.row, row.changed_at)
 
     def _mine(self) -> Iterable[Any]:
-        return (leads.c.service == self._service, leads.c.campaign_id == self._campaign_id)
+        return (leads.c.campaign == self._campaign_key,)
+
+    def _is_one_of(self, column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
+        """A condition with one parameter, however many values there are."""
+        if self._is_file:
+            each = func.json_each(json.dumps(list(values))).table_valued("value")
+            return column.in_(select(each.c.value))
+        return column == any_(literal(list(values), ARRAY(column.type)))
+
+    def _id_of(self, connection: Connection, table: Table, names: Mapping[str, str]) -> int:
+        """The number that stands for names in each row of a lead."""
+        connection.execute(self._insert(table).values(names).on_conflict_do_nothing())
+        found = select(table.c.id).where(*(table.c[column] == name for column, name in names.items()))
+        key: int = connection.execute(found).scalar_one()
+        return key
 
     def _insert(self, table: Table) -> Any:
         return sqlite.insert(table) if self._is_file else postgresql.insert(table)
@@ -334,9 +346,11 @@ def _engine(url: URL) -> Engine:
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
         use_wal(connection, BUSY_SECONDS)
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
 
     def begin(connection: Connection) -> None:
+        how = "FULL" if connection.get_execution_options().get(_IS_DURABLE, True) else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA synchronous = {how}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     event.listen(engine, "connect", prepare)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
 from squadiq import phone
-from squadiq._extras import needs_extra
 from squadiq._values import is_missing
 from squadiq.push.rows import RowError
 
@@ -35,7 +33,7 @@ def restored(value: object, *, accept_possible: bool = False) -> str:
     Raises:
         RowError: it is none, or what it was cannot be known.
     """
-    if type(value) is str and (plain := _PLAIN.fullmatch(value)) and _mobiles().fullmatch(plain[1]):
+    if type(value) is str and (plain := _PLAIN.fullmatch(value)) and phone.is_known_mobile(plain[1]):
         return f"+91{plain[1]}"
     text = _text(value).translate(_FULL_WIDTH)
     parts = [part for part in (piece.strip(_QUOTES) for piece in _BETWEEN.split(text)) if _has_digit(part)]
@@ -50,17 +48,6 @@ def restored(value: object, *, accept_possible: bool = False) -> str:
     if len(numbers) > 1:
         raise RowError("phone_number_several", "phone_number", "holds more than one number")
     return numbers.pop()
-
-
-@lru_cache(maxsize=1)
-def _mobiles() -> re.Pattern[str]:
-    """The mobile numbers that exist, by the tables of `phonenumbers`, which itself looks much longer."""
-    with needs_extra("phone"):
-        import phonenumbers
-    india = phonenumbers.PhoneMetadata.metadata_for_region("IN")
-    assert india is not None
-    assert india.mobile is not None
-    return re.compile(india.mobile.national_number_pattern or "(?!)", re.ASCII)
 
 
 def _text(value: object) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 from squadiq_generated._base import masked
-from squadiq_generated.models import Lead
 
-from squadiq.push.rows import Row, RowError
+from squadiq.push.checking import GoodRow
+from squadiq.push.rows import RowError
 
 
 class Seen:
@@ -29,14 +31,17 @@ class Seen:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def why_twice(self, row: Row, lead: Lead, *, numbers: bool) -> RowError | None:
-        """Return why a row repeats an earlier one, None if it does not; it is known from now on."""
-        earlier = self._first("leads", lead.lead_id, row.number)
-        if earlier is not None:
-            return RowError("duplicate_lead_id", "lead_id", f"{masked(lead.lead_id)!r} stands in row {earlier} already")
-        if numbers and (earlier := self._first("numbers", lead.phone_number, row.number)) is not None:
-            return RowError("duplicate_phone_number", "phone_number", f"is that of row {earlier}")
-        return None
+    def twice(self, rows: Sequence[GoodRow], *, numbers: bool) -> Mapping[int, RowError]:
+        """Return by row number why rows repeat an earlier one; all of them are known from now on."""
+        found: dict[int, RowError] = {}
+        names = [(each.lead.lead_id, each.row.number) for each in rows]
+        for name, row, earlier in self._repeated("leads", names):
+            found[row] = RowError("duplicate_lead_id", "lead_id", f"{masked(name)!r} stands in row {earlier} already")
+        if numbers:
+            called = [(each.lead.phone_number, each.row.number) for each in rows if each.row.number not in found]
+            for _, row, earlier in self._repeated("numbers", called):
+                found[row] = RowError("duplicate_phone_number", "phone_number", f"is that of row {earlier}")
+        return found
 
     def note_elsewhere(self, row: int) -> None:
         """Remember a row that another push has in hand."""
@@ -46,10 +51,11 @@ class Seen:
         """Tell whether another push had a row in hand; it is then no longer known as such."""
         return self._connection.execute("DELETE FROM elsewhere WHERE row = ?", (row,)).rowcount > 0
 
-    def _first(self, table: str, name: str, row: int) -> int | None:
-        """The row that had a name before this one."""
-        added = self._connection.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (name, row))  # noqa: S608
-        if added.rowcount:
-            return None
-        found: int = self._connection.execute(f"SELECT row FROM {table} WHERE name = ?", (name,)).fetchone()[0]  # noqa: S608
-        return found
+    def _repeated(self, table: str, names: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
+        """Note names with their rows, and give those that an earlier row had, with it."""
+        added = self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", names)  # noqa: S608
+        if added.rowcount == len(names):
+            return
+        query = f"SELECT name, row FROM {table} WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608
+        first = dict(self._connection.execute(query, [json.dumps([name for name, _ in names])]))
+        yield from ((name, row, first[name]) for name, row in names if first[name] != row)
