@@ -1,4 +1,4 @@
-"""Rows as checked leads, or why they are none. Pure, and apart from what else is known: it may run ahead."""
+"""Rows as checked leads, or why they are none. Pure, and apart from what is known of other rows."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from squadiq.errors import (
     SquadIQError,
     StatusError,
 )
-from squadiq.push.ahead import ReadAhead
 from squadiq.push.checking import Checked, GoodRow, check
 from squadiq.push.columns import FIXED, Columns
 from squadiq.push.decisions import Decision, decision_for
@@ -132,7 +131,6 @@ class Push:
         self._should_stop = should_stop
         self._size, self._largest = FIRST_BATCH, LARGEST_BATCH
         self._queue: list[Pending] = []
-        self._read_on: Callable[[], None] = lambda: None
 
     def steps(self, source: Source) -> PushSteps:
         """Yield what is to be done until every row is settled.
@@ -143,29 +141,19 @@ class Push:
             PushStoppedError: it cannot go on, or was told to stop.
         """
         with Seen() as seen:
-            with ReadAhead(self._checked(source.read()), in_thread=source.path is not None) as chunks:
-                yield from self._pass(chunks, partial(self._new, seen), seen)
+            yield from self._pass(source.read(), partial(self._new, seen), seen)
             while self.counts.elsewhere and source.can_be_read_again:
                 self._stop_if_told()
                 yield Pause(LOOK_AGAIN_SECONDS)
                 rows = (row for row in source.read() if seen.was_elsewhere(row.number))
                 self.counts.elsewhere = 0
-                with ReadAhead(self._checked(rows), in_thread=False) as chunks:
-                    yield from self._pass(chunks, self._good, seen)
-
-    def _checked(self, rows: Iterator[Row]) -> Iterator[Sequence[Checked]]:
-        while chunk := list(islice(rows, CHUNK)):
-            yield check(chunk, self._rules.columns, self._rules.lead_type)
+                yield from self._pass(rows, self._good, seen)
 
     def _pass(
-        self,
-        chunks: ReadAhead[Sequence[Checked]],
-        good_of: Callable[[Sequence[Checked]], list[GoodRow]],
-        seen: Seen,
+        self, rows: Iterator[Row], good_of: Callable[[Sequence[Checked]], list[GoodRow]], seen: Seen
     ) -> PushSteps:
-        self._read_on = chunks.begin
-        while (chunk := chunks.take()) is not None:
-            self._take(good_of(chunk), seen)
+        while chunk := list(islice(rows, CHUNK)):
+            self._take(good_of(check(chunk, self._rules.columns, self._rules.lead_type)), seen)
             self._on_progress(self.counts)
             self._stop_if_told()
             self._refuse_too_many_rejected(is_last=len(chunk) < CHUNK)
@@ -277,7 +265,6 @@ class Push:
             part = waiting.pop()
             ids = [each.lead.lead_id for each in part]
             self._ledger.claim(ids)
-            self._read_on()
             error = yield SendBatch([each.lead for each in part])
             self.counts.hits += 1 if error is None else len(getattr(error, "attempts", ()))
             if error is None:

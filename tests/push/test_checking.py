@@ -1,52 +1,18 @@
-"""Reading ahead in a thread: the same items and errors, and never with what is bound to the caller's own thread."""
+"""Rows checked many at a time: each bad one told, none of the others lost."""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from squadiq_generated.models import Lead
 
-from squadiq.mock.server import RunningMock
-from squadiq.push.ahead import ReadAhead
 from squadiq.push.checking import BadRow, GoodRow, check
 from squadiq.push.columns import Columns
 from squadiq.push.ledger import Ledger
 from squadiq.push.rows import Row
-from tests.push.conftest import lead, push_to
-
-
-def threads(count: int) -> Iterator[str]:
-    for _ in range(count):
-        yield threading.current_thread().name
-    raise ValueError("the end")
-
-
-def test_items_and_errors_come_in_their_order() -> None:
-    with ReadAhead(threads(2), in_thread=True) as ahead:
-        ahead.begin()
-        ahead.begin()
-        assert ahead.take() != threading.current_thread().name
-        assert ahead.take() == threading.current_thread().name
-        ahead.begin()
-        with pytest.raises(ValueError, match="the end"):
-            ahead.take()
-        ahead.begin()
-        assert ahead.take() is None
-
-
-def test_rows_that_are_bound_to_a_thread_are_read_in_it(mock: RunningMock) -> None:
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    connection.execute("CREATE TABLE leads (lead_id, phone_number, contact_name)")
-    connection.executemany("INSERT INTO leads VALUES (?, ?, ?)", [tuple(lead(n).values()) for n in range(2500)])
-    done = push_to(mock.url, connection.execute("SELECT * FROM leads"))
-    connection.close()
-    assert done.counts.created == 2500
+from tests.push.conftest import lead
 
 
 class Picky(Lead):
