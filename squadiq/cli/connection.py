@@ -1,4 +1,4 @@
-"""How the commands about leads reach SquadIQ: options, then `SQUADIQ_*`, then a profile of the configuration file."""
+"""How commands reach SquadIQ: options, then `SQUADIQ_*`, then a profile of the configuration file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 from squadiq._extras import needs_extra
-from squadiq.errors import ConfigurationError
+from squadiq.errors import ConfigurationError, QuotaStoreError
 
 with needs_extra("cli"):
     import typer
@@ -91,21 +91,56 @@ def stored_token(profile: str) -> str | None:
     return found
 
 
+class Connection(NamedTuple):
+    """What is needed to reach SquadIQ; None where nobody said it. `quota` is that of the profile alone."""
+
+    access_token: str | None
+    base_url: str | None
+    campaign_id: str | None
+    quota: str | None
+
+
+def connection_for(base_url: str | None, profile: str) -> Connection:
+    """Return what options, environment and profile say, in this order.
+
+    Raises:
+        ConfigurationError: the profile cannot be read.
+    """
+    stored = read_profile(profile)
+    return Connection(
+        access_token=os.environ.get("SQUADIQ_ACCESS_TOKEN") or stored.get("access_token") or stored_token(profile),
+        base_url=base_url or os.environ.get("SQUADIQ_BASE_URL") or stored.get("base_url"),
+        campaign_id=os.environ.get("SQUADIQ_CAMPAIGN_ID") or stored.get("campaign_id"),
+        # What the environment has is read, and named if it is wrong, by who uses it.
+        quota=None if os.environ.get("SQUADIQ_QUOTA_URL") else stored.get("quota_url"),
+    )
+
+
+@contextmanager
+def quota_named(connection: Connection, profile: str) -> Generator[None]:
+    """Let an error about the quota name the setting that the user used."""
+    try:
+        yield
+    except (ConfigurationError, QuotaStoreError) as error:
+        if connection.quota is None or "quota=" not in str(error):
+            raise
+        raise type(error)(str(error).replace("quota=", f"quota_url of the profile {profile!r}")) from None
+
+
 def client_for(base_url: str | None, profile: str, **options: Any) -> SquadIQ:
     """Return a client made of options, environment and profile, in this order.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
+        QuotaStoreError: the quota that a setting names cannot be used.
     """
     from squadiq.client import SquadIQ
 
-    stored = read_profile(profile)
-    token = os.environ.get("SQUADIQ_ACCESS_TOKEN") or stored.get("access_token") or stored_token(profile)
-    base_url = base_url or os.environ.get("SQUADIQ_BASE_URL") or stored.get("base_url")
-    if quota := os.environ.get("SQUADIQ_QUOTA_URL") or stored.get("quota_url"):
-        options.setdefault("quota", quota)
-    campaign_id = os.environ.get("SQUADIQ_CAMPAIGN_ID") or stored.get("campaign_id")
-    return SquadIQ(token, base_url=base_url, campaign_id=campaign_id, **options)
+    found = connection_for(base_url, profile)
+    if found.quota is not None:
+        options["quota"] = found.quota
+    with quota_named(found, profile):
+        return SquadIQ(found.access_token, base_url=found.base_url, campaign_id=found.campaign_id, **options)
 
 
 @contextmanager

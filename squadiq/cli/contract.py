@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq._extras import needs_extra
+from squadiq.cli.connection import Connection, ProfileOption, connection_for
 from squadiq.errors import SquadIQError
 
 with needs_extra("cli"):
@@ -21,8 +22,11 @@ contract_app = typer.Typer(
     help="Hold a live service, or traffic that already happened, against the document.", invoke_without_command=True
 )
 
-TargetUrl = Annotated[str, typer.Option("--target", metavar="URL", help="Address of the service.")]
-CampaignId = Annotated[str, typer.Option("--campaign", metavar="CAMPAIGN", help="Campaign whose leads are read.")]
+TargetUrl = Annotated[str, typer.Option("--target", metavar="URL", help="The service; else SQUADIQ_BASE_URL.")]
+CampaignId = Annotated[
+    str,
+    typer.Option("--campaign", metavar="CAMPAIGN", help="Campaign whose leads are read; else SQUADIQ_CAMPAIGN_ID."),
+]
 HitsPerMinute = Annotated[int, typer.Option(help="Share of the quota of the business.")]
 
 
@@ -42,21 +46,23 @@ def contract(
     phone_number: Annotated[
         list[str] | None, typer.Option(help="Phone number of yours for these leads; may be given several times.")
     ] = None,
+    profile: ProfileOption = "default",
 ) -> None:
     """Read from a live service, slowly, and say where it differs from the document.
 
-    The access token is taken from SQUADIQ_ACCESS_TOKEN.
+    The access token is taken from SQUADIQ_ACCESS_TOKEN, or from the profile.
     """
     if context.invoked_subcommand:
         return
     from squadiq.cli.interrupts import interruptions
     from squadiq.cli.output import progress
-    from squadiq.contract.live import GENERATED_AT_MOST, InterruptedRun, clean_up_command, plan, run_live
+    from squadiq.contract.live import GENERATED_AT_MOST, InterruptedRun, plan, run_live
     from squadiq.contract.report import Facts, as_text, refuse_unless_writable, write_reports
 
-    numbers = _phone_numbers(campaign, allow_writes, phone_number or [])
     try:
-        settings = _settings(target, campaign, max_hits, hits_per_minute, numbers)
+        found = _found(target, campaign, profile)
+        numbers = _phone_numbers(found.campaign_id or "", allow_writes, phone_number or [])
+        settings = _settings(found, max_hits, hits_per_minute, numbers)
         lines = plan(settings)
         typer.echo("\n".join(lines))
         if not yes and not typer.confirm("Go on?"):
@@ -70,7 +76,7 @@ def contract(
             except InterruptedRun as interrupted:
                 done = interrupted.run
             heard.deaf = True  # what follows is told to its end
-            ended = _ended(done, clean_up_command(settings))
+            ended = _ended(done, _clean_up_command(settings, profile))
             typer.echo("\n".join(["", *as_text(done.outcomes, done.people), *ended]))
             if report is not None:
                 facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *ended], done.people)
@@ -82,7 +88,12 @@ def contract(
 
 
 @contract_app.command("clean-up")
-def clean_up_leads(target: TargetUrl, campaign: CampaignId, hits_per_minute: HitsPerMinute = 30) -> None:
+def clean_up_leads(
+    target: TargetUrl = "",
+    campaign: CampaignId = "",
+    hits_per_minute: HitsPerMinute = 30,
+    profile: ProfileOption = "default",
+) -> None:
     """Delete leads that a run with --allow-writes has left behind, for instance after a crash.
 
     Ends with 1 if leads are still there, with 2 if a ledger was left alone.
@@ -90,10 +101,9 @@ def clean_up_leads(target: TargetUrl, campaign: CampaignId, hits_per_minute: Hit
     from squadiq.cli.interrupts import interruptions
     from squadiq.contract.ledger import ledger_directory, unfinished
     from squadiq.contract.live import clean_up as delete_leads
-    from squadiq.contract.live import clean_up_command
 
     try:
-        settings = _settings(target, campaign, 1, hits_per_minute, [])
+        settings = _settings(_found(target, campaign, profile), 1, hits_per_minute, [])
     except SquadIQError as error:
         raise _wrong(error) from None
     ledgers, wrong = unfinished(ledger_directory())
@@ -112,7 +122,7 @@ def clean_up_leads(target: TargetUrl, campaign: CampaignId, hits_per_minute: Hit
         heard.deaf = True
         typer.echo(f"{len(ledgers)} ledgers, {left} leads left behind")
         if left:
-            typer.echo(f"To delete them: {clean_up_command(settings)}")
+            typer.echo(f"To delete them: {_clean_up_command(settings, profile)}")
         for message in wrong:
             typer.echo(f"squadiq: {message}", err=True)
     raise typer.Exit(2 if wrong else 1 if left else 0)
@@ -148,24 +158,37 @@ def _phone_numbers(campaign: str, allow_writes: str, phone_numbers: list[str]) -
     return phone_numbers
 
 
-def _settings(
-    target: str, campaign: str, max_hits: int, hits_per_minute: int, phone_numbers: list[str]
-) -> LiveSettings:
+def _found(target: str, campaign: str, profile: str) -> Connection:
+    """What options, environment and profile say; the live service is asked only if somebody named it."""
+    found = connection_for(target or None, profile)
+    found = found._replace(campaign_id=campaign or found.campaign_id)
+    if not found.base_url or not found.campaign_id:
+        raise typer.BadParameter("give --target URL and --campaign CAMPAIGN, or have them in the profile")
+    return found
+
+
+def _settings(found: Connection, max_hits: int, hits_per_minute: int, phone_numbers: list[str]) -> LiveSettings:
     from squadiq.auth import AccessToken
     from squadiq.contract.ledger import ledger_directory
     from squadiq.contract.live import LiveSettings, live_settings_url
 
-    if not target or not campaign:
-        raise typer.BadParameter("give --target URL and --campaign CAMPAIGN")
     return LiveSettings(
-        base_url=live_settings_url(target),
-        campaign_id=campaign,
-        token=AccessToken(os.environ.get("SQUADIQ_ACCESS_TOKEN", "")),
+        base_url=live_settings_url(found.base_url or ""),
+        campaign_id=found.campaign_id or "",
+        token=AccessToken(found.access_token or ""),
         max_hits=max_hits,
         hits_per_minute=hits_per_minute,
         phone_numbers=phone_numbers,
         ledgers=ledger_directory(),
+        quota=found.quota,
     )
+
+
+def _clean_up_command(settings: LiveSettings, profile: str) -> str:
+    from squadiq.contract.live import clean_up_command
+
+    said = clean_up_command(settings)
+    return said if profile == "default" else f"{said} --profile {shlex.quote(profile)}"
 
 
 def _ended(done: LiveRun, clean_up_command: str) -> list[str]:

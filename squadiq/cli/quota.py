@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq._extras import needs_extra
+from squadiq.cli.connection import BaseUrlOption, ProfileOption, connection_for, quota_named
 from squadiq.errors import QuotaStoreError
 
 with needs_extra("cli"):
@@ -32,21 +33,28 @@ def quota(
             help="First mend it: forget pauses and waiting calls, as if every hit had been used just now.",
         ),
     ] = False,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
 ) -> None:
     """Show how much of the quota is free, without spending a hit.
 
     --reset costs one window in which nobody sends, and cannot lead to a 429. So it does not ask.
 
-    Uses SQUADIQ_ACCESS_TOKEN, SQUADIQ_BASE_URL and SQUADIQ_QUOTA_URL, like your programs.
+    Uses SQUADIQ_ACCESS_TOKEN, SQUADIQ_BASE_URL and SQUADIQ_QUOTA_URL, like your programs, and then the profile.
     """
     from rich.console import Console
 
     from squadiq.config import ClientOptions, quota_from, settings_from
     from squadiq.quota import MemoryStore
 
-    options = ClientOptions(quota_hits=hits, quota_window_seconds=window_seconds)
-    settings = settings_from(None, options)
-    with closing(quota_from(settings, options)) as store:
+    found = connection_for(base_url, profile)
+    options = ClientOptions(
+        base_url=found.base_url, quota=found.quota, quota_hits=hits, quota_window_seconds=window_seconds
+    )
+    settings = settings_from(found.access_token, options)
+    with quota_named(found, profile):
+        opened = quota_from(settings, options)
+    with closing(opened) as store:
         if isinstance(store, MemoryStore):
             raise QuotaStoreError("the quota is kept in the memory of each program, so there is nothing here.")
         if reset:

@@ -142,10 +142,9 @@ class Ledger:
                 metadata.create_all(connection)
                 made = self._insert(keys).values(id=1, key=secrets.token_bytes(32)).on_conflict_do_nothing()
                 connection.execute(made)
-                self._campaign_key = self._id_of(
-                    connection, campaigns, {"service": self._service, "campaign_id": self._campaign_id}
-                )
-                self._source_key = self._id_of(connection, sources, {"name": self._source})
+                names = {"service": self._service, "campaign_id": self._campaign_id}
+                self._campaign_key = self._id_of(connection, campaigns, names, is_new=alone)
+                self._source_key = self._id_of(connection, sources, {"name": self._source}, is_new=alone)
                 self._key = bytes(connection.execute(select(keys.c.key)).scalar_one())
             if not self._is_file:
                 connection = self._engine.connect()
@@ -291,12 +290,12 @@ class Ledger:
             return column.in_(select(each.c.value))
         return column == any_(literal(list(values), ARRAY(column.type)))
 
-    def _id_of(self, connection: Connection, table: Table, names: Mapping[str, str]) -> int:
-        """The number that stands for names in each row of a lead."""
-        connection.execute(self._insert(table).values(names).on_conflict_do_nothing())
+    def _id_of(self, connection: Connection, table: Table, names: Mapping[str, str], *, is_new: bool) -> int:
+        """The number that stands for names in each row of a lead; 0 for what is not there and is not to be made."""
+        if is_new:
+            connection.execute(self._insert(table).values(names).on_conflict_do_nothing())
         found = select(table.c.id).where(*(table.c[column] == name for column, name in names.items()))
-        key: int = connection.execute(found).scalar_one()
-        return key
+        return int(connection.execute(found).scalar_one_or_none() or 0)
 
     def _insert(self, table: Table) -> Any:
         return sqlite.insert(table) if self._is_file else postgresql.insert(table)

@@ -304,3 +304,60 @@ def test_no_command_that_needs_the_token_takes_it_as_an_option_that_ps_would_sho
     for words in (["configure"], ["doctor"], ["leads", "get"], ["leads", "delete"], ["leads", "update"]):
         assert run(*words, "--access-token", "x").exit_code == run(*words, "--token", "x").exit_code == 2
         assert "No such option" in run(*words, "--access-token", "x").output
+
+
+def profile(quota: str = "memory", name: str = "test") -> None:
+    written = {"access_token": TOKEN, "base_url": "http://127.0.0.1:9", "campaign_id": "c-1", "quota_url": quota}
+    write_profile(name, written)
+
+
+def test_the_quota_is_that_of_the_profile(home: Path) -> None:
+    profile(f"sqlite:///{home}/quota.sqlite3")
+    shown = run("quota", "--profile", "test", "--json")
+    assert (shown.exit_code, '"free_now": 100' in shown.stdout) == (0, True)
+    assert (home / "quota.sqlite3").exists()
+    assert "Quota at 127.0.0.2" in run("quota", "--profile", "test", "--base-url", "http://127.0.0.2").stdout
+
+
+def test_the_environment_goes_before_the_profile_for_the_quota_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile("nonsense")
+    monkeypatch.setenv("SQUADIQ_QUOTA_URL", f"sqlite:///{home}/other.sqlite3")
+    assert run("quota", "--profile", "test").exit_code == 0
+    assert (home / "other.sqlite3").exists()
+
+
+@pytest.mark.parametrize("words", [("quota",), ("leads", "get"), ("doctor",)])
+def test_a_quota_that_is_none_is_named_as_it_was_set(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    profile("nonsense")
+    of_profile = run(*words, "--profile", "test").output
+    assert "quota_url of the profile 'test' must be one of" in of_profile
+    profile(f"sqlite:////{os.devnull.strip('/')}/nowhere/quota.sqlite3")
+    assert "which quota_url of the profile 'test' names" in run(*words, "--profile", "test").output
+    monkeypatch.setenv("SQUADIQ_QUOTA_URL", "nonsense")
+    of_environment = run(*words, "--profile", "test").output
+    assert "SQUADIQ_QUOTA_URL must be one of" in of_environment
+    assert "quota=" not in of_profile + of_environment
+
+
+def test_an_error_that_is_not_about_the_setting_stays_as_it_is() -> None:
+    profile()
+    assert "quota_hits must" in run("quota", "--profile", "test", "--hits", "0").output
+
+
+def test_a_contract_run_takes_service_campaign_and_token_from_the_profile(home: Path) -> None:
+    profile(f"sqlite:///{home}/quota.sqlite3")
+    with acting_server(PAGE) as server:
+        write_profile("test", {"base_url": server.url})
+        done = run("contract", "--profile", "test", "--yes", "--max-hits", "5")
+        assert "127.0.0.1" in done.stdout
+        assert {seen.headers["authorization"] for seen in server.seen} >= {f"Bearer {TOKEN}"}
+        assert any("/c-1/" in seen.target for seen in server.seen)
+    assert (home / "quota.sqlite3").exists()
+    assert "0 ledgers" in run("contract", "clean-up", "--profile", "test").stdout
+
+
+def test_a_contract_run_asks_no_service_that_nobody_named() -> None:
+    write_profile("test", {"access_token": TOKEN, "campaign_id": "c-1"})
+    done = run("contract", "--profile", "test", "--yes")
+    assert done.exit_code == 2
+    assert "give --target URL" in done.output

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,45 +13,23 @@ import pytest
 from squadiq import AsyncSquadIQ
 from tests.inbox.conftest import postgres_database
 from tests.push.conftest import CLIENT, csv_file, lead, push_to
+from tests.push.killing import Killing, pushed_until_done
 from tests.push.test_engine import Service, leads
-from tests.servers import Action, Reply, Reset, Seen, acting_server
+from tests.servers import acting_server
 
 PUSH = [sys.executable, "-m", "squadiq", "leads", "push"]
 ROWS = 3000
 
 
-class Killing:
-    """A service that kills who calls it, before or after the leads are created, and loses answers too."""
-
-    def __init__(self, kills: int) -> None:
-        self.service = Service()
-        self.rng = random.Random(7)  # the same moments in each run
-        self.kills = kills
-        self.running: list[subprocess.Popen[bytes]] = []
-
-    def __call__(self, seen: Seen) -> Action:
-        chance = self.rng.random()
-        if self.kills and chance < 0.5:
-            self.kills -= 1
-            if chance < 0.3:
-                self.service(seen)
-            victim = self.rng.choice(self.running)
-            os.kill(victim.pid, signal.SIGKILL)
-            victim.wait()
-            return Reset()
-        response = self.service(seen)
-        return Reset() if chance > 0.95 else Reply(503, {}) if chance > 0.9 else response
-
-
 def environment(url: str) -> dict[str, str]:
     settings = {"ACCESS_TOKEN": "test_token", "BASE_URL": url, "CAMPAIGN_ID": "c1", "QUOTA_URL": "memory"}
-    return {**os.environ, **{f"SQUADIQ_{name}": value for name, value in settings.items()}}
+    return {f"SQUADIQ_{name}": value for name, value in settings.items()}
 
 
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(("kind", "pushes"), [("sqlite", 1), ("postgresql", 1), ("postgresql", 2)])
 def test_killed_pushes_create_each_lead_once(
-    tmp_path: Path, kind: str, pushes: int, request: pytest.FixtureRequest
+    tmp_path: Path, kind: str, pushes: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = leads(ROWS)
     rows[11]["phone_number"] = "12"
@@ -63,25 +37,16 @@ def test_killed_pushes_create_each_lead_once(
     ledger = str(tmp_path / "ledger.sqlite3")
     if kind == "postgresql":
         ledger = postgres_database(request.getfixturevalue("postgres_url"))
-    killing = Killing(kills=5)
+    service = Service()
+    killing = Killing(service, kills=5)
     with acting_server(killing) as server:
-        while True:
-            for _ in range(pushes):
-                command = [*PUSH, str(path), "--ledger", ledger, "--json"]
-                killing.running.append(
-                    subprocess.Popen(
-                        command, env=environment(server.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-                    )
-                )
-            said = [each.communicate()[1] for each in killing.running]
-            codes = [each.returncode for each in killing.running]
-            killing.running.clear()
-            assert set(codes) <= {1, 2, -signal.SIGKILL}, said
-            if set(codes) == {1}:
-                break
+        for name, value in environment(server.url).items():
+            monkeypatch.setenv(name, value)
+        command = [*PUSH, str(path), "--ledger", ledger, "--json"]
+        pushed_until_done(killing, command, pushes=pushes, done=1, begun={2})
     assert killing.kills < 5
     expected = Counter(str(row["lead_id"]) for row in rows if row["phone_number"] != "12")
-    assert killing.service.leads == expected
+    assert service.leads == expected
     assert "phone_number_invalid" in (tmp_path / "leads.csv.rejected.csv").read_text("utf-8-sig")
 
 
