@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from squadiq._version import __version__
 from squadiq.errors import MissingExtraError
 
 
 def main() -> None:
     """Run the command line; exit 2 with one line if the extra for it is missing."""
+    if sys.argv[1:] == ["--version"]:  # before all that commands import
+        print(f"squadiq {__version__}")
+        return
     try:
         from squadiq.cli import run
     except MissingExtraError as missing:

@@ -6,7 +6,6 @@ import math
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 
 
@@ -86,6 +85,8 @@ def parse_retry_after(header: str | None, date_header: str | None, now: datetime
 
 
 def _http_date(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # takes long to import, and is seldom needed
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):

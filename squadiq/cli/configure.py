@@ -6,8 +6,6 @@ import importlib
 import json
 import os
 import sys
-import tempfile
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -80,6 +78,8 @@ def write_profile(profile: str, settings: Mapping[str, str], *, without: Collect
 
 def _profiles(path: Path) -> dict[str, dict[str, str]]:
     """What the file holds, if all of it can be written again."""
+    import tomllib
+
     try:
         contents = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -96,6 +96,8 @@ def _profiles(path: Path) -> dict[str, dict[str, str]]:
 
 def _write_private(path: Path, text: bytes) -> None:
     """Write a file whole or not at all; it is its owner's alone from the first byte."""
+    import tempfile
+
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:

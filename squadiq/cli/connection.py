@@ -6,7 +6,6 @@ import importlib
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +52,8 @@ def read_profile(name: str) -> dict[str, str]:
     Raises:
         ConfigurationError: the file cannot be read, others can read a token in it, or it has no such profile.
     """
+    import tomllib
+
     path = config_file()
     try:
         contents = tomllib.loads(path.read_text("utf-8"))

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -154,6 +153,8 @@ def _wrong(host: str, error: SquadIQError) -> Iterator[Check]:
 
 
 def _clock(date: str | None) -> Check:
+    from email.utils import parsedate_to_datetime
+
     try:
         theirs = parsedate_to_datetime(date or "")
     except ValueError:

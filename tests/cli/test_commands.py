@@ -61,11 +61,12 @@ def test_help_fits_a_terminal_and_nothing_of_it_is_cut(words: tuple[str, ...]) -
         assert {*names, *each.help.split()} <= seen, f"{each.name} is cut"
 
 
-def test_the_version_is_told_at_once() -> None:
-    done = process(["--version"], {"PYTHONPROFILEIMPORTTIME": "1"})
+@pytest.mark.parametrize(("words", "of_typer"), [(["--version"], False), (["--version", "quota"], True)])
+def test_the_version_is_told_at_once(words: list[str], of_typer: bool) -> None:
+    done = process(words, {"PYTHONPROFILEIMPORTTIME": "1"})
     assert (done.returncode, done.stdout) == (0, f"squadiq {__version__}\n")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "typer" in imported
+    assert ("squadiq._version" in imported, "typer" in imported) == (True, of_typer)
     heavy = r"(squadiq\.(mock|contract|inbox|webhooks|quota|client|config)|httpx|pydantic|starlette|rich|http)(\..*)?"
     assert [name for name in imported if re.fullmatch(heavy, name)] == []
 

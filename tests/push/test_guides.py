@@ -15,6 +15,7 @@ from squadiq.cli import app
 from squadiq.mock.server import RunningMock, running_mock
 from squadiq.push.phones import restored
 from squadiq.push.rows import RowError
+from tests.inbox.conftest import postgres_database
 
 ROOT = Path(__file__).resolve().parents[2]
 PUSH, CLI = ((ROOT / "docs" / name).read_text("utf-8") for name in ("push.md", "cli.md"))
@@ -80,6 +81,21 @@ def test_the_python_of_the_guide_runs_as_it_stands(
     found = mock.lead("campaign-1", "L-2001")
     assert found is not None
     assert found["phone_number"] == "+919845099999"
+
+
+def test_the_command_for_several_machines_pushes_by_a_shared_ledger(
+    mock: RunningMock, tmp_path: Path, postgres_url: str
+) -> None:
+    (command,) = re.findall(r"^    squadiq (leads push .* --ledger postgresql://\S+)$", PUSH, re.MULTILINE)
+    *words, place = shlex.split(command)
+    (leads,) = re.findall(r"^\$ cat leads\.csv\n(.*?)^\$", PUSH, re.MULTILINE | re.DOTALL)
+    (tmp_path / "leads.csv").write_text(leads, "utf-8")
+    assert place == "postgresql://user@host/database"
+    ledger = postgres_database(postgres_url)
+    for created in ("3  created\n", "3  created before"):
+        done = CliRunner().invoke(app, [*words, ledger], prog_name="squadiq")
+        assert created in done.output
+    assert mock.lead("campaign-1", "L-1005") is not None
 
 
 def test_phone_numbers_become_what_the_guide_says() -> None:
