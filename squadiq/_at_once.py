@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic_core import to_jsonable_python
 from squadiq_generated._base import Model
@@ -29,7 +29,10 @@ def leads_at_once(
     items: Sequence[Any], lead_type: type[LeadT], normalise_phone_numbers: bool, unique_numbers: bool
 ) -> list[LeadT] | None:
     """Return the leads, if all are as most are: surely good. None says nothing but that each is to be looked at."""
-    if set(map(type, items)) != {dict} or not all(map(is_field_name, names := set[Any]().union(*items))):
+    if set(map(type, items)) != {dict}:
+        return None
+    names = cast(set[object], set[Any]().union(*items))
+    if not all(map(is_field_name, names)):
         return None
     try:
         ids, numbers, people = ([item[name] for item in items] for name in REQUIRED)
@@ -42,7 +45,7 @@ def leads_at_once(
             return None
         if normalise_phone_numbers:
             numbers = list(map(phone.normalise, numbers))
-        made = list_type(lead_type).validate_python(
+        made: list[LeadT] = list_type(lead_type).validate_python(
             [{**item, "phone_number": number} for item, number in zip(items, numbers, strict=True)]
         )
         # Only validators of a type of its own can have made something else of the values.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from types import GenericAlias
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from squadiq_generated._base import Model
-
-ModelT = TypeVar("ModelT", bound=Model)
 
 
 @cache
@@ -24,7 +22,7 @@ def field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
 
 
 @cache
-def list_type(model: type[ModelT]) -> TypeAdapter[list[ModelT]]:
+def list_type(model: type[Model]) -> TypeAdapter[list[Any]]:
     """Return what checks models of one type many at a time."""
     listed: Any = GenericAlias(list, (model,))
     return TypeAdapter(listed)

@@ -89,7 +89,7 @@ def test_any_text_is_a_number_of_thirteen_characters_or_refused(text: str) -> No
 
 def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
-    monkeypatch.setattr("squadiq.phone._known_mobiles", phone._known_mobiles.__wrapped__)
+    monkeypatch.setattr("squadiq.phone._known_mobiles", phone._known_mobiles.__wrapped__)  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(MissingExtraError, match=r"pip install 'squadiq\[phone\]'"):
         phone.normalise("9876543210")
 

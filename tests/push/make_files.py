@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
-import pandas as pd
+import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 import polars as pl
 
 FILES = Path(__file__).parent / "files"
@@ -161,7 +161,7 @@ def of_pandas(path: Path) -> Mapping[int, Outcome]:
             "amount": [10.0, 20.0, None],
         }
     )
-    frame.to_csv(path, index=False)
+    frame.to_csv(path, index=False)  # pyright: ignore[reportUnknownMemberType]
     return {
         2: lead("A-1", "9876500041", "Asha", amount=10),
         3: "phone_number_missing",
@@ -209,7 +209,7 @@ def polars_frame() -> pl.DataFrame:
 @file("pandas.parquet")
 def parquet_of_pandas(path: Path) -> Mapping[int, Outcome]:
     frame = pd.DataFrame({"id": [1, 2], "phone": [9876500061.0, float("nan")], "name": ["Asha", "Ravi"]})
-    frame.to_parquet(path, index=False)
+    frame.to_parquet(path, index=False)  # pyright: ignore[reportUnknownMemberType]
     return {1: lead("1", "9876500061", "Asha"), 2: "phone_number_missing"}
 
 
@@ -223,7 +223,7 @@ def workbook_of_pandas(path: Path) -> Mapping[int, Outcome]:
             "Rate": [1.5, 2.0, None],
         }
     )
-    frame.to_excel(path, index=False)
+    frame.to_excel(path, index=False)  # pyright: ignore[reportUnknownMemberType]
     return {
         2: lead("17", "9876500071", "Asha", Rate=1.5),
         3: "phone_number_missing",

@@ -31,9 +31,12 @@ def outcomes(path: Path) -> dict[str, Any]:
         with done.rejected_file.open(encoding="utf-8-sig", newline="") as file:
             found = {row["squadiq_row"]: row["squadiq_reason_code"] for row in csv.DictReader(file)}
     assert done.counts.rows == len(found) + len(sent)
-    expected = json.loads(path.with_name(f"{path.name}.json").read_text("utf-8"))
-    rows = {outcome["lead_id"]: row for row, outcome in expected.items() if isinstance(outcome, dict)}
-    return found | {rows.get(each["lead_id"], each["lead_id"]): each for each in sent}
+    expected: dict[str, dict[str, Any] | str] = json.loads(path.with_name(f"{path.name}.json").read_text("utf-8"))
+    rows: dict[str, str] = {outcome["lead_id"]: row for row, outcome in expected.items() if isinstance(outcome, dict)}
+    for each in sent:
+        lead_id: str = each["lead_id"]
+        found[rows.get(lead_id, lead_id)] = each
+    return found
 
 
 @pytest.mark.parametrize("name", list(MAKERS))
