@@ -36,11 +36,16 @@ class Refusal:
 
     Attributes:
         code: stable, such as `refused_phone_number`, for programs.
-        reason: SquadIQ's words without anything that was sent, for people.
+        field: what it is about; `lead` for all of it.
+        reason: the same for people, in SquadIQ's words without anything that was sent.
     """
 
     code: str
+    field: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +139,15 @@ def _told(operation: str, part: Sequence[SentT], error: SquadIQError) -> Mapping
 
 
 def _refusal(operation: str, words: Words, error: SquadIQError) -> Refusal:
-    said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items() if any(each))
     only = next(iter(words)) if len(words) == 1 else ""
     if isinstance(error, InvalidInputError):
-        return Refusal(f"{only if only in _FIXED else 'field'}_invalid", said)
+        return Refusal(f"{only if only in _FIXED else 'field'}_invalid", only, words[only][0])
     if operation != CREATE_LEADS and _is_not_there(error):
-        return Refusal("not_found", "is not in this campaign")
-    return Refusal(f"refused_{only}" if only in _FIXED else "refused", said or "SquadIQ does not say why")
+        return Refusal("not_found", _NO_FIELD, "is not in this campaign")
+    prefixes = {name: "" if name == _NO_FIELD else f"{name}: " for name in words}
+    said = "; ".join(f"{prefixes[name]}{' '.join(each)}" for name, each in words.items() if any(each))
+    code = f"refused_{only}" if only in _FIXED else "refused"
+    return Refusal(code, _NO_FIELD, f"is refused: {said}" if said else "is refused; SquadIQ does not say why")
 
 
 def _says_it_is_there(words: Words) -> bool:

@@ -59,7 +59,7 @@ DOWN = ConnectionFailedError("no")
 LOST_AND_DOWN = answered(UnexpectedStatusError, 502, attempts=(LOST, LOST))
 LOST_AND_GONE = answered(NotFoundError, 404, is_api_error=True, attempts=(LOST, REFUSED))
 WAIT = QuotaWaitError(3.0)
-WORDS = Refusal("refused_contact_name", "contact_name: Bad.")
+WORDS = Refusal("refused_contact_name", "lead", "is refused: contact_name: Bad.")
 
 
 def plain(settlement: Settlement[Sent]) -> dict[str, Any]:
@@ -80,9 +80,9 @@ def plain(settlement: Settlement[Sent]) -> dict[str, Any]:
         (CREATE_LEADS, [A, B], DOWN, Settlement(again=[[A, B]], failed=DOWN)),
         (CREATE_LEADS, [A, B], NOT_THERE, Settlement(again=[[A, B]], failed=NOT_THERE)),
         (CREATE_LEADS, [A, B, C], TOO_LARGE, Settlement(again=[[A, B], [C]], too_large=True)),
-        (CREATE_LEADS, [A], TOO_LARGE, Settlement(refused=[(A, Refusal("refused", "lead: No."))])),
+        (CREATE_LEADS, [A], TOO_LARGE, Settlement(refused=[(A, Refusal("refused", "lead", "is refused: No."))])),
         (CREATE_LEADS, [A, B, C], refused(), Settlement(again=[[A, B], [C]])),
-        (CREATE_LEADS, [A], refused(), Settlement(refused=[(A, Refusal("refused", "lead: No."))])),
+        (CREATE_LEADS, [A], refused(), Settlement(refused=[(A, Refusal("refused", "lead", "is refused: No."))])),
         (CREATE_LEADS, [A_AGAIN], refused(), Settlement(unknown=[A_AGAIN])),
         (CREATE_LEADS, [A, B], refused({1: {"contact_name": ["Bad."]}}), Settlement(refused=[(B, WORDS)], again=[[A]])),
         (CREATE_LEADS, [A, B], refused({0: TAKEN}), Settlement(existing=[A], again=[[B]])),
@@ -91,19 +91,21 @@ def plain(settlement: Settlement[Sent]) -> dict[str, Any]:
             CREATE_LEADS,
             [A],
             refused({0: {"lead_id": ["This field may not be blank."]}}),
-            Settlement(refused=[(A, Refusal("refused_lead_id", "lead_id: This field may not be blank."))]),
+            Settlement(
+                refused=[(A, Refusal("refused_lead_id", "lead", "is refused: lead_id: This field may not be blank."))]
+            ),
         ),
         (
             CREATE_LEADS,
             [A, B],
             refused({0: {"city": ["Bad."], "zip": [""]}, 7: {}}),
-            Settlement(refused=[(A, Refusal("refused", "city: Bad."))], again=[[B]]),
+            Settlement(refused=[(A, Refusal("refused", "lead", "is refused: city: Bad."))], again=[[B]]),
         ),
         (
             CREATE_LEADS,
             [A],
             refused({0: {"city": [""]}}),
-            Settlement(refused=[(A, Refusal("refused", "SquadIQ does not say why"))]),
+            Settlement(refused=[(A, Refusal("refused", "lead", "is refused; SquadIQ does not say why"))]),
         ),
         (
             CREATE_LEADS,
@@ -114,29 +116,44 @@ def plain(settlement: Settlement[Sent]) -> dict[str, Any]:
         (CREATE_LEADS, [A, B], refused(attempts=(LOST, REFUSED)), Settlement(again=[[A], [B]], was_sent=True)),
         (CREATE_LEADS, [A], LOST_AND_DOWN, Settlement(again=[[A]], was_sent=True, failed=LOST_AND_DOWN)),
         (DELETE_LEAD, [A], LOST_AND_GONE, Settlement(done=[A])),
-        (UPDATE_LEAD, [A], NOT_THERE, Settlement(refused=[(A, Refusal("not_found", "is not in this campaign"))])),
+        (
+            UPDATE_LEAD,
+            [A],
+            NOT_THERE,
+            Settlement(refused=[(A, Refusal("not_found", "lead", "is not in this campaign"))]),
+        ),
         (UPDATE_LEAD, [A], A_PROXYS_PAGE, Settlement(again=[[A]], failed=A_PROXYS_PAGE)),
-        (UPDATE_LEAD, [A_AGAIN], refused(), Settlement(refused=[(A_AGAIN, Refusal("refused", "lead: No."))])),
+        (
+            UPDATE_LEAD,
+            [A_AGAIN],
+            refused(),
+            Settlement(refused=[(A_AGAIN, Refusal("refused", "lead", "is refused: No."))]),
+        ),
         (
             CONVERT_LEAD,
             [A],
             InvalidInputError([Problem(None, None, "detail", "is blank")]),
-            Settlement(refused=[(A, Refusal("detail_invalid", "detail: is blank"))]),
+            Settlement(refused=[(A, Refusal("detail_invalid", "detail", "is blank"))]),
         ),
         (
             CREATE_LEADS,
             [A, B],
             InvalidInputError([Problem(1, None, "city", "is odd"), Problem(1, None, "zip", "is odd")]),
-            Settlement(refused=[(B, Refusal("field_invalid", "city: is odd"))], again=[[A]]),
+            Settlement(refused=[(B, Refusal("field_invalid", "city", "is odd"))], again=[[A]]),
         ),
         (DISABLE_LEADS, [A, B], NOT_THERE, Settlement(again=[[A], [B]])),
         (
             DISABLE_LEADS,
             [A, B],
             answered(NotFoundError, 404, {0: {"lead_id": ["Unknown."]}}),
-            Settlement(refused=[(A, Refusal("not_found", "is not in this campaign"))], again=[[B]]),
+            Settlement(refused=[(A, Refusal("not_found", "lead", "is not in this campaign"))], again=[[B]]),
         ),
-        (DELETE_LEAD, [A], NOT_THERE, Settlement(refused=[(A, Refusal("not_found", "is not in this campaign"))])),
+        (
+            DELETE_LEAD,
+            [A],
+            NOT_THERE,
+            Settlement(refused=[(A, Refusal("not_found", "lead", "is not in this campaign"))]),
+        ),
         (DELETE_LEAD, [A_AGAIN], NOT_THERE, Settlement(done=[A_AGAIN])),
         (DELETE_LEAD, [A_AGAIN], A_PROXYS_PAGE, Settlement(again=[[A_AGAIN]], failed=A_PROXYS_PAGE)),
     ],

@@ -59,31 +59,28 @@ def contract(
     from squadiq.contract.live import GENERATED_AT_MOST, InterruptedRun, plan, run_live
     from squadiq.contract.report import Facts, as_text, refuse_unless_writable, write_reports
 
-    try:
-        found = _found(target, campaign, profile)
-        numbers = _phone_numbers(found.campaign_id or "", allow_writes, phone_number or [])
-        settings = _settings(found, max_hits, hits_per_minute, numbers)
-        lines = plan(settings)
-        typer.echo("\n".join(lines))
-        if not yes and not typer.confirm("Go on?"):
-            raise typer.Exit(1)
+    found = _found(target, campaign, profile)
+    numbers = _phone_numbers(found.campaign_id or "", allow_writes, phone_number or [])
+    settings = _settings(found, max_hits, hits_per_minute, numbers)
+    lines = plan(settings)
+    typer.echo("\n".join(lines))
+    if not yes and not typer.confirm("Go on?"):
+        raise typer.Exit(1)
+    if report is not None:
+        refuse_unless_writable(report)
+    with interruptions() as heard:
+        try:
+            with progress("asking", len(settings.cases) + GENERATED_AT_MOST) as one_more:
+                done = run_live(settings, on_outcome=lambda outcome: one_more(outcome.finding is not None))
+        except InterruptedRun as interrupted:
+            done = interrupted.run
+        heard.deaf = True  # what follows is told to its end
+        ended = _ended(done, _clean_up_command(settings, profile))
+        typer.echo("\n".join(["", *as_text(done.outcomes, done.people), *ended]))
         if report is not None:
-            refuse_unless_writable(report)
-        with interruptions() as heard:
-            try:
-                with progress("asking", len(settings.cases) + GENERATED_AT_MOST) as one_more:
-                    done = run_live(settings, on_outcome=lambda outcome: one_more(outcome.finding is not None))
-            except InterruptedRun as interrupted:
-                done = interrupted.run
-            heard.deaf = True  # what follows is told to its end
-            ended = _ended(done, _clean_up_command(settings, profile))
-            typer.echo("\n".join(["", *as_text(done.outcomes, done.people), *ended]))
-            if report is not None:
-                facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *ended], done.people)
-                page, junit = write_reports(report, facts, done.outcomes)
-                typer.echo(f"{page}\n{junit}")
-    except SquadIQError as error:
-        raise _wrong(error) from None
+            facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *ended], done.people)
+            page, junit = write_reports(report, facts, done.outcomes)
+            typer.echo(f"{page}\n{junit}")
     raise typer.Exit(1 if done.findings or done.stopped or done.left_behind else 0)
 
 
@@ -102,10 +99,7 @@ def clean_up_leads(
     from squadiq.contract.ledger import ledger_directory, unfinished
     from squadiq.contract.live import clean_up as delete_leads
 
-    try:
-        settings = _settings(_found(target, campaign, profile), 1, hits_per_minute, [])
-    except SquadIQError as error:
-        raise _wrong(error) from None
+    settings = _settings(_found(target, campaign, profile), 1, hits_per_minute, [])
     ledgers, wrong = unfinished(ledger_directory())
     with interruptions() as heard:
         left, interrupted = 0, False
@@ -140,10 +134,7 @@ def drift(
 
     if (har is None) == (log is None):
         raise typer.BadParameter("give --har FILE or --log FILE")
-    try:
-        found = drift_of(Spec.installed(), read_har(har)) if har else read_log(log or Path())
-    except SquadIQError as error:
-        raise _wrong(error) from None
+    found = drift_of(Spec.installed(), read_har(har)) if har else read_log(log or Path())
     _tell_drifts(found)
     raise typer.Exit(1 if found.drifts or not found.calls else 0)
 
@@ -207,8 +198,3 @@ def _tell_drifts(found: Drifts) -> None:
         typer.echo(f"  document: {rule.description}\n  to change: {rule.change.value}")
     others = f", {found.others} others left out" if found.others else ""
     typer.echo(f"{found.calls} calls held against the document{others}, {len(found.drifts)} differences")
-
-
-def _wrong(error: SquadIQError) -> typer.Exit:
-    typer.echo(f"squadiq: {error}", err=True)
-    return typer.Exit(2)

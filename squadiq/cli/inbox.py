@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,14 +41,11 @@ def run_inbox(
     --backfill uses SQUADIQ_ACCESS_TOKEN.
     """
     from squadiq import SquadIQ
+    from squadiq.cli.interrupts import stop_on_signals
 
     inbox = _inbox(target)
 
-    def stop(_number: int, _frame: object) -> None:
-        inbox.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    stop_on_signals(inbox.stop)
     with inbox, ExitStack() as opened:
         client = opened.enter_context(SquadIQ()) if backfill else None
         campaigns = [client.campaign(campaign_id) for campaign_id in backfill or ()] if client else []

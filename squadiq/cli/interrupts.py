@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_AGAIN_SECONDS = 0.1
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
@@ -38,3 +40,22 @@ def interruptions() -> Generator[Interruptions]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Let Ctrl-C and SIGTERM call a function, again and again until the process ends.
+
+    What is to be stopped may not have begun yet. And it is called in a thread of its own, since the one that is
+    interrupted may hold the very locks that it needs.
+    """
+
+    def call_again() -> None:
+        while True:
+            stop()
+            time.sleep(_AGAIN_SECONDS)
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=call_again, name="squadiq-stop", daemon=True).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heard)

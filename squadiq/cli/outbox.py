@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,14 +33,11 @@ def run_outbox(
 ) -> None:
     """Send what is stored, the oldest first, until interrupted or terminated."""
     from squadiq.cli.connection import client_for
+    from squadiq.cli.interrupts import stop_on_signals
 
     outbox = _outbox(target)
 
-    def stop(_number: int, _frame: object) -> None:
-        outbox.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    stop_on_signals(outbox.stop)
     with outbox, client_for(base_url, profile) as client:
         typer.echo(f"sending what is in {outbox}", err=True)
         sent = outbox.run(client, concurrency=concurrency, once=once)

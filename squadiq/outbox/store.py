@@ -26,7 +26,7 @@ from squadiq.settlement import Refusal
 
 TAKES_LISTS = (CREATE_LEADS, DISABLE_LEADS)
 _LOOKED_FOR_AT_ONCE = 500
-_TWICE = Refusal("duplicate_phone_number", "phone_number: is that of another lead of this campaign, which is called")
+_TWICE = Refusal("duplicate_phone_number", "phone_number", "is that of another lead of this campaign, which is called")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class OutboxStore(Leases):
 
     def refused(self, claim: OutboxClaim, why: Refusal) -> None:
         """Note that an entry is refused as it stands."""
-        self._change([claim], {"state": "refused", "code": why.code, "error": why.reason, "claim": "", "sent": False})
+        self._change([claim], {"state": "refused", "code": why.code, "error": str(why), "claim": "", "sent": False})
 
     def unknown(self, claims: Sequence[OutboxClaim]) -> None:
         """Note that leads may have been created, and are not to be sent again."""
@@ -323,7 +323,7 @@ class OutboxStore(Leases):
                 called.add(number)
                 good.append(row)
         if twice:
-            values = {"state": "refused", "code": _TWICE.code, "error": _TWICE.reason}
+            values = {"state": "refused", "code": _TWICE.code, "error": str(_TWICE)}
             connection.execute(update(entries).where(c.id.in_(twice)).values(values))
         return good
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Float, LargeBinary, String, Table, delete, insert, select
 from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS, UPDATE_LEAD
 
-from squadiq.errors import InvalidInputError, Problem, QuotaWaitError, SquadIQError, StatusError
+from squadiq.errors import InvalidInputError, Problem, SquadIQError
 from squadiq.push.columns import FIXED, Columns, columns_for, inferred_types
 from squadiq.push.engine import LARGEST_BATCH, PushStoppedError
 from squadiq.push.ledger import Ledger
@@ -27,6 +27,7 @@ from squadiq.push.rows import Row, RowError
 from squadiq.push.run import default_ledger
 from squadiq.push.sources import Source
 from squadiq.push.tables import metadata
+from squadiq.settlement import settle
 from squadiq.validation import prepare_reference
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ NEEDED: Mapping[str, Sequence[str]] = {
 
 _BEGUN = b""
 """In place of a digest: the delete of a lead is under way, or was when the process ended."""
-_TOO_LARGE = 413
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -106,6 +106,7 @@ class LeadChange:
     lead_id: str = field(repr=False)
     values: Mapping[str, Any] = field(repr=False)
     content: bytes = field(repr=False)
+    sent_before: bool = False
 
 
 def hits_of(operation: str, rows: int) -> int:
@@ -200,45 +201,34 @@ class LeadChanges:
     def _settle(self, part: list[LeadChange]) -> list[list[LeadChange]]:
         """Send a part; return what is to be sent again, in parts where one of several is refused."""
         lead_ids = [each.lead_id for each in part]
-        may_be_deleted = False
         if self._operation == DELETE_LEAD:
-            may_be_deleted = self._known(lead_ids).get(lead_ids[0]) == _BEGUN
+            begun = self._known(lead_ids).get(lead_ids[0]) == _BEGUN
+            part = [replace(each, sent_before=begun) for each in part]
             self._note(part, _BEGUN)
+        error: SquadIQError | None = None
         try:
             _send(self._campaign, self._operation, part)
-        except SquadIQError as error:
-            self.counts.hits += len(error.attempts)
-            if may_be_deleted and _is_not_there(error):
-                return self._done(part)
-            if self._operation == DELETE_LEAD and not may_be_deleted and not error.outcome_unknown:
-                self._forget(lead_ids)
-            return self._after(error, part)
-        self.counts.hits += 1
-        return self._done(part)
-
-    def _after(self, error: SquadIQError, part: list[LeadChange]) -> list[list[LeadChange]]:
-        """Settle what an error says of single leads, and return what is to be sent again."""
-        if isinstance(error, QuotaWaitError):
+        except SquadIQError as raised:
+            error = raised
+        self.counts.hits += 1 if error is None else len(error.attempts)
+        settled = settle(self._operation, part, error)
+        if settled.done:
+            self._done(settled.done)
+        elif self._operation == DELETE_LEAD and error and not (part[0].sent_before or error.outcome_unknown):
+            self._forget(lead_ids)
+        if settled.failed is not None:
+            raise PushStoppedError(str(settled.failed)) from settled.failed
+        if settled.wait_seconds:
             if self._should_stop():
-                raise PushStoppedError("It was interrupted.") from None
-            self._sleep(min(error.wait_seconds, _LONGEST_PAUSE_SECONDS))
-            return [part]
-        if len(part) > 1 and isinstance(error, StatusError) and error.status == _TOO_LARGE:
-            return _halves(part)
-        refusals = _refusals(error, len(part))
-        if refusals is None:
-            raise PushStoppedError(str(error)) from error
-        if not refusals:
-            return _halves(part)
-        for index, why in refusals.items():
-            self._reject(part[index].row, why)
-        left = [each for index, each in enumerate(part) if index not in refusals]
-        return [left] if left else []
+                raise PushStoppedError("It was interrupted.")
+            self._sleep(min(settled.wait_seconds, _LONGEST_PAUSE_SECONDS))
+        for change, why in settled.refused:
+            self._reject(change.row, RowError(why.code, why.field, why.reason))
+        return [list(some) for some in reversed(settled.again)]
 
-    def _done(self, part: Sequence[LeadChange]) -> list[list[LeadChange]]:
+    def _done(self, part: Sequence[LeadChange]) -> None:
         self._note(part)
         self.counts.done += len(part)
-        return []
 
     def _known(self, lead_ids: Sequence[str]) -> Mapping[str, bytes]:
         with self._ledger.transaction() as connection:
@@ -290,36 +280,9 @@ def _checked_id(value: Any) -> str:
         raise _invalid(wrong.problems[0]) from None
 
 
-def _refusals(error: SquadIQError, leads: int) -> Mapping[int, RowError] | None:
-    """Why leads are not changed, by their place; empty if it is not told of which, None if it is about no lead."""
-    if isinstance(error, InvalidInputError):
-        return {0: _invalid(error.problems[0])}  # of one lead: those of a list are checked before
-    if not isinstance(error, StatusError) or not (error.status == 400 or _is_not_there(error)):
-        return None
-    told = {each.index: _refusal(error, each.errors) for each in error.lead_errors if each.index < leads}
-    return told if told or leads > 1 else {0: _refusal(error, error.field_errors)}
-
-
 def _invalid(problem: Problem) -> RowError:
     name = problem.field if problem.field in (*FIXED, "detail") else "field"
     return RowError(f"{name}_invalid", problem.field, problem.reason)
-
-
-def _refusal(error: StatusError, words: Mapping[str, Sequence[str]]) -> RowError:
-    if error.status == 404:
-        return RowError("not_found", "lead", "is not in this campaign")
-    said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items()) or error.detail
-    return RowError("refused", "lead", f"is refused: {said}" if said else "is refused; SquadIQ does not say why")
-
-
-def _is_not_there(error: SquadIQError) -> bool:
-    """Whether SquadIQ itself says so, and not the page of a proxy."""
-    return isinstance(error, StatusError) and error.status == 404 and (error.is_api_error or bool(error.lead_errors))
-
-
-def _halves(part: list[LeadChange]) -> list[list[LeadChange]]:
-    middle = (len(part) + 1) // 2
-    return [part[middle:], part[:middle]]
 
 
 def apply_changes(

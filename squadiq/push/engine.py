@@ -6,36 +6,30 @@ client and one that is not drive the same code. Every lead is in the ledger befo
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from squadiq_generated._base import masked
+from squadiq_generated.constants import CREATE_LEADS
 from squadiq_generated.models import Lead
 
-from squadiq.errors import (
-    OutcomeUnknownError,
-    QuotaWaitError,
-    SquadIQError,
-    StatusError,
-)
+from squadiq.errors import SquadIQError
 from squadiq.push.checking import Checked, GoodRow, check
-from squadiq.push.columns import FIXED, Columns
+from squadiq.push.columns import Columns
 from squadiq.push.decisions import Decision, decision_for
 from squadiq.push.ledger import Entry, Ledger, NewEntry
 from squadiq.push.report import PushCounts, Rejection, RejectionWriter
 from squadiq.push.rows import Row, RowError
 from squadiq.push.seen import Seen
 from squadiq.push.sources import Source
+from squadiq.settlement import Settlement, settle
 
 CHUNK = 1000
 """Rows that are read, checked and written down together."""
 FIRST_BATCH, LARGEST_BATCH = 250, 1000
-REFUSED_WHOLE = (400, 413)
-"""Nothing of the batch was created: a lead of it is wrong, or it is too large."""
 SHOWN = 3
 """Leads that a dry run shows."""
 LOOK_AGAIN_SECONDS = 1.0
@@ -48,6 +42,10 @@ class Pending(NamedTuple):
     row: Row
     lead: Lead
     sent_before: bool
+
+    def again(self, *, was_sent: bool) -> Pending:
+        """Return it as it is after a request that may have been carried out, or surely was not."""
+        return self._replace(sent_before=True) if was_sent else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,72 +257,46 @@ class Push:
     def _settle(self, batch: Sequence[Pending]) -> PushSteps:
         """Send a batch until each lead of it is settled: whole, without those that are refused, or halved."""
         assert self._ledger is not None
-        waiting = [list(batch)]
+        parts: list[Sequence[Pending]] = [batch]
         refused_before, halved, accepted = self.counts.refused, False, 0
-        while waiting:
-            part = waiting.pop()
-            ids = [each.lead.lead_id for each in part]
-            self._ledger.claim(ids)
+        while parts:
+            part = parts.pop(0)
+            self._ledger.claim([each.lead.lead_id for each in part])
             error = yield SendBatch([each.lead for each in part])
-            self.counts.hits += 1 if error is None else len(getattr(error, "attempts", ()))
-            if error is None:
-                self._created(part)
-                accepted = max(accepted, len(part))
-            elif isinstance(error, QuotaWaitError):
-                self._ledger.mark(ids, "waiting")
+            self.counts.hits += 1 if error is None else len(error.attempts)
+            settled = settle(CREATE_LEADS, part, error)
+            self._note(settled)
+            if settled.failed is not None:
+                raise PushStoppedError(str(settled.failed)) from settled.failed
+            halved = halved or len(settled.again) > 1
+            accepted = max(accepted, len(part)) if error is None else accepted
+            parts[:0] = [[each.again(was_sent=settled.was_sent) for each in some] for some in settled.again]
+            if settled.wait_seconds:
                 self._stop_if_told()
-                waiting.append(part)
-                yield Pause(min(error.wait_seconds, LONGEST_PAUSE_SECONDS))
-            elif isinstance(error, OutcomeUnknownError):
-                self._unknown(part)
-            elif isinstance(error, StatusError) and error.status in REFUSED_WHOLE:
-                left = self._after_refusal(part, error)
-                halved = halved or len(left) > 1
-                waiting += left
-            else:
-                self._stop(part, ids, error)
+                yield Pause(min(settled.wait_seconds, LONGEST_PAUSE_SECONDS))
             self._on_progress(self.counts)
         if halved and accepted and self.counts.refused == refused_before:
             self._largest = accepted  # nothing was wrong but the size
         self._size = min(self._largest, self._size * 2)
 
-    def _after_refusal(self, part: Sequence[Pending], error: StatusError) -> list[list[Pending]]:
-        """Settle what a refusal says of single leads, and return what is to be sent again."""
+    def _note(self, settled: Settlement[Pending]) -> None:
+        """Write down what became of the leads of a request."""
         assert self._ledger is not None
-        told = {each.index: each.errors for each in error.lead_errors if each.index < len(part)}
-        if error.previous_attempt_unknown:
-            part = [each._replace(sent_before=True) for each in part]
-        if not told and len(part) == 1:
-            told = {0: error.field_errors}
-        for index, words in told.items():
-            self._refused(part[index], words or {"lead": [error.detail]})
-        left = [each for index, each in enumerate(part) if index not in told]
-        middle = (len(left) + 1) // 2
-        parts = [left] if told else [left[middle:], left[:middle]]
-        # Nothing of a refused batch was created.
-        self._ledger.mark([each.lead.lead_id for each in left], "waiting")
-        return [each for each in parts if each]
-
-    def _refused(self, pending: Pending, words: Mapping[str, Sequence[str]]) -> None:
-        assert self._ledger is not None
-        if pending.sent_before and set(words) == {"lead"}:
-            self._unknown([pending])  # refused because it is there, or for what was wrong before: nobody says
-            return
-        if set(words) == {"lead_id"} and not _ABOUT_FORM.search(" ".join(words["lead_id"])):
-            # It is there: from an attempt whose response was lost, or from before.
-            self._ledger.mark([pending.lead.lead_id], "created" if pending.sent_before else "existing")
+        self._created(settled.done)
+        for pending in settled.existing:
+            self._ledger.mark([pending.lead.lead_id], "existing")
             self.counts.waiting -= 1
-            if pending.sent_before:
-                self.counts.created += 1
-            else:
-                self.counts.existing += 1
-            return
-        said = "; ".join(f"{name}: {' '.join(each)}" for name, each in words.items() if any(each))
-        said = said or "SquadIQ does not say why"
-        code = f"refused_{next(iter(words))}" if len(words) == 1 and next(iter(words)) in FIXED else "refused"
-        self._ledger.mark([pending.lead.lead_id], "refused", code=code, reason=said)
-        self.counts.waiting -= 1
-        self._reject(pending.row, RowError(code, "lead", said), refused=True)
+            self.counts.existing += 1
+        for pending, why in settled.refused:
+            self._ledger.mark([pending.lead.lead_id], "refused", code=why.code, reason=why.reason)
+            self.counts.waiting -= 1
+            self._reject(pending.row, RowError(why.code, why.field, why.reason), refused=True)
+        self._unknown(settled.unknown)
+        again = list(chain.from_iterable(settled.again))
+        if settled.failed is not None and settled.was_sent:
+            self._unknown(again)
+        else:
+            self._ledger.mark([each.lead.lead_id for each in again], "waiting")
 
     def _created(self, part: Sequence[Pending]) -> None:
         assert self._ledger is not None
@@ -341,16 +313,6 @@ class Push:
         for each in part:
             self._rejections.unknown(each.row)
 
-    def _stop(self, part: Sequence[Pending], ids: Sequence[str], error: SquadIQError) -> None:
-        """End the push for a reason that is none of the leads'."""
-        assert self._ledger is not None
-        unknown = (bool(error.attempts) and error.attempts[-1].unknown) or error.previous_attempt_unknown
-        if unknown:
-            self._unknown(part)
-        else:
-            self._ledger.mark(ids, "waiting")
-        raise PushStoppedError(str(error)) from error
-
     def _reject(self, row: Row, why: RowError, *, refused: bool = False) -> None:
         self.counts.rejected[why.code] += 1
         self.counts.refused += refused
@@ -366,7 +328,3 @@ class Push:
             raise PushStoppedError(
                 f"{rejected} of the first {counts.rows} rows are rejected, more than --max-rejected allows."
             )
-
-
-_ABOUT_FORM = re.compile(r"\b(blank|null|required|characters?|valid|match|pattern|long|length)\b", re.IGNORECASE)
-"""In what is said of a lead_id: it is wrong as it stands, rather than there already."""

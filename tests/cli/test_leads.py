@@ -534,7 +534,11 @@ def test_of_a_lead_that_waits_or_was_refused_is_told_so_with_the_reason(home: Pa
     refused = Reply(400, [{"phone_number": ["This number is blocked."]}])
     for reply, state, more in [
         (Reply(401, {"detail": "no"}), "waiting", {}),
-        (refused, "refused", {"code": "refused_phone_number", "reason": "phone_number: This number is blocked."}),
+        (
+            refused,
+            "refused",
+            {"code": "refused_phone_number", "reason": "is refused: phone_number: This number is blocked."},
+        ),
     ]:
 
         def serve(seen: Seen, reply: Reply = reply) -> Action:

@@ -49,7 +49,15 @@ def test_entries_are_sent_refused_listed_replayed_and_discarded() -> None:
     assert (ran.exit_code, "carried out 0 entries" in ran.output) == (0, True)
     listed = squadiq("failed", "my_app:outbox")
     first, second, count = listed.output.splitlines()
-    assert first.split("\t") == ["1", CAMPAIGN, "…34", "updateLead", "refused", "not_found", "is not in this campaign"]
+    assert first.split("\t") == [
+        "1",
+        CAMPAIGN,
+        "…34",
+        "updateLead",
+        "refused",
+        "not_found",
+        "lead is not in this campaign",
+    ]
     assert second.split("\t")[:5] == ["2", CAMPAIGN, "L2", "convertLead", "refused"]
     assert count == "2 failed"
     shown = squadiq("show", "my_app:outbox", CAMPAIGN, "L2")

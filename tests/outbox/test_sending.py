@@ -129,7 +129,7 @@ def test_a_lead_that_is_refused_keeps_the_others_from_nothing(outbox: Outbox, ca
         assert drain(outbox, server.url) == 9
         [entry] = outbox.failed()
         assert (entry.lead_id, entry.state, entry.code) == ("L3", "refused", "refused_contact_name")
-        assert entry.reason == "contact_name: Not this one."
+        assert entry.reason == "lead is refused: contact_name: Not this one."
         assert states(outbox, 3) == [
             [("createLeads", "refused", "refused_contact_name"), ("updateLead", "waiting", "")]
         ], "what was stored on top of it was sent"
@@ -152,7 +152,7 @@ def test_what_is_discarded_lets_later_changes_go(outbox: Outbox) -> None:
     with acting_server(Service(not_there)) as server:
         assert drain(outbox, server.url) == 0
         [entry] = outbox.failed()
-        assert (entry.code, entry.reason) == ("not_found", "is not in this campaign")
+        assert (entry.code, entry.reason) == ("not_found", "lead is not in this campaign")
         assert outbox.discard([entry.id]) == 1
         assert outbox.discard([entry.id]) == 0
         assert drain(outbox, server.url) == 1

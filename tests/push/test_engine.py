@@ -150,7 +150,7 @@ def test_halving_finds_the_bad_leads_where_none_is_named(push: Pushing) -> None:
         done = push(server.url, leads(200))
     assert done.counts.created == 198
     assert {each.row.number for each in done.rejected} == {4, 78}
-    assert {each.reason for each in done.rejected} == {"lead lead: Invalid input."}
+    assert {each.reason for each in done.rejected} == {"lead is refused: Invalid input."}
     assert max(service.leads.values()) == 1
 
 
@@ -172,7 +172,7 @@ def test_one_lead_that_is_too_large_does_not_make_the_others_slow() -> None:
         done = push_to(server.url, leads(3000))
     assert (done.counts.created, done.counts.refused) == (2999, 1)
     assert max(service.batches) == 1000
-    assert done.rejected[0].reason == "lead SquadIQ does not say why"
+    assert done.rejected[0].reason == "lead is refused; SquadIQ does not say why"
 
 
 def test_a_lead_id_that_is_wrong_as_it_stands_is_not_taken_for_one_that_is_there() -> None:

@@ -112,7 +112,9 @@ def test_phone_numbers_become_what_the_guide_says() -> None:
 def test_every_reason_code_is_in_the_guide_and_no_other() -> None:
     """Those of the source, where some are made of a field's name."""
     source = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "squadiq" / "push").glob("*.py")))
-    given = re.findall(r'(?:RowError\(|code = )(f?)"([^"]+)"', source)
+    source += (ROOT / "squadiq" / "settlement.py").read_text("utf-8")
+    given = re.findall(r'(?:RowError\(|Refusal\(|code = )(f?)"([^"]+)"', source)
+    given += [("", code) for code in re.findall(r'else "(refused)"', source)]
     given += [("", code) for code in re.findall(r'"(phone_number_[a-z_]+)"', source)]
     given += [("", code) for code in re.findall(r'write\(row, "([a-z_]+)"', source)]
     literal = {code for form, code in given if not form}
