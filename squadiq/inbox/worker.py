@@ -300,8 +300,6 @@ class Worker:
             self._renew_leases([one.claim for one in running - late])
 
     def _renew_leases(self, claims: Sequence[ResultClaim]) -> None:
-        if not claims:
-            return
         try:
             self._leases.renew(claims, lease_seconds=self._lease_seconds)
         except InboxError as error:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from squadiq_generated._base import masked
 from squadiq_generated.constants import CREATE_LEADS, DELETE_LEAD, DISABLE_LEADS
 
@@ -110,11 +111,11 @@ class OutboxStore(Leases):
         with self._errors(), self._reading.connect() as connection:
             found = connection.execute(query).scalar()
         if found is None:
+            dialect = postgresql if self._on_postgresql else sqlite
+            made = dialect.insert(keys).values(id=1, key=secrets.token_bytes(32)).on_conflict_do_nothing()
             with self._errors(), self.engine.begin() as connection:
-                found = connection.execute(query.with_for_update()).scalar()
-                if found is None:
-                    found = secrets.token_bytes(32)
-                    connection.execute(insert(keys).values(id=1, key=found))
+                connection.execute(made)
+                found = connection.execute(query).scalar_one()
         return bytes(found)
 
     # Storing

@@ -132,8 +132,6 @@ class OutboxWorker:
         while not ended.wait(self._lease_seconds / 3):
             with self._lock:
                 claims: Sequence[OutboxClaim] = list(self._claims)
-            if not claims:
-                continue
             try:
                 self._store.renew(claims, lease_seconds=self._lease_seconds)
             except OutboxError as error:

@@ -80,6 +80,8 @@ class Leases:
 
     def renew(self, claims: Collection[QueueClaim], *, lease_seconds: float) -> None:
         """Lengthen the leases of claims that are still in work."""
+        if not claims:
+            return
         c = self._table.c
         mine = c.id.in_([claim.id for claim in claims]) & c.claim.in_({claim.token for claim in claims})
         # An entry that a transaction of its worker holds is skipped: nobody else can take it either.

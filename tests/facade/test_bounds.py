@@ -146,7 +146,7 @@ def test_a_response_of_exactly_the_bound_is_read(kind: str) -> None:
         assert isinstance(failing(both, "get_leads", client=tighter), errors.UnexpectedResponseError)
 
 
-def test_a_create_that_is_answered_too_largely_is_not_repeated_and_not_said_to_have_failed(kind: str) -> None:
+def test_a_create_with_too_large_a_response_is_neither_repeated_nor_failed(kind: str) -> None:
     with (
         acting_server(Reply(201, b" " * 100)) as server,
         open_both(kind, server.url, max_response_bytes=10, repeat_creates=False) as both,

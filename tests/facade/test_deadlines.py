@@ -442,7 +442,7 @@ class Silent(httpcore.NetworkStream):
     def close(self) -> None: ...
 
 
-def test_no_operation_begins_after_the_deadline_and_none_gets_more_than_it_was_given() -> None:
+def test_no_operation_begins_after_the_deadline_or_outlives_it() -> None:
     opened = Opened()
     backend = DeadlineBackend(opened)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

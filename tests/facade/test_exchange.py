@@ -277,7 +277,7 @@ def test_a_call_that_would_wait_longer_than_it_may_fails_at_once() -> None:
     assert world.time == pytest.approx(1000.1)
 
 
-def test_a_call_that_turns_out_to_wait_longer_than_it_may_fails_and_gives_its_place_back() -> None:
+def test_a_call_that_would_wait_too_long_gives_its_place_back() -> None:
     world = World([Response(200), Response(200)], hits=1)
     world.run(call())
     elsewhere = Reservation(1, 0.0, 0.0)
@@ -299,7 +299,7 @@ def test_a_call_whose_quota_comes_after_the_deadline_fails_at_once() -> None:
     assert world.time == pytest.approx(1000.1)
 
 
-def test_if_there_is_no_hit_for_another_attempt_then_the_error_is_that_of_the_last_one() -> None:
+def test_without_a_hit_for_another_attempt_the_last_error_is_raised() -> None:
     error = failing(World([Response(503)], hits=1), call(deadline_seconds=30.0))
     assert isinstance(error, errors.ServiceUnavailableError)
 
@@ -391,7 +391,7 @@ def test_a_store_that_returns_something_else_is_an_error_of_ours() -> None:
     assert isinstance(failing(world, call()), errors.QuotaStoreError)
 
 
-def test_a_store_that_is_lost_while_waiting_does_not_hide_that_the_request_may_have_been_carried_out() -> None:
+def test_a_store_lost_while_waiting_does_not_hide_an_unknown_outcome() -> None:
     world = World([lost()], hits=1)
 
     def broken(*_: object, **__: object) -> float:
@@ -459,7 +459,7 @@ def test_no_call_outlives_its_deadline(
     assert world.time - 1000.0 <= deadline + 0.1 + 1e-6
 
 
-def test_a_call_that_is_made_to_wait_beyond_its_deadline_gives_up_and_its_place_back() -> None:
+def test_a_call_made_to_wait_beyond_its_deadline_gives_up() -> None:
     world = World([Response(200)], hits=1)
     world.run(call())
     world.on_wait = lambda: world.store.throttled(Reservation(0, 0.0, 0.0), 500.0)

@@ -215,9 +215,7 @@ def test_an_endless_next_ends_where_count_is_reached(again: list[Any], walk: Wal
 
 @pytest.mark.parametrize("again", [[lead(1), lead(2)], [lead(2, processed_at="2018-12-03T20:06:03+05:30")], []])
 @pytest.mark.parametrize("count", [20, None])
-def test_an_endless_next_that_brings_nothing_new_is_an_error_where_leads_are_missing(
-    again: list[Any], count: int | None, walk: Walk
-) -> None:
+def test_an_endless_next_that_brings_nothing_new_is_an_error(again: list[Any], count: int | None, walk: Walk) -> None:
     def endless(seen: Seen) -> Reply:
         number = number_in(seen)
         return Reply(200, body([lead(1), lead(2)] if number == 1 else again, f"?page={number + 1}", count))

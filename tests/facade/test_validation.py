@@ -165,7 +165,7 @@ def test_defaults_of_the_campaigns_own_fields_are_sent() -> None:
     )
 
 
-def test_an_own_field_that_was_not_given_is_not_sent_as_null_but_one_given_as_null_is() -> None:
+def test_an_own_field_is_sent_as_null_only_when_given_as_null() -> None:
     [of_model] = prepared(MyLead.model_validate({**GOOD, "since": None}), lead_type=MyLead)
     [of_mapping] = prepared({**GOOD, "since": None}, lead_type=MyLead)
     assert to_json(of_model) == to_json(of_mapping)
@@ -357,7 +357,7 @@ def test_what_is_missing_in_a_custom_field_is_left_out(missing: Any) -> None:
 
 
 @each_missing
-def test_what_is_missing_in_a_field_of_the_campaigns_own_type_is_its_default_or_missing(missing: Any) -> None:
+def test_a_missing_field_of_an_own_type_is_its_default_or_missing(missing: Any) -> None:
     class Planned(Lead):
         plan: str
         visits: int = 7

@@ -18,7 +18,7 @@ from tests.inbox.test_handling import DEADLINE_SECONDS, receive, take, until
 from tests.inbox.test_pace import worker_of
 
 
-def test_nothing_is_claimed_ahead_of_slow_or_unknown_handlers_and_only_so_much_of_quick_ones() -> None:
+def test_only_so_much_is_claimed_ahead_and_nothing_of_slow_handlers() -> None:
     pace = Pace(4)
     assert pace.ahead == 0
     pace.took(0.0)

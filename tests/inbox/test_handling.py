@@ -78,7 +78,7 @@ def test_handlers_sync_and_async_get_each_result_once(open_inbox: OpenInbox) -> 
     assert inbox.counts() == {"waiting": 0, "handled": 2, "failed": 0}
 
 
-def test_a_failing_handler_is_tried_again_later_and_later_then_failed_for_good_and_replayed(
+def test_a_failing_handler_is_tried_again_then_failed_and_replayed(
     open_inbox: OpenInbox, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox = open_inbox(max_attempts=3)
@@ -204,9 +204,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_a_worker_notes_after_its_lease_does_not_count_for_the_worker_that_has_it_now(
-    open_inbox: OpenInbox, database: str, clock: Clock, fails: bool
-) -> None:
+def test_a_note_after_the_lease_does_not_count(open_inbox: OpenInbox, database: str, clock: Clock, fails: bool) -> None:
     inbox = open_inbox(lease_seconds=60)
     store = look_at_the_clock(InboxStore(open_database(database_url(database, INBOX), INBOX), clock, clock))
     claims: list[ResultClaim] = []
@@ -252,7 +250,7 @@ def test_a_lease_is_renewed_while_a_handler_runs_however_long(database: str) -> 
         assert other.counts() == {"waiting": 0, "handled": 1, "failed": 0}
 
 
-def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_fails_for_good(
+def test_a_result_of_a_killed_worker_comes_back_until_its_last_attempt(
     open_inbox: OpenInbox, database: str, clock: Clock
 ) -> None:
     inbox = open_inbox(max_attempts=2)
@@ -273,9 +271,7 @@ def test_a_result_whose_worker_was_killed_comes_back_and_at_its_last_attempt_fai
     store.engine.dispose()
 
 
-def test_after_a_loss_each_result_is_handled_alone_so_that_only_the_one_that_kills_fails_for_good(
-    open_inbox: OpenInbox, database: str, clock: Clock
-) -> None:
+def test_after_a_loss_each_result_is_handled_alone(open_inbox: OpenInbox, database: str, clock: Clock) -> None:
     inbox = open_inbox(max_attempts=1)
     store = look_at_the_clock(InboxStore(open_database(database_url(database, INBOX), INBOX), clock, clock))
     for lead_id in "abcd":
@@ -342,9 +338,7 @@ def test_several_workers_never_handle_one_result_at_the_same_time(database: str)
         inbox.close()
 
 
-def test_a_later_result_waits_for_the_earlier_ones_of_its_lead_but_not_for_other_leads(
-    open_inbox: OpenInbox, clock: Clock
-) -> None:
+def test_a_later_result_waits_for_the_earlier_ones_of_its_lead(open_inbox: OpenInbox, clock: Clock) -> None:
     inbox = open_inbox(max_attempts=2)
     calls: list[str] = []
 
@@ -364,7 +358,7 @@ def test_a_later_result_waits_for_the_earlier_ones_of_its_lead_but_not_for_other
     assert calls == ["first", "other", "first", "second"]
 
 
-def test_looking_for_results_uses_the_index_of_those_that_wait_however_many_were_handled(tmp_path: Path) -> None:
+def test_looking_for_results_uses_the_index_of_those_that_wait(tmp_path: Path) -> None:
     engine = open_database(database_url(tmp_path / "inbox.sqlite3", INBOX), INBOX)
     plans: list[str] = []
 

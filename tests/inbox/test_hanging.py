@@ -67,7 +67,7 @@ RAISED: list[Callable[[], BaseException]] = [
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("make", RAISED)
 @pytest.mark.parametrize("kind", ["async", "sync", "in_transaction"])
-def test_whatever_a_handler_raises_is_a_failure_that_is_counted_and_tried_again_later(
+def test_whatever_a_handler_raises_is_counted_and_tried_again(
     tmp_path: Path, clock: Clock, kind: str, make: Callable[[], BaseException]
 ) -> None:
     with timed_inbox(tmp_path / "i.db", max_attempts=3, now=clock, monotonic=clock, rng=lambda: 0.0) as inbox:
@@ -176,7 +176,7 @@ def test_what_a_handler_that_hung_does_later_does_not_count(
 
 
 @pytest.mark.usefixtures("effect_ids")
-def test_a_handler_that_hangs_in_the_transaction_keeps_neither_the_database_nor_its_effect(
+def test_a_handler_that_hangs_in_the_transaction_keeps_nothing(
     open_inbox: OpenInbox,
     clock: Clock,
     effect_ids: Callable[[], list[str]],
@@ -355,7 +355,7 @@ def test_with_so_many_left_to_themselves_a_single_run_ends(
     assert len(calls) == 2
 
 
-def test_a_handler_that_blocks_the_loop_is_named_and_its_result_goes_to_another_worker(
+def test_a_handler_that_blocks_the_loop_is_named_and_loses_its_result(
     database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("squadiq.inbox.worker.SHORTEST_SECONDS", 0.05)
@@ -404,7 +404,7 @@ inbox.run(concurrency=4, once=sys.argv[2] == "short")
 
 
 @pytest.mark.unmeasured
-def test_a_handler_that_kills_its_process_fails_for_good_and_nothing_that_was_handled_beside_it(database: str) -> None:
+def test_a_handler_that_kills_its_process_fails_alone(database: str) -> None:
     def run(how: str) -> int:
         command = [sys.executable, "-c", KILLER, database, how]
         return subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode

@@ -112,9 +112,7 @@ def test_however_a_lead_is_made_it_is_read_back_equal(
         {"new": "field"},
     ],
 )
-def test_of_a_lead_that_was_changed_the_changes_are_stored_not_the_bytes_in_which_it_came(
-    open_inbox: OpenInbox, changes: dict[str, Any]
-) -> None:
+def test_a_changed_lead_is_stored_with_its_changes(open_inbox: OpenInbox, changes: dict[str, Any]) -> None:
     inbox = open_inbox()
     changed = parse(delivery(shoe_size=1), {}).model_copy(update=changes)
     inbox.receive(changed)

@@ -167,9 +167,7 @@ def test_more_than_one_commit_holds_are_stored_in_several(open_inbox: OpenInbox,
     assert inbox.counts()["waiting"] == 601
 
 
-def test_a_delivery_that_cannot_be_stored_is_an_error_without_anything_about_a_person(
-    open_inbox: OpenInbox, database: str
-) -> None:
+def test_a_delivery_that_cannot_be_stored_is_an_error_that_names_nobody(open_inbox: OpenInbox, database: str) -> None:
     inbox = open_inbox()
     receive(inbox)
     engine = create_engine(database_url(database, INBOX))
@@ -321,7 +319,7 @@ thread.join()
 """
 
 
-def test_a_fork_while_another_thread_opens_the_inbox_leaves_the_child_one_that_works(tmp_path: Path) -> None:
+def test_a_fork_while_the_inbox_is_opened_leaves_the_child_one_that_works(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK_WHILE_OPENING, str(tmp_path / "inbox.db")]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -257,7 +257,7 @@ def test_one_that_hangs_fails_and_the_others_are_handled_alone(
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_cancelled_worker_leaves_one_that_hangs_and_gives_back_those_that_shared_its_transaction(
+def test_a_cancelled_worker_gives_back_what_shared_a_hanging_transaction(
     open_inbox: OpenInbox, effect_ids: Effects, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("squadiq.inbox.worker.SHORTEST_SECONDS", 0.05)
@@ -415,7 +415,7 @@ def test_handlers_that_share_a_transaction_run_one_after_another(open_inbox: Ope
     assert most == [1] * 8
 
 
-def test_slow_handlers_are_in_transactions_beside_each_other_where_the_database_lets_them(
+def test_slow_handlers_have_transactions_side_by_side(
     open_inbox: OpenInbox,
 ) -> None:
     inbox = open_inbox()
@@ -450,9 +450,7 @@ inbox.run(concurrency=6, once=True)
 
 
 @pytest.mark.unmeasured
-def test_a_worker_that_is_killed_in_a_shared_transaction_has_done_nothing_and_each_effect_comes_once(
-    database: str, effect_ids: Effects
-) -> None:
+def test_a_worker_killed_in_a_shared_transaction_has_done_nothing(database: str, effect_ids: Effects) -> None:
     with Inbox(database, lease_seconds=0.5) as inbox:
         for lead_id in "abcdef":
             receive(inbox, lead_id=lead_id)

@@ -65,9 +65,7 @@ def _processes(*arguments: str) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_delivery_to_a_silent_database_is_answered_with_503_in_time_and_kept_when_it_is_back(
-    database_that_can_be_stopped: str, kind: str
-) -> None:
+def test_a_delivery_to_a_silent_database_gets_503_in_time(database_that_can_be_stopped: str, kind: str) -> None:
     webhook = AsgiWebhook if kind == "asgi" else WsgiWebhook
     with (
         Inbox(database_that_can_be_stopped, store_within_seconds=0.3) as inbox,

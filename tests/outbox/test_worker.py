@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from squadiq.mock.server import RunningMock
 from squadiq.outbox import Outbox, OutboxError
 from squadiq.outbox.sending import BatchSender
 from squadiq.outbox.store import Batch, ClaimsLostError
+from squadiq.queue.clock import Time
 from tests.outbox.conftest import CAMPAIGN, drain, lead
 from tests.outbox.test_sending import Service
 from tests.servers import Action, Reply, Seen, acting_server
@@ -222,3 +224,20 @@ def test_a_refusal_says_nothing_of_anybody(outbox: Outbox, caplog: pytest.LogCap
     [entry] = outbox.failed()
     assert "Asha" not in entry.reason + caplog.text
     assert "9800000001" not in entry.reason + caplog.text + repr(entry)
+
+
+def test_a_clock_that_goes_back_is_kept_anew_and_holds_nothing_up(database: str, mock: RunningMock) -> None:
+    readings = [1000.0]
+
+    class TimedOutbox(Outbox):
+        _time = Time(time.time, lambda: readings[-1], lambda: 0.0)
+
+    with TimedOutbox(database, linger_seconds=0.001) as outbox:
+        outbox.create_leads(CAMPAIGN, [lead(1)])
+        assert drain(outbox, mock.url) == 1
+    readings.append(5.0)  # the machine was started anew
+    with TimedOutbox(database, linger_seconds=0.001) as outbox:
+        assert drain(outbox, mock.url) == 0
+        outbox.create_leads(CAMPAIGN, [lead(2)])
+        assert drain(outbox, mock.url) == 1
+        outbox._store().renew([], lease_seconds=1.0)  # pyright: ignore[reportPrivateUsage]

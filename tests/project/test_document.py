@@ -57,7 +57,7 @@ def test_no_schema_leads_back_to_itself() -> None:
         walk(name, ())
 
 
-def test_an_object_with_named_fields_constrains_the_others_only_where_no_generator_looks() -> None:
+def test_other_fields_of_an_object_are_constrained_where_no_generator_looks() -> None:
     """hey-api loses the named fields beside `propertyNames`; Elements shows them not beside a schema of others."""
     for schema in SCHEMAS:
         if "properties" in schema:

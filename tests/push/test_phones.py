@@ -98,9 +98,7 @@ def digits_of(value: object) -> str:
 @given(value=ODD, accept=st.booleans())
 @example(value="9876543210 9", accept=True)
 @example(value="+91 0555555 55\u06605", accept=True)
-def test_whatever_is_given_is_restored_to_digits_that_stand_there_or_refused_without_them(
-    value: object, accept: bool
-) -> None:
+def test_any_number_is_restored_to_digits_that_stand_there_or_refused(value: object, accept: bool) -> None:
     try:
         number = restored(value, accept_possible=accept)
     except RowError as refused:

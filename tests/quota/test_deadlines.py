@@ -136,7 +136,7 @@ def test_what_was_answered_is_returned_in_time_though_the_server_stopped(
                 call(server.url, quota=mortal.connection_url, deadline_seconds=DEADLINE, max_attempts=1)
 
 
-def test_a_store_is_told_of_what_was_answered_after_a_moment_although_the_deadline_is_there(tmp_path: Path) -> None:
+def test_a_store_is_told_of_a_response_even_at_the_deadline(tmp_path: Path) -> None:
     """The time that is left may be none; the store gets a moment all the same, or the slot would stay taken."""
     told: list[float | None] = []
 
@@ -314,7 +314,7 @@ def test_all_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch)
             assert reached == [(host, int(port))]
 
 
-def test_a_server_that_does_not_response_holds_up_a_call_for_two_seconds_and_not_for_four() -> None:
+def test_a_silent_server_holds_up_a_call_for_two_seconds_not_four() -> None:
     """By itself, without a bound of the caller's; the time is also that of the documentation."""
     assert server_store.TIMEOUT_SECONDS == 2.0
     documentation = Path(__file__).parents[2] / "docs" / "quota-and-retries.md"

@@ -124,7 +124,7 @@ def a_circle(path: Path) -> None:
 @pytest.mark.parametrize(
     "make", [a_folder_is_a_file, a_folder, a_pipe, a_device, a_folder_that_cannot_be_made, a_circle]
 )
-def test_a_file_that_was_asked_for_by_name_and_cannot_be_used_is_an_error_and_never_memory(
+def test_a_file_by_name_that_cannot_be_used_is_an_error_never_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], by: str
 ) -> None:
     path = tmp_path / "folder" / "quota.db"
@@ -156,7 +156,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 
-def test_on_a_full_disk_the_default_is_kept_in_memory_and_a_file_by_name_is_an_error(tmp_path: Path) -> None:
+def test_on_a_full_disk_only_the_default_is_kept_in_memory(tmp_path: Path) -> None:
     def done(quota: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", FULL, quota]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -222,9 +222,7 @@ def test_many_processes_that_open_a_new_file_at_the_same_moment_share_it(tmp_pat
 
 
 @pytest.mark.parametrize("within_seconds", [0.0, 20.0])
-def test_a_file_that_another_process_is_switching_is_tried_again_until_the_time_is_up(
-    tmp_path: Path, within_seconds: float
-) -> None:
+def test_a_file_that_another_process_switches_is_tried_again(tmp_path: Path, within_seconds: float) -> None:
     """SQLite does not wait there, whatever its busy timeout; which is none here."""
     path = tmp_path / "new.db"
     with (

@@ -91,9 +91,7 @@ def test_a_restart_after_a_burst_is_never_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("in_flight", [4, LIMIT], ids=["some slots", "every slot"])
-def test_a_sender_killed_with_slots_leaves_a_quota_that_is_never_overrun_and_comes_back(
-    quota: str, redis_name: str, in_flight: int
-) -> None:
+def test_a_sender_killed_with_slots_leaves_a_quota_that_holds(quota: str, redis_name: str, in_flight: int) -> None:
     # The lease is what a request can take to arrive: here 300 ms at most.
     with counting_server("300", LIMIT, WINDOW) as server:
         victim = sender(f"{server.url}/stall", quota, lease=2.0, callers=in_flight, name=redis_name)

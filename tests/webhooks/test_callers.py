@@ -189,7 +189,7 @@ NO_PASSWORDS = [f"{SECRET}\n", f"{SECRET}\0", "\u00a0" * 8]
     + [("UrlSecret", UrlSecret, secret) for secret in NO_SECRETS + NO_PATHS]
     + [("BasicCredentials", partial(BasicCredentials, "squadiq"), secret) for secret in NO_SECRETS + NO_PASSWORDS],
 )
-def test_a_secret_that_is_none_or_cannot_be_sent_is_refused_by_the_name_of_its_setting(
+def test_an_unusable_secret_is_refused_by_the_name_of_its_setting(
     kind: str, make: Callable[[Any], Secret], secret: Any
 ) -> None:
     with pytest.raises(ConfigurationError, match=kind) as caught:
