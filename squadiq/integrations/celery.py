@@ -57,10 +57,11 @@ def send_with(app: celery.Celery, outbox: Outbox, client: Callable[[], SquadIQ])
             sent = outbox.run(opened, once=True)
         log.info("carried out %d entries", sent)
 
-    task: Any = app.task(name="squadiq.send_outbox", acks_late=True, ignore_result=True)(send_outbox)
-    schedule = {**(app.conf.beat_schedule or {})}
+    known: Any = app  # without types
+    task: Any = known.task(name="squadiq.send_outbox", acks_late=True, ignore_result=True)(send_outbox)
+    schedule: dict[str, Any] = {**(known.conf.beat_schedule or {})}
     schedule[task.name] = {"task": task.name, "schedule": EACH_MINUTE_SECONDS}
-    app.conf.beat_schedule = schedule
+    known.conf.beat_schedule = schedule
     return OutboxTasks(task)
 
 
@@ -85,7 +86,8 @@ def handle_with(app: celery.Celery, inbox: Inbox, handler: Callable[[DeliveredLe
 
     name = f"squadiq.handle.{handler.__module__}.{handler.__qualname__}"
     retries: dict[str, Any] = {"autoretry_for": (Exception,), "retry_backoff": True, "max_retries": 8}
-    task: Any = app.task(name=name, acks_late=True, reject_on_worker_lost=True, ignore_result=True, **retries)(handle)
+    known: Any = app  # without types
+    task: Any = known.task(name=name, acks_late=True, reject_on_worker_lost=True, ignore_result=True, **retries)(handle)
 
     def hand_over(lead: DeliveredLead) -> None:
         task.delay(lead.campaign_id, lead.lead_id, lead.processed_at.isoformat())

@@ -100,7 +100,7 @@ def writer_of(connection: Any, purpose: Purpose) -> Writer:
     vendor = getattr(connection, "vendor", "")
     if vendor in ("sqlite", "postgresql"):
         return _DriverWriter(connection, "django sqlite" if vendor == "sqlite" else vendor, purpose)
-    kind: type[object] = type(connection)
+    kind = cast(type[object], type(connection))
     if kind.__module__.partition(".")[0] == "psycopg" and not kind.__name__.startswith("Async"):
         return _DriverWriter(connection, "postgresql", purpose)
     raise ConfigurationError(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import procrastinate
 import pytest
@@ -152,7 +152,8 @@ def test_a_job_whose_worker_was_lost_is_tried_again(app: procrastinate.App, data
                     "worker_id = (SELECT max(id) FROM procrastinate_workers)"
                 )
             )
-        [stalled] = [task for name, task in app.tasks.items() if name.endswith("try_stalled_again")]
+        tasks: dict[str, Any] = cast(Any, app).tasks
+        [stalled] = [task for name, task in tasks.items() if name.endswith("try_stalled_again")]
 
         async def try_again() -> None:
             async with app.open_async():
