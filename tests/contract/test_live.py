@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from contract_tests.faults import FAULTS
+from squadiq import phone
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of
 from squadiq.contract.ledger import LeadLedger, LedgerHeader
@@ -237,6 +238,7 @@ def test_without_the_package_for_phone_numbers_the_document_alone_judges_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    monkeypatch.setattr("squadiq.phone._known_mobiles", phone._known_mobiles.__wrapped__)  # pyright: ignore[reportPrivateUsage]
     with recording() as server:
         assert server.settings(tmp_path, phone_numbers=[PHONE_NUMBER]).phone_numbers == [PHONE_NUMBER]
         with pytest.raises(ConfigurationError, match=r"the 1\. one is not a phone number") as refused:

@@ -460,6 +460,7 @@ def test_memory_does_not_grow_with_the_source(mock: RunningMock) -> None:
     def look() -> None:
         most.append(sum(type(each) is Row for each in gc.get_objects()))
 
+    gc.collect()  # what other tests have left
     done = push_to(mock.url, many_rows(50_000, look))
     assert done.counts.created == 50_000
     assert done.counts.hits <= 53
