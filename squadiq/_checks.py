@@ -64,6 +64,15 @@ def whole_number(name: str, value: object, unit: str) -> int:
     return value
 
 
+def count_or_none(name: str, value: object, unit: str) -> int | None:
+    """Return a whole number, zero included, or None.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    return value if value is None or (type(value) is int and value == 0) else whole_number(name, value, unit)
+
+
 def flag(name: str, value: object) -> bool:
     """Return a setting that is True or False.
 

@@ -20,7 +20,7 @@ from squadiq.errors import ConfigurationError
 from squadiq.exchange import Call
 from squadiq.operations import LeadT, PreparedRequest, Scope
 from squadiq.policy import CallOptions, CallPolicy
-from squadiq.quota import QuotaStore
+from squadiq.quota import QuotaStore, check_reserve, reserve_for_bulk
 from squadiq.responses import Differences
 from squadiq.transport import AsyncTransport, Transport, open_async_transport, open_transport
 
@@ -64,10 +64,10 @@ class _Client:
     """What both kinds of client share: all but the sending."""
 
     def __init__(self, settings: Settings, network: Network, store: QuotaStore) -> None:
+        self._store = store
         self._use(settings)
         self._address = str(settings.base_url).rstrip("/")
         self._network = network
-        self._store = store
         self._differences = Differences()
 
     def __repr__(self) -> str:
@@ -87,6 +87,12 @@ class _Client:
     def options(self) -> CallPolicy:
         """The settings of its calls, as `with_options` changes them."""
         return self._settings.policy
+
+    @property
+    def bulk_reserve(self) -> int:
+        """Hits of the quota that `push_leads` and `Outbox.run` leave free: `quota_reserve`, or a tenth of the limit."""
+        reserve = self._settings.policy.quota_reserve
+        return reserve_for_bulk(self._store) if reserve is None else reserve
 
     @contextmanager
     def record_responses(self) -> Generator[list[RawResponse]]:
@@ -133,15 +139,18 @@ class _Client:
         url = _url(self._address + request["url"])
         if request.get("params"):
             url = url.copy_merge_params(request["params"])
+        policy = self._settings.policy
+        keep_free = self.bulk_reserve if operation.in_bulk else policy.quota_reserve or 0
         return httpx.Request(
             request["method"],
             url,
             headers=self._headers,
             content=request.get("content"),
-            extensions={"squadiq.call": Call(operation.name, self._settings.policy, operation.success)},
+            extensions={"squadiq.call": Call(operation.name, policy, operation.success, keep_free)},
         )
 
     def _use(self, settings: Settings) -> None:
+        check_reserve(self._store, settings.policy.quota_reserve or 0)
         self._settings = settings
         self._headers = _Headers(
             {

@@ -51,11 +51,12 @@ LEASE_MARGIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Which operation is called, what it goes by, and the status of its success."""
+    """Which operation is called, what it goes by, the status of its success, and how many hits it leaves free."""
 
     operation: str
     policy: CallPolicy
     success: int = 200
+    keep_free: int = 0
 
 
 class ReceivedResponse(Protocol):
@@ -135,7 +136,7 @@ class Exchange:
         if self.call.policy.max_wait_seconds is not None:
             longest = min(longest, self.call.policy.max_wait_seconds)
         try:
-            (slot,) = yield from self._quota.take([self.store], longest)
+            (slot,) = yield from self._quota.take([self.store], longest, keep_free=self.call.keep_free)
         except QuotaError as no_slot:
             self._give_up(error if error is not None else no_slot)
         return slot

@@ -49,12 +49,17 @@ class Scope(Generic[LeadT]):
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest(Generic[ResultT]):
-    """A request as arguments for httpx, or None if there is nothing to send; and how its response is read."""
+    """A request as arguments for httpx, or None if there is nothing to send; and how its response is read.
+
+    Attributes:
+        in_bulk: whether it is one of many, and leaves hits of the quota free for others.
+    """
 
     name: str
     request: dict[str, Any] | None = field(repr=False)
     success: int
     read: Callable[[bytes], ResultT] = field(repr=False)
+    in_bulk: bool = False
 
 
 def prepare_create_leads(
@@ -75,9 +80,9 @@ def prepare_create_leads(
 
 
 def prepare_checked_leads(scope: Scope[Any], leads: Sequence[Lead]) -> PreparedRequest[None]:
-    """Create leads that were checked before."""
+    """Create leads that were checked before, as a push does."""
     request = create.get_kwargs(scope.campaign_id, body=list(leads))
-    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: None)
+    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: None, in_bulk=True)
 
 
 def prepare_get_leads(

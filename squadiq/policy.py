@@ -29,6 +29,8 @@ class CallOptions(TypedDict, total=False):
         before_attempt: called with the operation and the number of the attempt, from 1.
         after_attempt: called with the same and what became of it. If one of them raises, that is logged.
         max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
+        quota_reserve: hits of the quota that are left free for others: a call starts only while more than
+            so many are. By default none, but a tenth of the limit for `push_leads` and `Outbox.run`.
         max_response_bytes: of a response, decompressed; 64 MiB. A larger one is an error.
         normalise_phone_numbers: whether phone numbers are checked and sent in E.164 form; True.
         duplicate_phone_numbers: "allow" sends one phone number under several lead_ids of a call, and its
@@ -44,6 +46,7 @@ class CallOptions(TypedDict, total=False):
     before_attempt: BeforeAttempt | None
     after_attempt: AfterAttempt | None
     max_wait_seconds: float | None
+    quota_reserve: int | None
     max_response_bytes: int
     normalise_phone_numbers: bool
     duplicate_phone_numbers: DuplicatePhoneNumbers
@@ -62,6 +65,7 @@ class CallPolicy:
     before_attempt: BeforeAttempt | None = field(default=None, metadata={"check": _checks.function_or_none})
     after_attempt: AfterAttempt | None = field(default=None, metadata={"check": _checks.function_or_none})
     max_wait_seconds: float | None = field(default=None, metadata={"check": _checks.seconds_or_none})
+    quota_reserve: int | None = field(default=None, metadata={"check": partial(_checks.count_or_none, unit="hit")})
     max_response_bytes: int = field(
         default=MAX_RESPONSE_BYTES, metadata={"check": partial(_checks.whole_number, unit="byte")}
     )

@@ -80,7 +80,11 @@ def _plan(client: SquadIQ, done: PushResult) -> PushPlan:
     from squadiq.push.run import plan_of
 
     snapshot = client.quota.snapshot()
-    return plan_of(done.counts.waiting, hits_per_window=snapshot.limit, window_seconds=snapshot.window_seconds)
+    return plan_of(
+        done.counts.waiting,
+        hits_per_window=snapshot.limit - client.bulk_reserve,
+        window_seconds=snapshot.window_seconds,
+    )
 
 
 def _masked(lead: Any) -> Mapping[str, Any]:

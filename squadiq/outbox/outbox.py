@@ -191,7 +191,10 @@ class Outbox:
         _checks.whole_number("concurrency", concurrency, "request")
         store = self._store()
         sending = client.with_options(
-            max_wait_seconds=LOOK_FOR_A_HIT_SECONDS, normalise_phone_numbers=False, duplicate_phone_numbers="allow"
+            max_wait_seconds=LOOK_FOR_A_HIT_SECONDS,
+            quota_reserve=client.bulk_reserve,
+            normalise_phone_numbers=False,
+            duplicate_phone_numbers="allow",
         )
         sender = BatchSender(store, sending.campaign, repeat_creates=client.options.repeat_creates, rng=self._time.rng)
         worker = OutboxWorker(

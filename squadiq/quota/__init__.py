@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from squadiq.errors import QuotaStoreError, QuotaWaitError
-from squadiq.quota.factory import ends_in_time, open_store, quota_name
+from squadiq.quota.factory import check_reserve, ends_in_time, open_store, quota_name, reserve_for_bulk
 from squadiq.quota.memory import MemoryStore
 from squadiq.quota.redis import RedisStore
 from squadiq.quota.sqlite import SQLiteStore
@@ -18,7 +18,9 @@ __all__ = [
     "Reservation",
     "SQLiteStore",
     "Snapshot",
+    "check_reserve",
     "ends_in_time",
     "open_store",
     "quota_name",
+    "reserve_for_bulk",
 ]

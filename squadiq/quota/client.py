@@ -64,7 +64,7 @@ class QuotaClient:
     lease: Callable[[], float]
 
     def take(
-        self, stores: Sequence[QuotaStore], longest: float, held: Sequence[HeldSlot] = ()
+        self, stores: Sequence[QuotaStore], longest: float, held: Sequence[HeldSlot] = (), *, keep_free: int = 0
     ) -> SlotSteps[list[HeldSlot]]:
         """Return `held` and a slot of each store once all may be used at once; none is kept if the waiting breaks off.
 
@@ -72,6 +72,7 @@ class QuotaClient:
             stores: a store may be named several times.
             longest: how many seconds may be waited in all.
             held: slots that were taken before, whose leases begin anew.
+            keep_free: slots of each store that are left free for others.
 
         Raises:
             QuotaWaitError: the wait would be longer.
@@ -82,7 +83,7 @@ class QuotaClient:
         try:
             wait = yield from self._confirm(taken)
             for store in stores:
-                slot, its_wait = yield from self._reserve(store, longest)
+                slot, its_wait = yield from self._reserve(store, longest, keep_free)
                 taken.append(slot)
                 wait = max(wait, its_wait)
             while wait > 0:
@@ -107,11 +108,13 @@ class QuotaClient:
         for slot in slots:
             yield from self._tell(slot.store.give_back, slot.reservation)
 
-    def _reserve(self, store: QuotaStore, longest: float) -> SlotSteps[tuple[HeldSlot, float]]:
+    def _reserve(self, store: QuotaStore, longest: float, keep_free: int) -> SlotSteps[tuple[HeldSlot, float]]:
         left, lease = self.left(), self.lease()
+        # A store of the user's own may have no such argument.
+        classes = {"keep_free": keep_free} if keep_free else {}
 
         def call() -> tuple[HeldSlot, float]:
-            reservation = store.reserve(lease, longest, within_seconds=left)
+            reservation = store.reserve(lease, longest, within_seconds=left, **classes)
             return HeldSlot(store, reservation), float(reservation.wait_seconds)
 
         reserved: tuple[HeldSlot, float] = yield from self._ask(call, left)

@@ -1,46 +1,23 @@
 """Connections to Redis that keep a bound: an operation ends in time, and reads no more than so many bytes.
 
 redis-py gives its timeouts to every single read, so that an operation of several, or a server that
-drips, may take for ever; and it looks up names without any. Within `bounded()`, all that a thread does
+drips, may take for ever; and it looks up names without any. Within `bound.bounded()`, all that a thread does
 on these connections, from the lookup to the last byte, ends in time.
 """
 
 from __future__ import annotations
 
 import socket
-import threading
-import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from squadiq._deadline import LateError, in_time
+from squadiq.quota.bound import bytes_read, left
 
 MOST_BYTES = 1_000_000
 """A response of the quota's script has a few hundred."""
-
-_thread = threading.local()
-
-
-@contextmanager
-def bounded(within_seconds: float) -> Generator[None]:
-    """Let everything that this thread does on these connections, within the block, end in time."""
-    _thread.ends, _thread.bytes_left = time.monotonic() + within_seconds, MOST_BYTES
-    yield
-
-
-def left() -> float:
-    """Return the seconds that are left to this thread.
-
-    Raises:
-        TimeoutError: none are.
-    """
-    seconds: float = _thread.ends - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError("the time is up")
-    return seconds
 
 
 class BoundedSocket:
@@ -77,8 +54,7 @@ class BoundedSocket:
         self._socket.settimeout(left() if self._waits else 0)
 
     def _count(self, received: int) -> None:
-        _thread.bytes_left -= received
-        if _thread.bytes_left < 0:
+        if bytes_read(received) > MOST_BYTES:
             raise OSError("it sends more than any response has")
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 
 from squadiq.quota.slots import QuotaState
 
-_VERSION = 2.0
+_VERSION = 3.0
 _SINGLE = 5
 _HEAD = 1 + _SINGLE + 2
 
@@ -44,7 +44,7 @@ def decode(stored: bytes) -> QuotaState:
         *_single(numbers),
         tuple(numbers[_HEAD:busy_ends]),
         tuple(zip(flying[::2], map(int, flying[1::2]), strict=True)),
-        tuple(zip(waiting[::3], map(int, waiting[1::3]), waiting[2::3], strict=True)),
+        tuple(zip(map(int, waiting[::4]), waiting[1::4], map(int, waiting[2::4]), waiting[3::4], strict=True)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ _METHODS: Mapping[str, int] = {
     "reset": 0,
 }
 """What a store must have, and how many arguments each takes beside `within_seconds`."""
+
+BULK_RESERVE = 0.1
+"""This part of the quota is left free by who sends much, for calls that somebody waits for."""
 
 
 def open_store(
@@ -80,6 +84,44 @@ def open_store(
 def ends_in_time(store: QuotaStore) -> bool:
     """Tell whether a store surely keeps `within_seconds`; one of the user's own that reads or writes may not."""
     return not store.does_io or type(store) in (SQLiteStore, RedisStore)
+
+
+def reserve_for_bulk(store: QuotaStore) -> int:
+    """Return how many hits a push or an outbox leaves free, unless it is told: a tenth of the limit, rounded up."""
+    if not _keeps_free(store):
+        return 0
+    limit = _limit_of(store)
+    return min(limit - 1, math.ceil(limit * BULK_RESERVE))
+
+
+def check_reserve(store: QuotaStore, reserve: int) -> None:
+    """Look whether a store can leave so many hits free.
+
+    Raises:
+        ConfigurationError: it has no more than those, or is one of the user's own that knows nothing of it.
+    """
+    if reserve and not _keeps_free(store):
+        raise ConfigurationError(
+            f"quota_reserve={reserve}: the reserve() of this {type(store).__name__} (quota=) has no keep_free=."
+        )
+    if reserve and reserve >= _limit_of(store):
+        raise ConfigurationError(
+            f"quota_reserve={reserve} would leave no hit to send: it must be below the limit, {_limit_of(store)}."
+        )
+
+
+def _keeps_free(store: QuotaStore) -> bool:
+    try:
+        inspect.signature(store.reserve).bind(None, None, within_seconds=None, keep_free=0)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _limit_of(store: QuotaStore) -> int:
+    """The limit of a store of ours; one of the user's own may not say, and would have to be asked."""
+    limit = getattr(store, "limit", None)
+    return limit if isinstance(limit, int) else QUOTA_HITS
 
 
 def quota_name(base_url: str, access_token: str) -> str:

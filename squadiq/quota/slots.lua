@@ -37,13 +37,19 @@ local function only(items, keep)
   return kept
 end
 
--- The first place in a sorted list, from 1, that does not come before (first, second).
-local function place_of(items, first, second)
+local function comes_before(item, numbers)
+  for index, number in ipairs(numbers) do
+    if item[index] ~= number then return item[index] < number end
+  end
+  return false
+end
+
+-- The first place in a sorted list, from 1, that does not come before these numbers.
+local function place_of(items, numbers)
   local low, high = 1, #items + 1
   while low < high do
     local middle = math.floor((low + high) / 2)
-    local item = items[middle]
-    if item[1] < first or (item[1] == first and item[2] < second) then low = middle + 1 else high = middle end
+    if comes_before(items[middle], numbers) then low = middle + 1 else high = middle end
   end
   return low
 end
@@ -60,22 +66,23 @@ local function advance(state)
   if flying[1] and flying[1][1] <= clock then
     state[FLYING] = only(flying, function(flight) return flight[1] > clock end)
   end
-  state[WAITING] = only(state[WAITING], function(waiter) return waiter[3] >= clock end)
+  state[WAITING] = only(state[WAITING], function(waiter) return waiter[4] >= clock end)
   flying = state[FLYING]
   local latest = clock + LONGEST_LEASE_SECONDS + window
   if #flying > 0 and flying[#flying][1] > latest then
     for _, flight in ipairs(flying) do flight[1] = math.min(latest, flight[1]) end
-    table.sort(flying, function(one, other)
-      return one[1] < other[1] or (one[1] == other[1] and one[2] < other[2])
-    end)
+    table.sort(flying, comes_before)
   end
   state[PAUSED_UNTIL] = math.min(clock + LONGEST_PAUSE_WINDOWS * window, state[PAUSED_UNTIL])
 end
 
-local function expected_start(state, position)
+local function expected_start(state, position, keep_free)
   local free = limit - #state[BUSY] - #state[FLYING]
-  if position < free then return math.max(state[CLOCK], state[PAUSED_UNTIL]) end
-  local rounds, place = math.floor(position / limit), position % limit
+  local place, rounds = position + math.min(keep_free, limit - 1), 0
+  while place >= limit do
+    local taken_by = place - limit
+    place, rounds = taken_by + math.min(state[WAITING][taken_by + 1][1], limit - 1), rounds + 1
+  end
   local start = state[CLOCK]
   if place >= free then
     local completed_now = state[CLOCK] + window
@@ -88,25 +95,25 @@ local function expected_start(state, position)
   return math.max(start + rounds * window, state[PAUSED_UNTIL])
 end
 
-local function without(items, holder)
-  return only(items, function(item) return item[2] ~= holder end)
+local function without(flying, holder)
+  return only(flying, function(flight) return flight[2] ~= holder end)
 end
 
-local function claim(state, holder, since, lease, max_wait)
+local function claim(state, holder, since, lease, max_wait, keep_free)
   since = since or state[CLOCK]
   state[FLYING] = without(state[FLYING], holder)
   local waiting = state[WAITING]
-  local place = place_of(waiting, since, holder)
-  if waiting[place] and waiting[place][2] == holder then table.remove(waiting, place) end
-  local expected = expected_start(state, place - 1) - state[CLOCK]
+  local place = place_of(waiting, {keep_free, since, holder})
+  if waiting[place] and waiting[place][3] == holder then table.remove(waiting, place) end
+  local expected = expected_start(state, place - 1, keep_free) - state[CLOCK]
   local refused = max_wait and expected > max_wait
   local wait = 0
   if expected <= 0 then
     local counts_until = state[CLOCK] + math.min(LONGEST_LEASE_SECONDS, lease) + window
-    table.insert(state[FLYING], place_of(state[FLYING], counts_until, holder), {counts_until, holder})
+    table.insert(state[FLYING], place_of(state[FLYING], {counts_until, holder}), {counts_until, holder})
   elseif not refused then
     wait = math.max(SHORTEST_WAIT_SECONDS, math.min(expected, window / RECHECKS_PER_WINDOW))
-    table.insert(waiting, place, {since, holder, state[CLOCK] + wait + window * GRACE_OF_WINDOW})
+    table.insert(waiting, place, {keep_free, since, holder, state[CLOCK] + wait + window * GRACE_OF_WINDOW})
   end
   return {since, wait, expected, refused and 1 or 0}
 end
@@ -121,7 +128,7 @@ end
 
 local function give_back(state, holder)
   state[FLYING] = without(state[FLYING], holder)
-  state[WAITING] = without(state[WAITING], holder)
+  state[WAITING] = only(state[WAITING], function(waiter) return waiter[3] ~= holder end)
 end
 
 local function throttle(state, retry_after)
@@ -131,10 +138,11 @@ end
 
 local function snapshot(state)
   local paused = math.max(0, state[PAUSED_UNTIL] - state[CLOCK])
-  local free = limit - #state[BUSY] - #state[FLYING] - #state[WAITING]
+  local first_in_line = place_of(state[WAITING], {1}) - 1
+  local free = limit - #state[BUSY] - #state[FLYING] - first_in_line
   return {
     paused > 0 and 0 or math.max(0, free), #state[FLYING], #state[WAITING],
-    expected_start(state, #state[WAITING]) - state[CLOCK], paused,
+    expected_start(state, first_in_line, 0) - state[CLOCK], paused,
   }
 end
 
@@ -155,7 +163,7 @@ else
   state, stored = kept()
 end
 if operation == 'claim' then
-  result = claim(state, tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
+  result = claim(state, tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]))
 elseif operation == 'complete' then
   complete(state, tonumber(ARGV[7]))
 elseif operation == 'give_back' then

@@ -3,7 +3,9 @@
 A hit takes a slot when it is sent and frees it one window after its *answer* arrived, so that a server
 that counts arrivals, over a sliding or a fixed window, never sees more than the limit of ours in one.
 A hit that is never answered counts until its lease ends, its latest possible arrival, and a window more.
-Who finds no free slot queues; who waits longest goes next. `docs/quota-and-retries.md` has the argument.
+Who finds no free slot queues. One who keeps slots free for others takes one only while more than those are
+free, and goes after all who keep fewer; among equals who waits longest goes next.
+`docs/quota-and-retries.md` has the argument.
 
 Every function takes a state and returns a new one. A state has a time of its own (`clock`), which
 `advance` moves on by what surely passed. `slots.lua` is the same arithmetic for Redis; a test holds
@@ -30,8 +32,9 @@ LONGEST_LEASE_SECONDS = 3600.0
 
 Flight = tuple[float, int]
 """A hit under way: until when it counts if no response comes, and its holder."""
-Waiter = tuple[float, int, float]
-"""One who waits: since when, the holder, and when it is taken for dead unless it looked again."""
+Waiter = tuple[int, float, int, float]
+"""One who waits: slots that it keeps free, since when, the holder, and when it is taken for dead unless it
+looked again."""
 
 
 _Item = TypeVar("_Item", float, Flight)
@@ -104,7 +107,7 @@ def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float)
     if flying and flying[0][0] <= clock:
         flying = tuple(flight for flight in flying if flight[0] > clock)
     if waiting:
-        waiting = tuple(waiter for waiter in waiting if waiter[2] >= clock)
+        waiting = tuple(waiter for waiter in waiting if waiter[3] >= clock)
     latest = clock + LONGEST_LEASE_SECONDS + rules.window_seconds
     if flying and flying[-1][0] > latest:
         flying = tuple(sorted((min(latest, until), holder) for until, holder in flying))
@@ -129,11 +132,16 @@ def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) 
 
 
 def expected_start(state: QuotaState, rules: QuotaRules) -> float:
-    """Return when one who came now could send, if every response outstanding came now too.
+    """Return when one who came now and keeps no slot free could send, if every response outstanding came now too.
 
     It equals `state.clock` if that is at once. Only what is given back makes it earlier.
     """
-    return _expected_start(state, rules, len(state.waiting), state.flying)
+    return _expected_start(state, rules, first_in_line(state), 0, state.waiting, state.flying)
+
+
+def first_in_line(state: QuotaState) -> int:
+    """Return how many wait that keep no slot free: they go before anyone who comes now."""
+    return bisect_left(state.waiting, (1,))
 
 
 def claim(
@@ -143,18 +151,19 @@ def claim(
     since: float | None,
     lease_seconds: float,
     max_wait_seconds: float | None = None,
+    keep_free: int = 0,
 ) -> tuple[QuotaState, SlotClaim]:
-    """Take a slot for a holder, or its place in the queue, by how long it waits.
+    """Take a slot for a holder, or its place in the queue, by how many it keeps free and how long it waits.
 
     To ask first (`since` is None) and to ask again is the same. Asking again after the slot was
     granted begins its lease anew.
     """
     since = state.clock if since is None else since
     waiting, flying = state.waiting, _without(state.flying, holder)
-    position = bisect_left(waiting, (since, holder))
-    if position < len(waiting) and waiting[position][1] == holder:
+    position = bisect_left(waiting, (keep_free, since, holder))
+    if position < len(waiting) and waiting[position][2] == holder:
         waiting = waiting[:position] + waiting[position + 1 :]
-    expected = _expected_start(state, rules, position, flying) - state.clock
+    expected = _expected_start(state, rules, position, keep_free, waiting, flying) - state.clock
     refused = max_wait_seconds is not None and expected > max_wait_seconds
     wait = 0.0
     if expected <= 0.0:
@@ -163,7 +172,7 @@ def claim(
     elif not refused:
         wait = max(SHORTEST_WAIT_SECONDS, min(expected, rules.window_seconds / RECHECKS_PER_WINDOW))
         due = state.clock + wait + rules.window_seconds * GRACE_OF_WINDOW
-        waiting = (*waiting[:position], (since, holder, due), *waiting[position:])
+        waiting = (*waiting[:position], (keep_free, since, holder, due), *waiting[position:])
     return state._replace(flying=flying, waiting=waiting), SlotClaim(since, wait, expected, refused)
 
 
@@ -179,7 +188,7 @@ def complete(state: QuotaState, rules: QuotaRules, holder: int) -> QuotaState:
 
 def give_back(state: QuotaState, holder: int) -> QuotaState:
     """Free the slot of a holder, or its place in the queue, as if it had never asked."""
-    waiting = tuple(waiter for waiter in state.waiting if waiter[1] != holder)
+    waiting = tuple(waiter for waiter in state.waiting if waiter[2] != holder)
     return state._replace(flying=_without(state.flying, holder), waiting=waiting)
 
 
@@ -195,11 +204,24 @@ def reset(state: QuotaState, rules: QuotaRules) -> QuotaState:
     return state._replace(paused_until=state.clock, busy=busy, flying=(), waiting=())
 
 
-def _expected_start(state: QuotaState, rules: QuotaRules, position: int, flying: tuple[Flight, ...]) -> float:
-    free = rules.limit - len(state.busy) - len(flying)
-    if position < free:
-        return max(state.clock, state.paused_until)
-    rounds, place = divmod(position, rules.limit)
+def _expected_start(
+    state: QuotaState,
+    rules: QuotaRules,
+    position: int,
+    keep_free: int,
+    waiting: tuple[Waiter, ...],
+    flying: tuple[Flight, ...],
+) -> float:
+    """Return when one at a position of the queue can take a slot: the slots are taken in turn, as they become free.
+
+    Who is first and keeps two free takes the first slot when the third is free. A slot that is taken comes back at
+    the end of the row, one window after it was taken.
+    """
+    limit, free = rules.limit, rules.limit - len(state.busy) - len(flying)
+    place, rounds = position + min(keep_free, limit - 1), 0
+    while place >= limit:
+        taken_by = place - limit
+        place, rounds = taken_by + min(waiting[taken_by][0], limit - 1), rounds + 1
     start = state.clock
     if place >= free:
         completed_now = state.clock + rules.window_seconds

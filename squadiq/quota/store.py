@@ -34,11 +34,13 @@ class Reservation:
         holder: random number that names this reservation.
         since: time of the store, in its own reckoning, at which it was asked for; says who waits longest.
         wait_seconds: how long to wait before `QuotaStore.confirm`; 0.0 if the request may be sent at once.
+        keep_free: how many slots are left free for calls that keep fewer.
     """
 
     holder: int
     since: float
     wait_seconds: float
+    keep_free: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Snapshot:
     Attributes:
         limit: hits in a window.
         window_seconds: length of the window.
-        free_now: hits that may be sent at once.
+        free_now: hits that may be sent at once, by calls that keep none free for others.
         in_flight: hits that were sent and have no response yet.
         waiting: calls that wait for a slot.
-        next_free_in_seconds: how long a new call would wait.
+        next_free_in_seconds: how long a new call would wait, if it keeps none free for others.
         paused_for_seconds: how long nobody may send, since the server said so with a 429.
     """
 
@@ -76,7 +78,12 @@ class QuotaStore(Protocol):
     def does_io(self) -> bool: ...
 
     def reserve(
-        self, lease_seconds: float, max_wait_seconds: float | None = None, *, within_seconds: float | None = None
+        self,
+        lease_seconds: float,
+        max_wait_seconds: float | None = None,
+        *,
+        within_seconds: float | None = None,
+        keep_free: int = 0,
     ) -> Reservation:
         """Take a slot, or a place in the queue for one.
 
@@ -87,6 +94,8 @@ class QuotaStore(Protocol):
             lease_seconds: the longest that the request can be on its way to the server.
             max_wait_seconds: refuse at once, and keep nothing, if the wait would be longer.
             within_seconds: the longest that this may take, the wait for a slot not included.
+            keep_free: take a slot only while more than so many are free, and after all who keep fewer free.
+                A store that has no such argument serves clients that need none.
 
         Raises:
             QuotaWaitError: the wait would be longer.
@@ -168,7 +177,7 @@ def new_holder() -> int:
 def snapshot_of(state: QuotaState, rules: QuotaRules, window_seconds: float) -> Snapshot:
     """Return what a state means, with the window as it was set."""
     paused = max(0.0, state.paused_until - state.clock)
-    free = rules.limit - len(state.busy) - len(state.flying) - len(state.waiting)
+    free = rules.limit - len(state.busy) - len(state.flying) - slots.first_in_line(state)
     return Snapshot(
         limit=rules.limit,
         window_seconds=window_seconds,
@@ -190,26 +199,37 @@ class SlotStore(ABC):
         self._rules = rules_for(limit, window_seconds)
         self._window_seconds = window_seconds
 
+    @property
+    def limit(self) -> int:
+        """Hits in a window."""
+        return self._rules.limit
+
     @abstractmethod
     def _change(self, change: Callable[[QuotaState], tuple[QuotaState, _T]], within_seconds: float | None) -> _T:
         """Bring the state to now, change it with nobody else in between, and return what came of it."""
 
     def reserve(
-        self, lease_seconds: float, max_wait_seconds: float | None = None, *, within_seconds: float | None = None
+        self,
+        lease_seconds: float,
+        max_wait_seconds: float | None = None,
+        *,
+        within_seconds: float | None = None,
+        keep_free: int = 0,
     ) -> Reservation:
         holder = self._holders()
         claim = self._change(
-            lambda state: slots.claim(state, self._rules, holder, None, lease_seconds, max_wait_seconds),
+            lambda state: slots.claim(state, self._rules, holder, None, lease_seconds, max_wait_seconds, keep_free),
             within_seconds,
         )
         if claim.refused:
             raise QuotaWaitError(claim.expected_seconds)
-        return Reservation(holder, claim.since, claim.wait_seconds)
+        return Reservation(holder, claim.since, claim.wait_seconds, keep_free)
 
     def confirm(self, reservation: Reservation, lease_seconds: float, *, within_seconds: float | None = None) -> float:
-        holder, since = reservation.holder, reservation.since
+        holder, since, keep_free = reservation.holder, reservation.since, reservation.keep_free
         claim = self._change(
-            lambda state: slots.claim(state, self._rules, holder, since, lease_seconds), within_seconds
+            lambda state: slots.claim(state, self._rules, holder, since, lease_seconds, None, keep_free),
+            within_seconds,
         )
         return claim.wait_seconds
 

@@ -413,6 +413,22 @@ def test_a_client_waits_for_the_quota(kind: str) -> None:
         assert len(server.seen) == 3
 
 
+def test_a_call_starts_only_while_more_hits_are_free_than_it_leaves_for_others(kind: str) -> None:
+    options: dict[str, Any] = {"quota_hits": 3, "max_wait_seconds": 0, "quota": "memory"}
+    with acting_server(Reply(202)) as server:
+        with open_both(kind, server.url, quota_reserve=2, **options) as both:
+            both.call("delete_lead", "u1")
+            error = failing(both, "delete_lead", "u2")
+            assert isinstance(error, errors.QuotaWaitError)
+            assert both.client.quota.snapshot().free_now == 2
+            with pytest.raises(errors.ConfigurationError, match="quota_reserve=3 would leave no hit to send"):
+                both.client.with_options(quota_reserve=3)
+            assert both.client.bulk_reserve == 2
+            assert both.client.with_options(quota_reserve=0).bulk_reserve == 0
+            assert both.client.with_options(quota_reserve=None).bulk_reserve == 1
+        assert len(server.seen) == 1
+
+
 @pytest.mark.anyio
 async def test_a_cancelled_call_gives_its_place_back() -> None:
     with acting_server(Reply(202)) as server:

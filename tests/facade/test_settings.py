@@ -111,6 +111,7 @@ WRONG: dict[str, list[Any]] = {
     "deadline_seconds": SECONDS,
     "quota_window_seconds": SECONDS,
     "max_wait_seconds": [value for value in SECONDS if value not in (None, 0) or value is False],
+    "quota_reserve": ["4", -1, 1.5, math.nan, True, False, 10**400, 100],
     "max_attempts": ["4", None, 0, -1, 1.5, math.nan, True, 10**400],
     "max_response_bytes": ["4", None, 0, -1, 1.5, math.nan, True, 10**400],
     "quota_hits": ["4", None, 0, -1, 1.5, math.nan, True, 10**400],

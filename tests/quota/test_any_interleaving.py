@@ -1,5 +1,7 @@
 """Whatever happens in whatever order, a server never sees more than the limit in any window.
 
+And of calls that leave so many hits free, never more than the limit less those.
+
 All times are whole seconds and windows short, so that things happen at the same moment, and doubles
 add exactly, so that the law is checked to the last bit.
 """
@@ -29,6 +31,7 @@ class Request:
 
     sent: float
     lease: float
+    keep_free: int
     arrived: bool = False
 
 
@@ -41,11 +44,11 @@ class Callers(RuleBasedStateMachine):
         self.booted = -100.0
         self.wall_is_off_by = 0.0
         self.monotonic_is_off_by = 0.0
-        self.arrivals: list[float] = []
+        self.arrivals: list[tuple[float, int]] = []
         self.holders = 0
         self.under_way: dict[int, Request] = {}
         self.lost: list[Request] = []
-        self.waiting: dict[int, tuple[float, float]] = {}
+        self.waiting: dict[int, tuple[float, float, int]] = {}
 
     @initialize(limit=st.integers(1, 4))
     def begin(self, limit: int) -> None:
@@ -68,9 +71,12 @@ class Callers(RuleBasedStateMachine):
 
     def arrive(self, request: Request) -> None:
         request.arrived = True
-        self.arrivals.append(self.time)
-        log = [arrival for arrival in self.arrivals if arrival > self.time - WINDOW]
+        self.arrivals.append((self.time, request.keep_free))
+        log = [kept for arrival, kept in self.arrivals if arrival > self.time - WINDOW]
         assert len(log) <= self.quota.limit, "the server counts one too many"
+        for keep_free in range(1, self.quota.limit):
+            of_those = sum(kept >= keep_free for kept in log)
+            assert of_those <= self.quota.limit - keep_free, "it is one of those that were to be left free"
 
     @rule(passes=seconds(8, 1))
     def time_passes(self, passes: float) -> None:
@@ -81,14 +87,24 @@ class Callers(RuleBasedStateMachine):
         state = self.state()
         self.time += max(0.0, slots.expected_start(state, self.quota) - state.clock - bit_less)
 
-    @rule(lease=seconds(3, 1), most=st.none() | seconds(9), arrives_at_once=st.booleans())
-    def reserve(self, lease: float, most: float | None, arrives_at_once: bool) -> None:
+    @rule(
+        lease=seconds(3, 1),
+        most=st.none() | seconds(9),
+        arrives_at_once=st.booleans(),
+        keep_free=st.sampled_from([0, 0, 1, 2, 3]),
+    )
+    def reserve(self, lease: float, most: float | None, arrives_at_once: bool, keep_free: int) -> None:
         self.holders += 1
-        state, claim = slots.claim(self.state(), self.quota, self.holders, None, lease, most)
+        keep_free = min(keep_free, self.quota.limit - 1)
+        before = self.state()
+        state, claim = slots.claim(before, self.quota, self.holders, None, lease, most, keep_free)
         self.keep(state)
         assert claim.refused == (most is not None and claim.expected_seconds > most)
+        if not keep_free:
+            nobody_else = before._replace(waiting=tuple(waiter for waiter in before.waiting if not waiter[0]))
+            assert claim == slots.claim(nobody_else, self.quota, self.holders, None, lease, most)[1], "it is held back"
         if not claim.refused:
-            self.go_or_wait(self.holders, claim.since, lease, claim.wait_seconds)
+            self.go_or_wait(self.holders, claim.since, lease, claim.wait_seconds, keep_free)
         if arrives_at_once and self.holders in self.under_way:
             self.arrive(self.under_way[self.holders])
 
@@ -96,16 +112,16 @@ class Callers(RuleBasedStateMachine):
     @rule(backwards=st.booleans())
     def all_who_wait_look_again(self, backwards: bool) -> None:
         for holder in sorted(self.waiting, reverse=backwards):
-            since, lease = self.waiting.pop(holder)
-            state, claim = slots.claim(self.state(), self.quota, holder, since, lease)
+            since, lease, keep_free = self.waiting.pop(holder)
+            state, claim = slots.claim(self.state(), self.quota, holder, since, lease, None, keep_free)
             self.keep(state)
-            self.go_or_wait(holder, since, lease, claim.wait_seconds)
+            self.go_or_wait(holder, since, lease, claim.wait_seconds, keep_free)
 
-    def go_or_wait(self, holder: int, since: float, lease: float, wait: float) -> None:
+    def go_or_wait(self, holder: int, since: float, lease: float, wait: float, keep_free: int) -> None:
         if wait == 0.0:
-            self.under_way[holder] = Request(self.time, lease)
+            self.under_way[holder] = Request(self.time, lease, keep_free)
         else:
-            self.waiting[holder] = (since, lease)
+            self.waiting[holder] = (since, lease, keep_free)
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())

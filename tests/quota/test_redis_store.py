@@ -114,7 +114,7 @@ def test_what_a_request_brought_is_not_lost_over_a_server_that_is_gone(
 
 def test_something_else_under_the_key_is_a_clear_error(open_one: Opener, redis_url: str, redis_name: str) -> None:
     with connect(redis_url) as client:
-        client.lpush(f"squadiq:quota:2:{redis_name}", "x")
+        client.lpush(f"squadiq:quota:3:{redis_name}", "x")
     with pytest.raises(QuotaStoreError, match="ResponseError"):
         open_one().reserve(5.0)
 
@@ -126,7 +126,7 @@ def test_a_pause_of_decades_that_stands_in_the_server_already_ends_in_a_few_wind
     clock = Clock()
     with connect(redis_url) as client:
         state = "{0, 0, 1000, 1e300, {}, {{1e9, 1}, {1e9, 2}}, {}}"
-        client.eval(f"redis.call('SET', KEYS[1], cmsgpack.pack({state}))", 1, f"squadiq:quota:2:{redis_name}")
+        client.eval(f"redis.call('SET', KEYS[1], cmsgpack.pack({state}))", 1, f"squadiq:quota:3:{redis_name}")
     store = open_one(server_now=clock)
     assert store.snapshot().paused_for_seconds <= LONGEST_PAUSE_WINDOWS * WINDOW * 1.01
     clock.now += LONGEST_PAUSE_WINDOWS * WINDOW * 1.01
@@ -169,6 +169,20 @@ def test_without_the_server_a_fourth_of_the_quota_is_spent_a_window_later(
         "The quota's server at 127.0.0.1:9 cannot be used (ConnectionError). See quota= or SQUADIQ_QUOTA_URL."
         " This process goes on alone with 2 of 10 hits."
     ]
+
+
+def test_without_the_server_a_fourth_of_what_is_left_free_is_left_free(open_one: Opener) -> None:
+    clock = Clock()
+    store = open_one("redis://127.0.0.1:9", limit=40, fallback="local", now=clock)
+    store.snapshot()
+    clock.now += WINDOW + 1
+    sent = [store.reserve(5.0, keep_free=20) for _ in range(6)]
+    assert [one.wait_seconds == 0.0 for one in sent] == [True] * 5 + [False]
+    assert [one.keep_free for one in sent] == [20] * 6, "which the server will be told when it is back"
+    assert store.snapshot().free_now == 5
+    assert store.confirm(sent[-1], 5.0) > 0
+    store.give_back(sent[0])
+    assert store.confirm(sent[-1], 5.0) == 0.0
 
 
 def test_a_server_that_is_back_is_told_of_the_hits_that_were_sent_without_it(

@@ -172,6 +172,70 @@ def test_a_response_after_its_lease_has_long_ended_counts_all_the_same(open_one:
     assert store.snapshot().free_now == 0
 
 
+def test_one_that_leaves_hits_free_starts_only_while_more_than_those_are(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=4)
+    sent = [store.reserve(5.0, keep_free=2) for _ in range(3)]
+    assert [one.wait_seconds == 0.0 for one in sent] == [True, True, False]
+    assert store.snapshot().free_now == 2
+    assert [store.reserve(5.0).wait_seconds == 0.0 for _ in range(3)] == [True, True, False]
+    for _ in range(2):  # of what comes back, the others get theirs first
+        store.give_back(sent.pop(0))
+    assert store.confirm(sent[0], 5.0) > 0
+
+
+def test_who_leaves_hits_free_goes_after_all_who_leave_fewer_whoever_waited_longer(open_one: Opener) -> None:
+    store = open_one(limit=3)
+    sent = [store.reserve(5.0) for _ in range(3)]
+    two, one, none = (store.reserve(5.0, keep_free=kept) for kept in (2, 1, 0))
+    queue = [two, one, none]
+    went: list[int] = []
+    for _ in range(8):
+        for each in [each for each in queue if store.confirm(each, 5.0) == 0.0]:
+            queue.remove(each)
+            went.append(each.keep_free)
+            sent.append(each)
+        store.give_back(sent.pop(0)) if sent else None
+    assert went == [0, 1, 2]
+
+
+def test_among_those_that_leave_as_many_free_who_waits_longest_goes_next(open_one: Opener, clock: Clock) -> None:
+    store = open_one(limit=2)
+    sent = store.reserve(5.0)
+    older = store.reserve(5.0, keep_free=1)
+    clock.now += 1
+    newer = store.reserve(5.0, keep_free=1)
+    store.give_back(sent)
+    assert store.confirm(newer, 5.0) > 0
+    assert store.confirm(older, 5.0) == 0.0
+
+
+def test_those_that_wait_for_more_hold_back_nobody_and_count_for_nobody_else(open_one: Opener) -> None:
+    store = open_one(limit=4)
+    for _ in range(2):
+        store.completed(store.reserve(5.0))
+    for _ in range(50):
+        assert store.reserve(5.0, keep_free=2).wait_seconds > 0
+    snapshot = store.snapshot()
+    assert (snapshot.free_now, snapshot.waiting, snapshot.next_free_in_seconds) == (2, 50, 0.0)
+    assert [store.reserve(5.0, max_wait_seconds=0.0).wait_seconds for _ in range(2)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("kept", "windows"), [(0, 1), (1, 2), (2, 2), (3, 4), (4, 4), (99, 4)])
+def test_the_wait_of_one_that_leaves_hits_free_is_told_as_it_will_be(
+    open_one: Opener, clock: Clock, kept: int, windows: int
+) -> None:
+    """Behind three others that leave as many; and who leaves more than there are waits for all of them."""
+    store = open_one(limit=4)
+    for _ in range(4):
+        store.completed(store.reserve(5.0))
+    for _ in range(3):
+        store.reserve(5.0, keep_free=kept)
+        clock.now += 0.001
+    with pytest.raises(QuotaWaitError) as refused:
+        store.reserve(5.0, 0.0, keep_free=kept)
+    assert refused.value.wait_seconds == pytest.approx(windows * HELD - 0.003)
+
+
 def test_a_429_pauses_everyone(open_one: Opener, clock: Clock) -> None:
     store = open_one(limit=2)
     sent = store.reserve(5.0)
@@ -320,6 +384,32 @@ def test_latency_that_falls_between_windows_makes_no_overrun(seed: int) -> None:
     run = run_callers(store, clock, 50, 60.0, latency, seed)
     assert run.most_within(6.0) <= 100
     assert len(run.arrivals) >= 0.9 * 1000
+
+
+@pytest.mark.parametrize("kept", [1, 10, 50])
+@pytest.mark.parametrize("seed", range(3))
+def test_beside_a_push_at_full_speed_single_calls_wait_for_nothing_and_all_of_the_rest_is_used(
+    kept: int, seed: int
+) -> None:
+    """As many single calls as are left free, in every other window; they are as many hits less for the push."""
+    clock, random = Clock(), Random(seed)
+    store = MemoryStore(100, WINDOW, now=clock)
+    singles = [window * WINDOW + random.uniform(0, 0.5 * WINDOW) for window in range(1, 10, 2) for _ in range(kept)]
+    run = run_callers(store, clock, 16, 10 * WINDOW, lambda _: random.uniform(0, 0.3), seed, kept, singles)
+    assert run.most_within(WINDOW) <= 100
+    assert run.of(kept).most_within(WINDOW) <= 100 - kept
+    assert [wait for kept_free, wait in run.waits if kept_free == 0] == [0.0] * len(singles)
+    assert len(run.arrivals) >= 0.99 * 10 * (100 - kept)
+
+
+def test_single_calls_beyond_what_is_left_free_take_from_the_push_and_are_before_it() -> None:
+    clock = Clock()
+    store = MemoryStore(100, WINDOW, now=clock)
+    singles = [5 * WINDOW + number * WINDOW / 80 for number in range(240)]
+    run = run_callers(store, clock, 16, 10 * WINDOW, lambda _: 0.0, 1, 10, singles)
+    assert run.most_within(WINDOW) <= 100
+    waits = [wait for kept, wait in run.waits if kept == 0]
+    assert (len(waits), max(waits) < HELD) == (240, True), "what the push has comes back within a window"
 
 
 def throttle(store: QuotaStore) -> None:
