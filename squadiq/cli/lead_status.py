@@ -1,4 +1,4 @@
-"""What ledger, inbox and SquadIQ know of one lead."""
+"""What ledger, outbox, inbox and SquadIQ know of one lead."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ if TYPE_CHECKING:
     from squadiq.campaign import Campaign
     from squadiq.client import SquadIQ
     from squadiq.push.ledger import Ledger
+    from squadiq.queue.purpose import Purpose
 
 Told = Mapping[str, Any] | str
 
 
 def status_of(
-    client: SquadIQ, campaign: Campaign[Any], lead_id: str, ledger: str | None, inbox: str | None
+    client: SquadIQ,
+    campaign: Campaign[Any],
+    lead_id: str,
+    *,
+    ledger: str | None,
+    outbox: str | None,
+    inbox: str | None,
 ) -> Mapping[str, Told]:
     """Return by place what is known of a lead, without a phone number or a name."""
     return {
         **_in_ledger(client, campaign, lead_id, ledger),
+        "outbox": _in_outbox(campaign, lead_id, outbox),
         "inbox": _in_inbox(campaign, lead_id, inbox),
         "squadiq": _at_squadiq(campaign, lead_id),
     }
@@ -64,11 +72,9 @@ def _in_inbox(campaign: Campaign[Any], lead_id: str, inbox: str | None) -> Told:
     with needs_extra("inbox"):
         from squadiq.inbox import Inbox
     from squadiq.inbox.tables import INBOX
-    from squadiq.queue.database import database_url
 
-    url = database_url(inbox, INBOX)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        return f"there is no file {url.database}"
+    if missing := _missing_file(inbox, INBOX):
+        return missing
     with Inbox(inbox) as opened:
         results = opened.results(campaign.campaign_id, lead_id)
     if not results:
@@ -80,6 +86,33 @@ def _in_inbox(campaign: Campaign[Any], lead_id: str, inbox: str | None) -> Told:
         "processed_at": latest.processed_at.isoformat(),
         "attempts": latest.attempts,
     }
+
+
+def _in_outbox(campaign: Campaign[Any], lead_id: str, outbox: str | None) -> Told:
+    if outbox is None:
+        return "not asked; give --outbox FILE|URL"
+    with needs_extra("outbox"):
+        from squadiq.outbox import Outbox
+    from squadiq.outbox.tables import OUTBOX
+
+    if missing := _missing_file(outbox, OUTBOX):
+        return missing
+    with Outbox(outbox) as opened:
+        entries = opened.entries(campaign.campaign_id, lead_id)
+    if not entries:
+        return "nothing was stored"
+    latest = entries[-1]
+    told = {"entries": len(entries), "latest": latest.operation, "state": latest.state, "attempts": latest.attempts}
+    return {**told, "code": latest.code, "reason": latest.reason} if latest.code else told
+
+
+def _missing_file(database: str, purpose: Purpose) -> str | None:
+    """To look into a database must not make one."""
+    from squadiq.queue.database import database_url
+
+    url = database_url(database, purpose)
+    is_missing = url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()
+    return f"there is no file {url.database}" if is_missing else None
 
 
 def _at_squadiq(campaign: Campaign[Any], lead_id: str) -> Told:

@@ -218,16 +218,17 @@ def lead_status(
     lead_id: LeadIdArgument,
     campaign: CampaignOption = None,
     ledger: Annotated[str | None, typer.Option(metavar="FILE|URL", help="The ledger of pushes.")] = None,
+    outbox: Annotated[str | None, typer.Option(metavar="FILE|URL", help="The database of an outbox.")] = None,
     inbox: Annotated[str | None, typer.Option(metavar="FILE|URL", help="The database of an inbox.")] = None,
     base_url: BaseUrlOption = None,
     profile: ProfileOption = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what the ledger, an inbox and SquadIQ know of a lead; SquadIQ is asked with one hit."""
+    """Tell what ledger, outbox, inbox and SquadIQ know of a lead; SquadIQ is asked with one hit."""
     from squadiq.cli.lead_status import status_of
 
     with opened_campaign(campaign, base_url, profile) as (client, opened):
-        told = status_of(client, opened, lead_id, ledger, inbox)
+        told = status_of(client, opened, lead_id, ledger=ledger, outbox=outbox, inbox=inbox)
     if as_json:
         typer.echo(json.dumps(told))
     else:

@@ -19,6 +19,7 @@ from squadiq import SquadIQ
 from squadiq.cli import app, lead_changes
 from squadiq.inbox import Inbox
 from squadiq.mock.server import RunningMock, running_mock
+from squadiq.outbox import Outbox
 from squadiq.webhooks import parse
 from tests.cli.at_a_terminal import at_a_terminal
 from tests.servers import ActingServer, Action, Reply, Seen, acting_server, scripted
@@ -506,6 +507,7 @@ def test_of_a_lead_that_was_never_pushed_is_said_so(mock: RunningMock, home: Pat
     told = known("l1")
     assert told == {
         "push": f"there is no ledger {home}/state/squadiq/push.sqlite3",
+        "outbox": "not asked; give --outbox FILE|URL",
         "inbox": "not asked; give --inbox FILE|URL",
         "squadiq": "not processed, or not there",
     }
@@ -525,7 +527,7 @@ def test_of_a_lead_that_was_pushed_is_told_what_became_of_it_and_when(mock: Runn
     assert list(told["changes"]) == ["convertLead"]
     assert told["squadiq"]["processed_at"].startswith("20")
     lines = run("status", "l1").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["push", "changes", "inbox", "squadiq"]
+    assert [line.split()[0] for line in lines] == ["push", "changes", "outbox", "inbox", "squadiq"]
     assert lines[0].startswith("push     state created, source ")
 
 
@@ -551,6 +553,21 @@ def test_of_a_lead_that_waits_or_was_refused_is_told_so_with_the_reason(home: Pa
             told = known("l1", "--base-url", server.url)["push"]
         assert told["state"] == state
         assert {name: told[name] for name in more} == more
+
+
+def test_of_a_lead_in_the_outbox_is_told_what_became_of_it(mock: RunningMock, home: Path) -> None:
+    place = str(home / "outbox.sqlite3")
+    assert known("l1", "--outbox", place)["outbox"] == f"there is no file {place}"
+    assert not Path(place).exists()
+    with Outbox(place, linger_seconds=0.001) as outbox:
+        outbox.update_lead("campaign-1", "l1", city="Pune")
+        told = known("l1", "--outbox", place)["outbox"]
+        assert told == {"entries": 1, "latest": "updateLead", "state": "waiting", "attempts": 0}
+        with SquadIQ(mock.token, base_url=mock.url, quota="memory") as client:
+            outbox.run(client, once=True)
+    told = known("l1", "--outbox", place)["outbox"]
+    assert (told["state"], told["code"], told["attempts"]) == ("refused", "not_found", 1)
+    assert known("l2", "--outbox", place)["outbox"] == "nothing was stored"
 
 
 @pytest.mark.usefixtures("mock")
