@@ -31,9 +31,12 @@ FOR_EVER = 3600.0
 def database_that_can_be_stopped(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     if "SQUADIQ_TEST_POSTGRES_URL" in os.environ:
         pytest.skip("only a server of our own can be stopped")
-    monkeypatch.setattr(database, "SILENT_SECONDS", 0.5)
+    url = postgres_database(postgres_url)
+    with Inbox(url) as inbox:
+        inbox.counts()  # to make the tables may take longer than is allowed from now on
+    monkeypatch.setattr(database, "SILENT_SECONDS", 0.75)
     monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
-    return postgres_database(postgres_url)
+    return url
 
 
 @contextmanager
