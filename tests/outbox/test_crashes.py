@@ -125,7 +125,7 @@ def storm(
             at_work[place].process.send_signal(signal.SIGKILL)
             at_work[place].process.wait(30)
             at_work[place] = start(commands[place])
-        at_work[0].printed("all signed up")
+        at_work[0].printed("all signed up", within_seconds=600)
         while outbox.counts()["waiting"]:
             pass
         counts = outbox.counts()

@@ -24,13 +24,13 @@ class Running:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def printed(self, pattern: str) -> re.Match[str]:
+    def printed(self, pattern: str, within_seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
         """Wait until a pattern is printed.
 
         Raises:
             AssertionError: it has ended or is silent; with what it has printed.
         """
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + within_seconds
         while (match := re.search(pattern, self.log.read_text("utf-8"))) is None:
             assert self.process.poll() is None, self.log.read_text("utf-8")
             assert time.monotonic() < deadline, self.log.read_text("utf-8")
