@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -219,25 +219,29 @@ def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tupl
     writes = Writes(ledger, settings.phone_numbers) if ledger else None
     name = quota_name(str(settings.base_url), settings.token.reveal())
     window = settings.spec.window_seconds
+    store = open_store(settings.quota, name=name, limit=settings.spec.hits, window_seconds=window)
     guard = GuardedTransport(
         inner=open_transport(network_from(settings.base_url, {})),
         permission=Permission(settings.spec, settings.base_url, settings.campaign_id, settings.token, writes),
         stores=[
             MemoryStore(settings.hits_per_minute, window, now=settings.now),
-            open_store(settings.quota, name=name, limit=settings.spec.hits, window_seconds=window),
+            store,
         ],
         max_hits=settings.max_hits,
         sleep=settings.sleep,
         now=settings.now,
     )
-    with httpx.Client(
-        base_url=settings.base_url,
-        transport=guard,
-        timeout=TIMEOUT_SECONDS,
-        headers={"Accept-Encoding": ACCEPT_ENCODING},
-        trust_env=False,
-        follow_redirects=False,
-    ) as http:
+    with (
+        closing(store),
+        httpx.Client(
+            base_url=settings.base_url,
+            transport=guard,
+            timeout=TIMEOUT_SECONDS,
+            headers={"Accept-Encoding": ACCEPT_ENCODING},
+            trust_env=False,
+            follow_redirects=False,
+        ) as http,
+    ):
         yield (
             Target(
                 http=http,
