@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +24,7 @@ def carried_out(service: Service, done: list[int], lead_id: str) -> list[str]:
     """Which operations on a lead were carried out, in their order; one that was repeated counts once."""
     found: list[str] = []
     for number, (_, target, body) in enumerate(service.requests, 1):
-        leads: list[Any] = body if isinstance(body, list) else [body]
+        leads: list[Any] = cast(Any, body if isinstance(body, list) else [body])
         if number not in done or not any(each["lead_id"] == lead_id for each in leads):
             continue
         what = f"{name_of(target)} {next((each for each in leads if each['lead_id'] == lead_id), None)}"
