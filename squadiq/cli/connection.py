@@ -100,6 +100,9 @@ class Connection(NamedTuple):
     campaign_id: str | None
     quota: str | None
 
+    def __repr__(self) -> str:
+        return f"Connection(base_url={self.base_url!r}, campaign_id={self.campaign_id!r})"  # no token, no password
+
 
 def connection_for(base_url: str | None, profile: str) -> Connection:
     """Return what options, environment and profile say, in this order.

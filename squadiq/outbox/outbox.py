@@ -214,7 +214,7 @@ class Outbox:
                 self._opening.dispose_if_closed(store)
 
     def stop(self) -> None:
-        """Let `run` finish what is under way and return; from any thread, or by a signal."""
+        """Let `run` finish what is under way and return; from any thread."""
         for worker in tuple(self._workers):
             worker.stop()
 

@@ -135,6 +135,8 @@ class OutboxStore(Leases):
         return added
 
     def _add(self, writer: Writer, campaign_id: str, requests: Sequence[OutboxRequest]) -> int:
+        if not writer.on_postgresql:  # there the rows are locked
+            writer.write(_LOCK, [{"of_id": 0}])
         earlier = self._earlier(writer, campaign_id, sorted({request.lead_id for request in requests}))
         changes = [changes_for(request, earlier.get(request.lead_id, [])) for request in requests]
         new = [change.request for change in changes if isinstance(change, Insert)]
@@ -313,16 +315,16 @@ class OutboxStore(Leases):
         ids = [row.id for row in rows]
         was_sent = or_(c.state.in_(("done", "unknown")), and_(c.state == WAITING, or_(c.sent, c.claim != NOBODY)))
         others = (c.campaign_id == rows[0].campaign_id, c.number.in_(numbers), c.id.not_in(ids))
-        called = {bytes(row.number) for row in connection.execute(select(c.number).where(*others, was_sent))}
+        query = select(c.number, c.lead_id).where(*others, was_sent)
+        called = {bytes(row.number): row.lead_id for row in connection.execute(query)}
         good: list[Any] = []
         twice: list[int] = []
         for row in rows:
-            number = bytes(row.number)
-            if number in called and not row.sent:
-                twice.append(row.id)
-            else:
-                called.add(number)
+            is_called_as = called.setdefault(bytes(row.number), row.lead_id)
+            if is_called_as == row.lead_id or row.sent:
                 good.append(row)
+            else:
+                twice.append(row.id)
         if twice:
             values = {"state": "refused", "code": _TWICE.code, "error": str(_TWICE)}
             connection.execute(update(entries).where(c.id.in_(twice)).values(values))
@@ -365,6 +367,9 @@ _REPLACE = (
         error="",
     )
 )
+
+_LOCK = update(keys).where(keys.c.id == bindparam("of_id")).values(key=keys.c.key)
+"""Changes nothing, but keeps SQLite's workers from taking what is looked at, until the transaction ends."""
 
 _ERASE = delete(entries).where(_c.id == bindparam("of_id"))
 

@@ -60,7 +60,7 @@ class OutboxWorker:
         self._awake.set()
 
     def stop(self) -> None:
-        """Finish what is under way, then return from `run`; may be called from any thread, or by a signal."""
+        """Finish what is under way, then return from `run`; may be called from any thread."""
         self._stopping.set()
         self._awake.set()
 

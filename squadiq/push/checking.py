@@ -21,6 +21,9 @@ class GoodRow(NamedTuple):
     lead: Lead
     content: bytes
 
+    def __repr__(self) -> str:
+        return f"GoodRow({self.row!r})"  # the content is a person's data
+
 
 class BadRow(NamedTuple):
     """A row that is none."""

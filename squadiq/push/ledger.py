@@ -88,6 +88,9 @@ class NewEntry(NamedTuple):
     number: int
     row: int
 
+    def __repr__(self) -> str:
+        return f"NewEntry(row={self.row})"  # a lead_id may be a phone number
+
 
 class Ledger:
     """Keep what became of the leads of one campaign.

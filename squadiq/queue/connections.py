@@ -91,8 +91,7 @@ def writer_of(connection: Any, purpose: Purpose) -> Writer:
     Raises:
         ConfigurationError: it is of no kind that is known, or async.
     """
-    if hasattr(connection, "get_bind") and callable(getattr(connection, "connection", None)):
-        connection = connection.connection()  # of a Session
+    connection = _without_session(connection)
     if isinstance(connection, Connection):
         return _SQLAlchemyWriter(connection)
     if isinstance(connection, sqlite3.Connection):
@@ -111,11 +110,16 @@ def writer_of(connection: Any, purpose: Purpose) -> Writer:
 
 def driver_connection(connection: Any) -> Any:
     """Return the driver's connection under one of SQLAlchemy or Django, or the one that is given."""
-    if hasattr(connection, "get_bind") and callable(getattr(connection, "connection", None)):
-        connection = connection.connection()  # of a Session
+    connection = _without_session(connection)
     if isinstance(connection, Connection):
         return connection.connection.driver_connection
     if hasattr(connection, "vendor"):
         connection.ensure_connection()
         return connection.connection
     return connection
+
+
+def _without_session(connection: Any) -> Any:
+    """The connection of an ORM session in its transaction, or what is given."""
+    is_session = hasattr(connection, "get_bind") and callable(getattr(connection, "connection", None))
+    return connection.connection() if is_session else connection

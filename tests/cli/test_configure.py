@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from squadiq.cli import app
 from squadiq.cli.configure import write_profile
-from squadiq.cli.connection import config_file, read_profile
+from squadiq.cli.connection import config_file, connection_for, read_profile
 from squadiq.errors import ConfigurationError
 from tests.cli.at_a_terminal import at_a_terminal
 from tests.servers import Reply, acting_server
@@ -361,3 +361,8 @@ def test_a_contract_run_asks_no_service_that_nobody_named() -> None:
     done = run("contract", "--profile", "test", "--yes")
     assert done.exit_code == 2
     assert "give --target URL" in done.output
+
+
+def test_how_squadiq_is_reached_shows_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", "s3cret")
+    assert "s3cret" not in repr(connection_for("https://example.org", "default"))

@@ -9,7 +9,7 @@ import pytest
 from tests import valkey
 from tests.inbox import postgres
 from tests.inbox.conftest import postgres_url  # noqa: F401  # pyright: ignore[reportUnusedImport] - a fixture
-from tests.outbox.conftest import mock, own_environment  # noqa: F401  # pyright: ignore[reportUnusedImport] - fixtures
+from tests.push.conftest import mock, own_environment  # noqa: F401  # pyright: ignore[reportUnusedImport] - fixtures
 
 
 @pytest.fixture

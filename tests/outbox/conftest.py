@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
 
 from squadiq import SquadIQ
-from squadiq.mock.server import RunningMock, running_mock
 from squadiq.outbox import Outbox
 from squadiq.outbox.tables import OUTBOX
 from squadiq.queue.database import database_url
 from tests.inbox.conftest import database, postgres_url  # noqa: F401  # pyright: ignore[reportUnusedImport] - fixtures
+from tests.push.conftest import mock, own_environment  # noqa: F401  # pyright: ignore[reportUnusedImport] - fixtures
 
 CAMPAIGN = "c1"
-
-
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("ACCESS_TOKEN", "CAMPAIGN_ID", "BASE_URL", "QUOTA_URL"):
-        monkeypatch.delenv(f"SQUADIQ_{name}", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-
-@pytest.fixture
-def mock() -> Generator[RunningMock]:
-    with running_mock(rate=0) as running:
-        yield running
 
 
 @pytest.fixture

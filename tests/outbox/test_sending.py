@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, text
 from squadiq_generated.client import convert_lead, delete_lead, disable_leads, update_lead
 
 from squadiq import SquadIQ
 from squadiq.errors import ConfigurationError, InvalidInputError
 from squadiq.mock.server import RunningMock
 from squadiq.outbox import Outbox
+from squadiq.outbox.requests import changes_for
+from squadiq.outbox.sending import LONGEST_WAIT_SECONDS
+from squadiq.queue.backoff import backoff_seconds
 from tests.outbox.conftest import CAMPAIGN, drain, lead
 from tests.servers import Action, Reply, Reset, Seen, acting_server
 
@@ -273,3 +280,46 @@ def test_what_is_not_valid_is_refused_before_it_is_stored(outbox: Outbox) -> Non
         outbox.run("token")  # type: ignore[arg-type]
     assert outbox.create_leads(CAMPAIGN, []) == 0
     assert sum(outbox.counts().values()) == 0
+
+
+def test_a_lead_that_two_transactions_stored_at_once_is_no_duplicate_of_itself(
+    outbox: Outbox, user_engine: Engine, database: str
+) -> None:
+    outbox.create_leads(CAMPAIGN, [lead(1)])
+    with user_engine.begin() as connection:  # as another one that did not see it, as neither was committed
+        columns = "campaign_id, lead_id, operation, payload, number, stored_at"
+        connection.execute(
+            text(f"INSERT INTO squadiq_outbox_entries ({columns}) SELECT {columns} FROM squadiq_outbox_entries")
+        )
+    service = Service()
+    with acting_server(service) as server:
+        drain(outbox, server.url)
+    assert states(outbox, 1) == [[("createLeads", "done", ""), ("createLeads", "done", "existing")]]
+    assert service.leads == Counter({"L1": 1})
+
+
+def test_no_worker_takes_what_a_transaction_is_looking_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite a change could be folded into one that is being sent, and be lost with it."""
+    path = tmp_path / "o.sqlite3"
+    refusals: list[str] = []
+
+    def look(*arguments: Any) -> Any:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as worker:
+            try:
+                worker.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                refusals.append(str(error))
+        return changes_for(*arguments)
+
+    monkeypatch.setattr("squadiq.outbox.store.changes_for", look)
+    with Outbox(path) as outbox, closing(sqlite3.connect(path)) as mine:
+        outbox.update_lead(CAMPAIGN, "L1", city="Pune")
+        outbox.update_lead(CAMPAIGN, "L1", city="Goa", connection=mine)
+        mine.commit()
+        assert [each.values for each in outbox.entries(CAMPAIGN, "L1")] == [{"city": "Goa"}]
+    assert refusals == ["database is locked"] * 2
+
+
+def test_whatever_is_wrong_entries_are_tried_again_within_five_minutes() -> None:
+    waits = [backoff_seconds(attempts, 0.0, LONGEST_WAIT_SECONDS) for attempts in range(1, 60)]
+    assert (waits[0], max(waits)) == (10.0, 300.0)

@@ -16,6 +16,7 @@ MODULES = {
     for path in sorted(SQUADIQ.rglob("*.py"))
 }
 FACADE = {
+    "squadiq._at_once",
     "squadiq._checks",
     "squadiq._deadline",
     "squadiq._decoding",
@@ -34,9 +35,11 @@ FACADE = {
     "squadiq.policy",
     "squadiq.phone",
     "squadiq.retry",
+    "squadiq.settlement",
     "squadiq.transport",
 }
 WITHOUT_IO = [
+    "squadiq._at_once",
     "squadiq._checks",
     "squadiq._decoding",
     "squadiq.attempts",
@@ -45,9 +48,14 @@ WITHOUT_IO = [
     "squadiq.policy",
     "squadiq.validation",
     "squadiq.operations",
+    "squadiq.outbox.requests",
+    "squadiq.push.checking",
+    "squadiq.push.decisions",
+    "squadiq.queue.backoff",
     "squadiq.quota.client",
     "squadiq.quota.slots",
     "squadiq.retry",
+    "squadiq.settlement",
     "squadiq.spec",
     "squadiq.webhooks.parsing",
 ]

@@ -86,6 +86,17 @@ def test_a_dataclass_shows_only_what_somebody_thought_about(cls: Any) -> None:
     assert SECRET not in repr(made)
 
 
+NAMED_TUPLES: list[Any] = [cls for cls in classes() if issubclass(cls, tuple) and "_fields" in dir(cls)]
+
+
+@pytest.mark.parametrize("cls", NAMED_TUPLES, ids=lambda cls: f"{cls.__module__}.{cls.__qualname__}")
+def test_a_named_tuple_shows_only_what_somebody_thought_about(cls: Any) -> None:
+    """The same as of a dataclass."""
+    types: dict[str, Any] = cls.__annotations__
+    values = [SECRET if MAY_HOLD_TEXT.match(str(types[name])) else "fine" for name in cls._fields]
+    assert SECRET not in repr(cls(*values))
+
+
 def test_what_users_hold_in_their_hands_shows_no_secret(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "inbox.sqlite3")
     lead = Lead(lead_id="9876543210", phone_number="9876543210", contact_name="Asha", note=SECRET)
