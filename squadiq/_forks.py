@@ -7,6 +7,9 @@ a fork, and goes on after it on both sides.
 
 from __future__ import annotations
 
+# Hooks before a fork run in reverse: with its own set earlier, logging takes its lock after we have all of ours. The
+# other way round, whoever has one of ours and logs something would wait for the fork, and the fork for it.
+import logging  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
 import sys
 import threading

@@ -15,13 +15,14 @@ from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq.errors import ConfigurationError, QuotaStoreError
 from squadiq.quota.memory import MemoryStore
+from squadiq.quota.postgres import PostgresStore
 from squadiq.quota.redis import RedisStore
 from squadiq.quota.sqlite import SQLiteStore, absolute, make_file
 from squadiq.quota.store import QuotaStore, log, rules_for
 
 _told: set[object] = set()
 
-_KINDS = "sqlite, sqlite:///path, memory, redis://host:port/0, rediss:// or unix://"
+_KINDS = "sqlite, sqlite:///path, memory, redis://host:port/0, rediss://, unix:// or postgresql://user@host/database"
 _METHODS: Mapping[str, int] = {
     "reserve": 2,
     "confirm": 2,
@@ -51,11 +52,12 @@ def open_store(
         quota: `sqlite`, a file in the user's state directory, or memory, with a warning, if that cannot be
             made; `sqlite:///path`, another file, relative to the current folder, with a warning, unless the
             path begins with a slash of its own, `sqlite:////path`; `memory`; `redis://…`, `rediss://…` or
-            `unix://…`; a store of your own; None for `SQUADIQ_QUOTA_URL`, or `sqlite` if that is not set.
+            `unix://…`; `postgresql://…`; a store of your own; None for `SQUADIQ_QUOTA_URL`, or `sqlite` if
+            that is not set.
         name: tells this quota from others: see `quota_name`.
         limit: hits in a window; "Rate Limiting" of the API documentation says 100.
         window_seconds: length of the window; the same says a minute.
-        fallback: "local" to go on with a share of the quota while Redis is gone.
+        fallback: "local" to go on with a share of the quota while its server is gone.
 
     Raises:
         ConfigurationError: there is no such store, or limit, window or fallback make no sense.
@@ -76,6 +78,8 @@ def open_store(
         return _default_file(name, limit, window_seconds)
     if kind == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
         return _named_file(setting, rest[1:], limit, window_seconds)
+    if kind in ("postgresql", "postgres"):
+        return PostgresStore(quota, name, limit, window_seconds, fallback=fallback)
     if kind in ("redis", "rediss", "unix"):
         return RedisStore(quota, name, limit, window_seconds, fallback=fallback)
     raise ConfigurationError(f"{setting} must be one of: {_KINDS}.")
@@ -83,7 +87,7 @@ def open_store(
 
 def ends_in_time(store: QuotaStore) -> bool:
     """Tell whether a store surely keeps `within_seconds`; one of the user's own that reads or writes may not."""
-    return not store.does_io or type(store) in (SQLiteStore, RedisStore)
+    return not store.does_io or type(store) in (SQLiteStore, RedisStore, PostgresStore)
 
 
 def reserve_for_bulk(store: QuotaStore) -> int:

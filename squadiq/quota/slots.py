@@ -131,6 +131,15 @@ def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) 
     return advance(state, rules, monotonic, wall)
 
 
+def after_restart(state: QuotaState, rules: QuotaRules, seconds_ago: float) -> QuotaState:
+    """Count every slot as used when the server that keeps the state started, as it may have forgotten some.
+
+    The programs that it serves went on meanwhile: who had a slot still has it, and who waits still waits.
+    """
+    until = state.clock + rules.window_seconds - max(0.0, seconds_ago)
+    return state._replace(busy=(until,) * rules.limit) if until > state.clock else state
+
+
 def expected_start(state: QuotaState, rules: QuotaRules) -> float:
     """Return when one who came now and keeps no slot free could send, if every response outstanding came now too.
 

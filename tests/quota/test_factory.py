@@ -260,8 +260,10 @@ def test_a_locked_default_file_is_waited_for_and_never_given_up_for_memory(
     assert caplog.text == ""
 
 
-def test_limit_and_window_are_taken_over(opened: list[QuotaStore], redis_url: str, redis_name: str) -> None:
-    for quota in ("memory", "sqlite", redis_url):
+def test_limit_and_window_are_taken_over(
+    opened: list[QuotaStore], redis_url: str, redis_name: str, postgres_database: str
+) -> None:
+    for quota in ("memory", "sqlite", redis_url, postgres_database):
         opened.append(open_store(quota, name=redis_name, limit=7, window_seconds=8.0))
         snapshot = opened[-1].snapshot()
         assert (snapshot.limit, snapshot.window_seconds, snapshot.free_now) == (7, 8.0, 7)
@@ -307,7 +309,9 @@ def test_a_store_that_does_not_say_whether_it_reads_or_writes_is_refused() -> No
         open_store(changed(does_io=None), name=NAME)
 
 
-@pytest.mark.parametrize("quota", ["memory", "sqlite", "redis://127.0.0.1:9", MemoryStore()])
+@pytest.mark.parametrize(
+    "quota", ["memory", "sqlite", "redis://127.0.0.1:9", "postgresql://127.0.0.1:9", MemoryStore()]
+)
 @pytest.mark.parametrize("value", [True, "5", 0, -1, float("nan"), float("inf"), 1e308, 10**400, None, [100], 2.5])
 def test_a_limit_or_a_window_of_a_wrong_kind_is_refused_by_its_name(quota: Any, value: Any) -> None:
     with pytest.raises(ConfigurationError, match="quota_hits must be a whole number from 1 to"):
@@ -350,7 +354,7 @@ def no_access(path: Path, mode: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    "quota", ["postgres://user:s3cret@host", "sqlite://", "sqlite:///", "sqlite://host/x", "disk", "sqlite:///:memory:"]
+    "quota", ["mysql://user:s3cret@host", "sqlite://", "sqlite:///", "sqlite://host/x", "disk", "sqlite:///:memory:"]
 )
 def test_an_unknown_store_is_refused_without_showing_what_may_be_secret(quota: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite, sqlite:///path, memory, redis://") as refused:

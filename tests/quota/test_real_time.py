@@ -67,12 +67,12 @@ def test_tasks_are_never_refused(store: QuotaStore) -> None:
         all_is_well(server, HITS)
 
 
-@pytest.fixture(params=["file", "server"])
+@pytest.fixture(params=["file", "redis", "postgresql"])
 def quota(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The setting for a quota that processes share."""
     if request.param == "file":
         return f"sqlite:///{tmp_path}/quota.db"
-    url: str = request.getfixturevalue("redis_url")
+    url: str = request.getfixturevalue("redis_url" if request.param == "redis" else "postgres_database")
     return url
 
 

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from squadiq.errors import ConfigurationError
-from squadiq.quota import MemoryStore, QuotaStore, QuotaWaitError, RedisStore, Reservation, SQLiteStore
+from squadiq.quota import MemoryStore, PostgresStore, QuotaStore, QuotaWaitError, RedisStore, Reservation, SQLiteStore
 from squadiq.quota.slots import LONGEST_LEASE_SECONDS, LONGEST_PAUSE_WINDOWS
 from squadiq.quota.store import CLOCK_RATE_MARGIN
 from tests.quota.virtual import Clock, run_callers
@@ -26,7 +26,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "file", "server"])
+@pytest.fixture(params=["memory", "file", "redis", "postgresql"])
 def open_one(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Opener:
     """Open a store of each kind; every call opens the same quota."""
 
@@ -44,7 +44,13 @@ def open_one(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Op
         request.addfinalizer(store.close)
         return store
 
-    return {"memory": memory, "file": file, "server": server}[request.param]
+    def database(limit: int = 2) -> QuotaStore:
+        url: str = request.getfixturevalue("postgres_database")
+        store = PostgresStore(url, "one", limit, WINDOW, server_now=clock)
+        request.addfinalizer(store.close)
+        return store
+
+    return {"memory": memory, "file": file, "redis": server, "postgresql": database}[request.param]
 
 
 def test_a_slot_is_free_one_window_after_its_response(open_one: Opener, clock: Clock) -> None:

@@ -68,6 +68,8 @@ def test_an_option_that_is_not_known_or_makes_no_sense_is_refused_by_the_setting
         f"redis://{SECRET[:4]}?{SECRET[4:]}@127.0.0.1:9",
         f"redis://{SECRET[:4]}#{SECRET[4:]}@127.0.0.1:9",
         f"redis://user:123/{SECRET}@127.0.0.1:9",
+        f"postgresql://:{SECRET[:4]}/{SECRET[4:]}@127.0.0.1:9",
+        f"postgresql://user:123?{SECRET}@127.0.0.1:9",
     ],
 )
 def test_a_password_that_is_not_quoted_is_not_taken_for_a_host_and_shown(url: str) -> None:
@@ -82,6 +84,12 @@ def test_options_that_redis_knows_are_used(redis_url: str, redis_name: str) -> N
     with closing(open_store(f"{redis_url}?{options}", name=redis_name)) as store:
         assert store.reserve(5.0).wait_seconds == 0.0
         assert store.snapshot().in_flight == 1
+
+
+def postgres_saying(kind: bytes, *fields: bytes) -> Conversation:
+    """Answer the request for TLS with no, and then with a message."""
+    content = b"".join(fields)
+    return saying(b"N", kind + (4 + len(content)).to_bytes(4) + content)
 
 
 PEERS: dict[str, Conversation] = {
@@ -109,14 +117,22 @@ PEERS: dict[str, Conversation] = {
     "loading": saying(b"-LOADING Redis is loading the dataset in memory\r\n"),
     "busy": saying(b"-BUSY Redis is busy running a script.\r\n"),
     "no script, ever": saying(b"-NOSCRIPT No matching script.\r\n"),
+    "a PostgreSQL that is full": postgres_saying(b"E", b"SFATAL\0C53300\0Msorry, too many clients s3cr3t-w0rd\0\0"),
+    "a wrong password": postgres_saying(
+        b"E", b"SFATAL\0C28P01\0Mpassword authentication failed for user s3cr3t-w0rd\0\0"
+    ),
+    "in the clear": postgres_saying(b"R", (3).to_bytes(4)),
+    "an authentication of nobody's": postgres_saying(b"R", (99).to_bytes(4)),
+    "let in, and no more": postgres_saying(b"R", (0).to_bytes(4)),
+    "let in to nothing": postgres_saying(b"R", (0).to_bytes(4) + b"Z\0\0\0\5I"),
     "a master that is down": saying(b"-MASTERDOWN Link with MASTER is down\r\n"),
 }
 
 
 @pytest.mark.parametrize("who", PEERS)
-@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "postgresql"])
 def test_whoever_responses_there_is_an_error_of_ours(who: str, scheme: str) -> None:
-    with peer(PEERS[who]) as place, closing(RedisStore(f"{scheme}://user:{SECRET}@{place}/3")) as store:
+    with peer(PEERS[who]) as place, closing(open_store(f"{scheme}://user:{SECRET}@{place}/3", name="x")) as store:
         for use in (lambda: store.reserve(5.0, within_seconds=0.3), lambda: store.reset(within_seconds=0.3)):
             with pytest.raises(QuotaStoreError, match=SETTING) as refused:
                 use()
@@ -124,6 +140,33 @@ def test_whoever_responses_there_is_an_error_of_ours(who: str, scheme: str) -> N
             assert SECRET not in str(refused.value)
             assert refused.value.__suppress_context__
         store.completed(Reservation(1, 0.0, 0.0), within_seconds=0.3)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://user:{SECRET}@127.0.0.1:9/db?colour=blue",
+        f"postgresql://user:{SECRET}@127.0.0.1:9/db?colour={SECRET}",
+        f"postgresql://user:{SECRET}@[x",
+        f"postgresql://user:{SECRET}@127.0.0.1:9/%",
+        f"postgresql://user:{SECRET}@127.0.0.1:9/\ud800",
+    ],
+)
+def test_a_url_that_postgresql_cannot_use_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{SETTING}.*none that PostgreSQL can be reached by") as refused:
+        open_store(url, name="x")
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("options", ["connect_timeout=x", "sslmode=often", "port=x", "port=99999", "client_encoding=x"])
+def test_an_option_of_postgresql_that_makes_no_sense_is_an_error_of_ours(options: str) -> None:
+    with (
+        closing(open_store(f"postgresql://user:{SECRET}@127.0.0.1/db?{options}", name="x")) as store,
+        pytest.raises(QuotaStoreError, match=SETTING) as refused,
+    ):
+        store.snapshot(within_seconds=1.0)
+    assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -181,18 +224,18 @@ def test_a_real_server_that_refuses_is_an_error_with_what_to_do(redis_name: str)
 TEXT = st.text(max_size=40) | st.text(string.printable, max_size=40)
 URLS = st.one_of(
     TEXT,
-    st.builds("{}{}".format, st.sampled_from(["redis://", "rediss://", "unix://"]), TEXT),
+    st.builds("{}{}".format, st.sampled_from(["redis://", "rediss://", "unix://", "postgresql://"]), TEXT),
     TEXT.map(lambda text: "sqlite:///" + re.sub(r"[/.]", "", text)),  # so that it stays in the current folder
     st.builds(
         "{}://{}:{}@{}:{}/{}?{}={}".format,
-        st.sampled_from(["redis", "rediss", "unix"]),
+        st.sampled_from(["redis", "rediss", "unix", "postgresql", "postgres"]),
         TEXT,
         st.just(SECRET),
         st.sampled_from(["127.0.0.1", "[::1]", "[x", "localhost", "a" * 300, ""]),
         st.sampled_from(["9", "0", "x", "99999", "9" * 5000, "-1"]),
         TEXT,
         st.sampled_from(
-            ["db", "protocol", "encoding", "encoding_errors", "client_name", "retry", "ssl_cert_reqs", "x"]
+            ["db", "protocol", "encoding", "encoding_errors", "client_name", "retry", "ssl_cert_reqs", "x", "port"]
         ),
         TEXT,
     ),
