@@ -286,14 +286,22 @@ def test_threads_that_wait_for_one_that_waits_are_not_late(open_one: Opener, oth
     store.snapshot()
     with other.transaction():
         other.execute("SELECT FROM squadiq_quota FOR UPDATE")
-        first = threading.Thread(target=lambda: suppressed(lambda: store.snapshot(within_seconds=1.5)))
-        first.start()
+        waiters = [
+            threading.Thread(target=lambda: suppressed(lambda: store.snapshot(within_seconds=1.5))) for _ in range(2)
+        ]
+        waiters[0].start()
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         while other.execute(waiting).fetchall() == [(0,)]:
             other.execute("SELECT pg_stat_clear_snapshot()")
         with pytest.raises(QuotaStoreError, match="TimeoutError"):
             store.snapshot(within_seconds=0.05)
-        first.join()
+        waiters[1].start()
+        while not store._line._next.locked():
+            pass
+        with pytest.raises(QuotaStoreError, match="TimeoutError"):
+            store.snapshot(within_seconds=0.05)
+        for waiter in waiters:
+            waiter.join()
 
 
 def suppressed(use: Callable[[], object]) -> None:
@@ -461,7 +469,8 @@ for _ in range(5):
     if child == 0:
         for _ in range(5):
             store.completed(store.reserve(5.0))
-        os._exit(0)
+        store.close()
+        sys.exit()
     children.append(child)
     store.completed(store.reserve(5.0))
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
