@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from squadiq.client import AsyncSquadIQ, RawResponse, SquadIQ
     from squadiq.errors import (
         AccessDeniedError,
+        AccessTokenError,
         BadRequestError,
         ConfigurationError,
         ConnectionFailedError,
@@ -52,6 +53,7 @@ from squadiq._version import __version__ as __version__
 
 __all__ = [
     "AccessDeniedError",
+    "AccessTokenError",
     "AsyncCampaign",
     "AsyncLeadPaginator",
     "AsyncSquadIQ",
@@ -99,6 +101,7 @@ _HOMES = {
     "squadiq.attempts": ("Attempt",),
     "squadiq.errors": (
         "AccessDeniedError",
+        "AccessTokenError",
         "BadRequestError",
         "ConfigurationError",
         "ConnectionFailedError",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Awaitable, Callable
+
 from squadiq.errors import ConfigurationError
+
+TokenFunction = Callable[[], str]
+"""Gives the access token: for one that changes, or that somebody else keeps."""
+AsyncTokenFunction = Callable[[], str | Awaitable[str]]
+"""The same for `AsyncSquadIQ`: a plain function, which is called in a thread, or one to be awaited."""
 
 
 class AccessToken:
@@ -17,6 +25,8 @@ class AccessToken:
             ConfigurationError: it is no text, is empty, or holds what cannot stand in a header.
         """
         if not isinstance(text, str):
+            if inspect.iscoroutine(text):
+                text.close()  # which nobody is going to await
             raise ConfigurationError(f"The access_token must be a text, not a value of type {type(text).__name__}.")
         if not text:
             raise ConfigurationError("The access token is empty. Pass access_token= or set SQUADIQ_ACCESS_TOKEN.")

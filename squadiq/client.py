@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from squadiq_generated.models import Lead
 
 from squadiq import _checks
 from squadiq._version import __version__
+from squadiq.auth import AccessToken, AsyncTokenFunction, TokenFunction
 from squadiq.campaign import AsyncCampaign, Campaign
 from squadiq.config import ClientOptions, Network, Settings, network_from, quota_from, settings_from
 from squadiq.errors import ConfigurationError
@@ -140,13 +142,15 @@ class _Client:
         if request.get("params"):
             url = url.copy_merge_params(request["params"])
         policy = self._settings.policy
+        token = self._settings.access_token
+        function = None if isinstance(token, AccessToken) else token
         keep_free = self.bulk_reserve if operation.in_bulk else policy.quota_reserve or 0
         return httpx.Request(
             request["method"],
             url,
             headers=self._headers,
             content=request.get("content"),
-            extensions={"squadiq.call": Call(operation.name, policy, operation.success, keep_free)},
+            extensions={"squadiq.call": Call(operation.name, policy, operation.success, keep_free, function)},
         )
 
     def _use(self, settings: Settings) -> None:
@@ -158,9 +162,11 @@ class _Client:
                 "content-type": "application/json",
                 "user-agent": f"squadiq/{__version__}",
                 **settings.policy.headers,
-                "authorization": f"Bearer {settings.access_token.reveal()}",
             }
         )
+        token = settings.access_token
+        if isinstance(token, AccessToken):
+            self._headers["authorization"] = f"Bearer {token.reveal()}"
 
     def _read(self, operation: PreparedRequest[ResultT], response: httpx.Response) -> ResultT:
         responses = _recorded.get()
@@ -177,16 +183,19 @@ class SquadIQ(_Client):
     Close it, or use it as a context manager. It may be shared by threads.
     """
 
-    def __init__(self, access_token: str | None = None, **options: Unpack[ClientOptions]) -> None:
+    def __init__(self, access_token: str | TokenFunction | None = None, **options: Unpack[ClientOptions]) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
-            access_token: from the SquadIQ Dashboard; by default `SQUADIQ_ACCESS_TOKEN`.
+            access_token: from the SquadIQ Dashboard; by default `SQUADIQ_ACCESS_TOKEN`. A function that returns
+                it is called before each request, so that it may change.
             options: see `ClientOptions`.
 
         Raises:
             ConfigurationError: a setting is missing or wrong.
         """
+        if inspect.iscoroutinefunction(access_token):
+            raise ConfigurationError("An async function as access_token needs AsyncSquadIQ.")
         settings = settings_from(access_token, options)
         network = network_from(settings.base_url, options)
         inner = open_transport(network)
@@ -233,11 +242,12 @@ class AsyncSquadIQ(_Client):
     Close it, or use it as a context manager. It may be shared by tasks of one event loop.
     """
 
-    def __init__(self, access_token: str | None = None, **options: Unpack[ClientOptions]) -> None:
+    def __init__(self, access_token: str | AsyncTokenFunction | None = None, **options: Unpack[ClientOptions]) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
-            access_token: from the SquadIQ Dashboard; by default `SQUADIQ_ACCESS_TOKEN`.
+            access_token: from the SquadIQ Dashboard; by default `SQUADIQ_ACCESS_TOKEN`. A function that returns
+                it, or what can be awaited for it, is called before each request, so that it may change.
             options: see `ClientOptions`.
 
         Raises:

@@ -13,7 +13,7 @@ from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq import _checks
 from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
-from squadiq.auth import AccessToken
+from squadiq.auth import AccessToken, AsyncTokenFunction
 from squadiq.errors import ConfigurationError
 from squadiq.policy import CallOptions, CallPolicy
 from squadiq.quota import QuotaStore, open_store, quota_name
@@ -26,7 +26,7 @@ BASE_URL = "https://api.squadiq.in"
 class Settings:
     """What a client goes by; `ClientOptions` says what each setting means."""
 
-    access_token: AccessToken
+    access_token: AccessToken | AsyncTokenFunction = field(repr=False)
     base_url: httpx.URL
     campaign_id: str | None
     policy: CallPolicy
@@ -51,6 +51,8 @@ class ClientOptions(CallOptions, total=False):
         insecure_hosts: hosts to which `http://` is allowed, beside this machine.
         quota: where the quota is kept: see `squadiq.quota.open_store`; by default
             `SQUADIQ_QUOTA_URL`, or a file that all processes of this user share.
+        quota_name: tells the quota of this business from those of others; by default `SQUADIQ_QUOTA_NAME`, or
+            what the access token stands for.
         quota_hits, quota_window_seconds: the rate limit; 100 hits in 60 seconds.
         quota_fallback: "local" to go on with a small share while the quota's server is gone.
         transport: an own httpx transport, in place of proxy, verify and cert. A blocking one is
@@ -64,6 +66,7 @@ class ClientOptions(CallOptions, total=False):
     base_url: str | None
     insecure_hosts: Collection[str]
     quota: str | QuotaStore | None
+    quota_name: str | None
     quota_hits: int
     quota_window_seconds: float
     quota_fallback: Literal["local"] | None
@@ -73,7 +76,7 @@ class ClientOptions(CallOptions, total=False):
     cert: Certificate | None
 
 
-def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
+def settings_from(access_token: str | AsyncTokenFunction | None, options: ClientOptions) -> Settings:
     """Return the settings made of arguments and `SQUADIQ_*`.
 
     Raises:
@@ -85,7 +88,7 @@ def settings_from(access_token: str | None, options: ClientOptions) -> Settings:
     given_id = options.get("campaign_id")
     campaign_id = given_id if given_id is not None else os.environ.get("SQUADIQ_CAMPAIGN_ID") or None
     return Settings(
-        access_token=access_token_from(access_token),
+        access_token=access_token if callable(access_token) else access_token_from(access_token),
         base_url=base_url_from(options.get("base_url"), options.get("insecure_hosts", ())),
         campaign_id=_checks.campaign_id(campaign_id) if campaign_id is not None else None,
         policy=CallPolicy().changed(options),
@@ -151,8 +154,27 @@ def quota_from(settings: Settings, options: ClientOptions) -> QuotaStore:
     """
     return open_store(
         options.get("quota"),
-        name=quota_name(str(settings.base_url), settings.access_token.reveal()),
+        name=quota_name_from(settings.base_url, settings.access_token, options.get("quota_name")),
         limit=options.get("quota_hits", QUOTA_HITS),
         window_seconds=options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS),
         fallback=options.get("quota_fallback"),
     )
+
+
+def quota_name_from(
+    base_url: httpx.URL, access_token: AccessToken | AsyncTokenFunction, given: str | None = None
+) -> str:
+    """Return the name of the quota that a client spends: what is given or `SQUADIQ_QUOTA_NAME`, or of its token.
+
+    A token that a function gives may change, and the quota must not begin anew with it: without a name, all
+    functions at an address share one.
+
+    Raises:
+        ConfigurationError: the name is no text, or empty.
+    """
+    if given is not None and (not isinstance(given, str) or not given.strip()):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError("quota_name must be a text that is not empty.")
+    name = given or os.environ.get("SQUADIQ_QUOTA_NAME")
+    if not name:
+        name = access_token.reveal() if isinstance(access_token, AccessToken) else ""
+    return quota_name(str(base_url), name)

@@ -10,6 +10,7 @@
     ├── NoResponseError                 no response came
     │   ├── ConnectionFailedError       no connection, or it was lost
     │   └── DeadlineExceededError       not within the timeout or the deadline
+    ├── AccessTokenError                the function that gives the access token gave none
     ├── OutcomeUnknownError             leads may or may not have been created, and repeating is off
     ├── UnexpectedResponseError         a success that is not what the document says, and cannot be read
     │   └── IncompleteLeadsError        the pages of leads end before all of them were read
@@ -166,6 +167,10 @@ class ConnectionFailedError(NoResponseError):
 
 class DeadlineExceededError(NoResponseError, TimeoutError):
     """No response came within the timeout of an attempt or the deadline of the call."""
+
+
+class AccessTokenError(SquadIQError):
+    """The function that gives the access token raised, took too long, or gave none; nothing was sent then."""
 
 
 class OutcomeUnknownError(SquadIQError):

@@ -17,12 +17,13 @@ from squadiq_generated.constants import CREATE_LEADS, DELETE_LEAD
 from squadiq._decoding import BodyDamagedError, BodyError, BodyTooLargeError
 from squadiq._redaction import SentMetadata
 from squadiq.attempts import Attempt, AttemptOutcome, outcome_of_status, parse_retry_after
+from squadiq.auth import AccessToken, AsyncTokenFunction
 from squadiq.error_body import ErrorBody, read_error_body
 from squadiq.errors import (
+    AccessTokenError,
     ConfigurationError,
     ConnectionFailedError,
     DeadlineExceededError,
-    NoResponseError,
     OutcomeUnknownError,
     QuotaError,
     SquadIQError,
@@ -51,12 +52,21 @@ LEASE_MARGIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Which operation is called, what it goes by, the status of its success, and how many hits it leaves free."""
+    """Which operation is called, and what it goes by.
+
+    Attributes:
+        operation: its name in the document.
+        policy: the settings of the call.
+        success: the status of its success.
+        keep_free: how many hits it leaves free.
+        token_function: gives the access token for each attempt; None if the request has it.
+    """
 
     operation: str
     policy: CallPolicy
     success: int = 200
     keep_free: int = 0
+    token_function: AsyncTokenFunction | None = field(default=None, repr=False)
 
 
 class ReceivedResponse(Protocol):
@@ -84,13 +94,23 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """To do: send the request and read its response, all within a time."""
+class AskToken:
+    """To do: call a function of the user for the access token, within a time."""
 
+    function: AsyncTokenFunction = field(repr=False)
     within_seconds: float
 
 
-Steps = Generator[UseStore | Wait | Send, Any, Any]
+@dataclass(frozen=True, slots=True)
+class Send:
+    """To do: send the request, with this access token if there is one, and read its response, all within a time."""
+
+    within_seconds: float
+    token: AccessToken | None = None
+
+
+Step = UseStore | Wait | AskToken | Send
+Steps = Generator[Step, Any, Any]
 
 
 @dataclass(slots=True)
@@ -153,19 +173,20 @@ class Exchange:
         """The longest that a request which is sent now may be on its way."""
         return min(self.call.policy.timeout_seconds, self._left()) + LEASE_MARGIN_SECONDS
 
-    def _attempt(
-        self, slot: HeldSlot
-    ) -> Generator[UseStore | Wait | Send, Any, tuple[ReceivedResponse | Failure, Attempt]]:
+    def _attempt(self, slot: HeldSlot) -> Generator[Step, Any, tuple[ReceivedResponse | Failure, Attempt]]:
         number = len(self.attempts) + 1
         self._call_hook("before_attempt", self.call.policy.before_attempt, number)
         began = self.now()
         within = min(self.call.policy.timeout_seconds, self.deadline - began)
-        result: ReceivedResponse | Failure = Failure(AttemptOutcome.NEVER_SENT, TimeoutError(), timed_out=True)
-        if within > 0:
-            try:
-                result = yield Send(within)
-            except Failure as failure:
-                result = failure
+        token: AccessToken | None = None
+        result: ReceivedResponse | Failure
+        try:
+            if self.call.token_function is not None:
+                token = yield from self._token(self.call.token_function, _some(within))
+                within -= self.now() - began
+            result = yield Send(_some(within), token)
+        except Failure as failure:
+            result = failure
         attempt = self._judge(result, began - self.started, self.now() - began)
         self.attempts.append(attempt)
         log.debug("%s: attempt %d: %s", self.call.operation, number, attempt)
@@ -175,6 +196,25 @@ class Exchange:
             yield from self._quota.give_back([slot])
         self._call_hook("after_attempt", self.call.policy.after_attempt, number, attempt)
         return result, attempt
+
+    def _token(self, function: AsyncTokenFunction, within_seconds: float) -> Generator[Step, Any, AccessToken]:
+        """Ask the user's function when a hit is free and not before: the wait may be longer than a token is good for.
+
+        Raises:
+            Failure: there is no token, so that nothing was sent.
+        """
+        ask = AskToken(function, within_seconds)
+        try:
+            given = yield ask
+        except Exception as error:
+            no_token = AccessTokenError(f"The function given as access_token failed ({type(error).__name__})")
+            no_token.__cause__ = error
+            raise Failure(AttemptOutcome.NEVER_SENT, no_token) from None
+        try:
+            return AccessToken(given)
+        except ConfigurationError as wrong:
+            no_token = AccessTokenError(f"The function given as access_token has not returned one. {wrong}")
+            raise Failure(AttemptOutcome.FINAL, no_token) from None
 
     def _judge(self, result: ReceivedResponse | Failure, started_after: float, took: float) -> Attempt:
         """What is known of the request now; nothing else looks at a status or at Retry-After."""
@@ -278,7 +318,9 @@ class Exchange:
         error.is_api_error = is_api_error(response.content, response.headers.get("Content-Type", ""))
         return error
 
-    def _no_response(self, failure: Failure) -> NoResponseError:
+    def _no_response(self, failure: Failure) -> SquadIQError:
+        if isinstance(failure.cause, SquadIQError):
+            return failure.cause
         what = f"{self.call.operation}: no response from {self.host}"
         kind = DeadlineExceededError if failure.timed_out else ConnectionFailedError
         error = kind(f"{what} ({failure.kind})")
@@ -301,6 +343,17 @@ class Exchange:
         if len(attempts) > 1:
             error.add_note(f"{len(attempts)} attempts: " + "; ".join(str(attempt) for attempt in attempts))
         raise error
+
+
+def _some(within_seconds: float) -> float:
+    """Return a time in which something can be done.
+
+    Raises:
+        Failure: none is left.
+    """
+    if within_seconds <= 0:
+        raise Failure(AttemptOutcome.NEVER_SENT, TimeoutError(), timed_out=True)
+    return within_seconds
 
 
 def _pause_after(attempt: Attempt) -> float | None:

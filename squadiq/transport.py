@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
@@ -19,9 +20,10 @@ from squadiq._decoding import ACCEPT_ENCODING
 from squadiq._redaction import SentMetadata
 from squadiq._response_reader import ResponseReader
 from squadiq.attempts import AttemptOutcome
+from squadiq.auth import AsyncTokenFunction
 from squadiq.config import Network
 from squadiq.errors import ConfigurationError
-from squadiq.exchange import Call, Exchange, Failure, Send, UseStore, Wait
+from squadiq.exchange import AskToken, Call, Exchange, Failure, Send, Step, UseStore, Wait
 from squadiq.policy import CallPolicy
 from squadiq.quota import QuotaStore, ends_in_time
 from squadiq.quota.client import drive
@@ -70,15 +72,20 @@ class Transport(httpx.BaseTransport):
         response: httpx.Response = drive(exchange.steps(), lambda step: self._do(step, request, max_bytes))
         return response
 
-    def _do(self, step: UseStore | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
+    def _do(self, step: Step, request: httpx.Request, max_bytes: int) -> Any:
         if isinstance(step, UseStore):
             if ends_in_time(self._store):
                 return step.call()
             return in_time(step.call, step.within_seconds + STORE_MARGIN_SECONDS, lambda _: None)
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
+        if isinstance(step, AskToken):
+            try:
+                return in_time(step.function, step.within_seconds, lambda _: None)
+            except LateError:
+                raise TimeoutError from None
         incoming = ResponseReader(step.within_seconds, max_bytes)
-        _prepare(request, step.within_seconds)
+        _prepare(request, step)
         with _failures():
             if isinstance(self._inner, StockTransport) and self._inner.keeps_deadlines:
                 return self._received(request, incoming, step.within_seconds)
@@ -136,13 +143,16 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             except BaseException as error:  # the exchange tidies up and raises it again
                 result, raised = None, error
 
-    async def _do(self, step: UseStore | Wait | Send, request: httpx.Request, max_bytes: int) -> Any:
+    async def _do(self, step: Step, request: httpx.Request, max_bytes: int) -> Any:
         if isinstance(step, UseStore):
             return await self._ask(step)
         if isinstance(step, Wait):
             return await anyio.sleep(step.seconds)
+        if isinstance(step, AskToken):
+            with anyio.fail_after(step.within_seconds):
+                return await _asked(step.function)
         incoming = ResponseReader(step.within_seconds, max_bytes)
-        _prepare(request, step.within_seconds)
+        _prepare(request, step)
         _trace(request, incoming)
         with _failures():
             with anyio.move_on_after(step.within_seconds):
@@ -229,11 +239,21 @@ def _exchange(request: httpx.Request, store: QuotaStore) -> Exchange:
     )
 
 
-def _prepare(request: httpx.Request, within_seconds: float) -> None:
-    """Ask for no encoding that cannot be bounded, and say how long each operation may take."""
+async def _asked(function: AsyncTokenFunction) -> Any:
+    """Call a function without blocking the event loop, whether it is to be awaited or not."""
+    if inspect.iscoroutinefunction(function):
+        return await function()
+    given: Any = await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+    return await given if inspect.isawaitable(given) else given
+
+
+def _prepare(request: httpx.Request, step: Send) -> None:
+    """Ask for no encoding that cannot be bounded, and say how long each operation may take, and who asks."""
     request.headers["Accept-Encoding"] = ACCEPT_ENCODING
+    if step.token is not None:
+        request.headers["Authorization"] = f"Bearer {step.token.reveal()}"
     names = ("connect", "read", "write", "pool")
-    request.extensions = {**request.extensions, "timeout": dict.fromkeys(names, within_seconds)}
+    request.extensions = {**request.extensions, "timeout": dict.fromkeys(names, step.within_seconds)}
 
 
 async def _close(close: Callable[[], Awaitable[None]]) -> None:

@@ -14,7 +14,7 @@ import httpx
 
 from squadiq._decoding import ACCEPT_ENCODING
 from squadiq.auth import AccessToken
-from squadiq.config import base_url_from, network_from
+from squadiq.config import base_url_from, network_from, quota_name_from
 from squadiq.contract.budget import TIMEOUT_SECONDS, RunStoppedError
 from squadiq.contract.cases import Case, run_case
 from squadiq.contract.guard import GuardedTransport, Permission, Writes
@@ -26,7 +26,7 @@ from squadiq.contract.suite import fitting
 from squadiq.contract.target import Capability, Target
 from squadiq.errors import ConfigurationError, MissingExtraError
 from squadiq.phone import normalise
-from squadiq.quota import MemoryStore, QuotaStore, open_store, quota_name
+from squadiq.quota import MemoryStore, QuotaStore, open_store
 from squadiq.spec import Spec
 from squadiq.transport import open_transport
 
@@ -217,7 +217,7 @@ def live_settings_url(given: str) -> httpx.URL:
 @contextmanager
 def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tuple[Target, GuardedTransport]]:
     writes = Writes(ledger, settings.phone_numbers) if ledger else None
-    name = quota_name(str(settings.base_url), settings.token.reveal())
+    name = quota_name_from(settings.base_url, settings.token)
     window = settings.spec.window_seconds
     store = open_store(settings.quota, name=name, limit=settings.spec.hits, window_seconds=window)
     guard = GuardedTransport(

@@ -128,9 +128,9 @@ def _limit_of(store: QuotaStore) -> int:
     return limit if isinstance(limit, int) else QUOTA_HITS
 
 
-def quota_name(base_url: str, access_token: str) -> str:
-    """Return a name for the quota of a token at an address that tells neither."""
-    return hashlib.sha256(f"{base_url.rstrip('/')}\n{access_token}".encode()).hexdigest()[:32]
+def quota_name(base_url: str, business: str) -> str:
+    """Return a name for the quota of a business, which its access token stands for, at an address; it tells neither."""
+    return hashlib.sha256(f"{base_url.rstrip('/')}\n{business}".encode()).hexdigest()[:32]
 
 
 def state_directory() -> Path:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from squadiq import errors
 from squadiq.attempts import Attempt, AttemptOutcome
 from squadiq.errors import SquadIQError
-from squadiq.exchange import Call, Exchange, Failure, Send, UseStore, Wait
+from squadiq.exchange import Call, Exchange, Failure, Send, Step, UseStore, Wait
 from squadiq.policy import CallPolicy
 from squadiq.quota import MemoryStore, Reservation
 from squadiq.retry import GiveUp, Retry, RetryState
@@ -68,13 +68,14 @@ class World:
             except BaseException as error:
                 result, raised = None, error
 
-    def _do(self, step: UseStore | Wait | Send) -> Any:
+    def _do(self, step: Step) -> Any:
         if isinstance(step, UseStore):
             return step.call()
         if isinstance(step, Wait):
             self.time += max(step.seconds, 1e-6)  # as real time, it passes
             self.on_wait()
             return None
+        assert isinstance(step, Send)
         self.sent_at.append(self.time)
         came = self.script.pop(0)
         if isinstance(came, Response):

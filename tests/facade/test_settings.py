@@ -35,7 +35,13 @@ from tests.servers import Reply, acting_server
 SECRET = "Hush4711"
 SETTINGS = sorted(config.ClientOptions.__annotations__.keys() | CallOptions.__annotations__.keys())
 CALL_SETTINGS = sorted(CallOptions.__annotations__)
-VARIABLES = ["SQUADIQ_ACCESS_TOKEN", "SQUADIQ_BASE_URL", "SQUADIQ_CAMPAIGN_ID", "SQUADIQ_QUOTA_URL"]
+VARIABLES = [
+    "SQUADIQ_ACCESS_TOKEN",
+    "SQUADIQ_BASE_URL",
+    "SQUADIQ_CAMPAIGN_ID",
+    "SQUADIQ_QUOTA_URL",
+    "SQUADIQ_QUOTA_NAME",
+]
 NETWORK_VARIABLES = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -124,6 +130,7 @@ WRONG: dict[str, list[Any]] = {
     "insecure_hosts": [5, "mock.internal", b"x", [5], None],
     "quota": [5, [], object(), b"memory", "nowhere", ""],
     "quota_fallback": [5, "global", True],
+    "quota_name": [5, "", " ", b"us", True],
     "proxy": [5, b"http://x", "", "://", "ftp://x", "socks4://x", "http://", "http://[x", "http://x:99999", "x:y"],
     "verify": [5, None, "ca.pem", 0, 1],
     "cert": [5, "", "/missing.pem", (), ("a", "b", "c", "d"), ("a", 5), ["a"], "a\x00b"],

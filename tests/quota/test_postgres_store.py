@@ -296,7 +296,7 @@ def test_threads_that_wait_for_one_that_waits_are_not_late(open_one: Opener, oth
         with pytest.raises(QuotaStoreError, match="TimeoutError"):
             store.snapshot(within_seconds=0.05)
         waiters[1].start()
-        while not store._line._next.locked():
+        while not store._line._next.locked():  # pyright: ignore[reportPrivateUsage]
             pass
         with pytest.raises(QuotaStoreError, match="TimeoutError"):
             store.snapshot(within_seconds=0.05)
