@@ -26,8 +26,9 @@ import pyrate_limiter
 import redis
 
 from benchmarks import Row
-from squadiq.quota import MemoryStore, QuotaStore, RedisStore, SQLiteStore, open_store
+from squadiq.quota import MemoryStore, PostgresStore, QuotaStore, RedisStore, SQLiteStore, open_store
 from tests import valkey
+from tests.inbox import postgres
 from tests.quota.counted import counting_server
 from tests.quota.sender import send_by_tasks, send_by_threads
 
@@ -55,21 +56,26 @@ def rows() -> Iterator[Row]:
 
 def costs() -> Iterator[Row]:
     """Measure acquire + release, with 90 of 100 slots in use, over what each store is built on."""
-    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url:
+    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url, postgres.running() as postgres_url:
         client: Any = redis.Redis.from_url(redis_url)  # pyright: ignore[reportUnknownMemberType]
         file = SQLiteStore(Path(folder) / "quota.db", LIMIT, 3600.0)
         shared = RedisStore(redis_url, "bench", LIMIT, 3600.0)
-        with closing(client), closing(file), closing(shared):
+        table = PostgresStore(postgres.new_database(postgres_url), "bench", LIMIT, 3600.0)
+        with closing(client), closing(file), closing(shared), closing(table):
             memory = microseconds(acquire_and_release(MemoryStore(LIMIT, 3600.0)))
             rival = microseconds(other_in_memory())
             on_file, on_server = microseconds(acquire_and_release(file)), microseconds(acquire_and_release(shared))
             pings = 2 * microseconds(client.ping)
+            in_table = microseconds(acquire_and_release(table), times=300)
     figures = f"{memory:.0f} µs, {rival:.0f} µs"
     yield Row("quota: acquire + release in memory", "one hit of limits' moving window", memory / rival, "", figures)
     figures = f"{on_file:.0f} µs, {memory:.0f} µs"
     yield Row("quota: acquire + release in a file", "in memory", on_file / memory, "", figures)
     figures = f"{on_server:.0f} µs, {pings:.0f} µs"
     yield Row("quota: acquire + release in Redis", "two pings to it", on_server / pings, "", figures)
+    figures = f"{in_table:.0f} µs, {on_server:.0f} µs, {on_file:.0f} µs"
+    yield Row("quota: acquire + release in PostgreSQL", "in Redis", in_table / on_server, "", figures)
+    yield Row("quota: acquire + release in PostgreSQL", "in a file", in_table / on_file, "", figures)
 
 
 def acquire_and_release(store: QuotaStore) -> Callable[[], None]:
@@ -113,7 +119,12 @@ def full_speed() -> Iterator[Row]:
 
     All ways at once, since they mostly wait, but each some seconds after the one before.
     """
-    with tempfile.TemporaryDirectory() as folder, valkey.running() as redis_url, ThreadPoolExecutor(8) as pool:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        valkey.running() as redis_url,
+        postgres.running() as postgres_url,
+        ThreadPoolExecutor(9) as pool,
+    ):
 
         def file(name: str) -> str:
             return f"sqlite:///{folder}/{name}.db"
@@ -126,6 +137,8 @@ def full_speed() -> Iterator[Row]:
             "8 threads, Redis": by_threads(redis_url, 8),
             "4 processes, a file": by_processes(file("processes"), 4),
             "4 processes, Redis": by_processes(redis_url, 4),
+            "8 threads, PostgreSQL": by_threads(postgres.new_database(postgres_url), 8),
+            "4 processes, PostgreSQL": by_processes(postgres.new_database(postgres_url), 4),
         }
         under_way: list[Future[tuple[float, int]]] = []
         for send in ways.values():

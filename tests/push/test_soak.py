@@ -64,9 +64,9 @@ class Service:
         return self.core.lead_state(CAMPAIGN, lead_id) is not None
 
 
-def scaled() -> Spec:
+def scaled(window_seconds: float = WINDOW_SECONDS) -> Spec:
     contents = dict(Spec.installed().contents)
-    return Spec({**contents, "x-rate-limit": {"hits": HITS, "window_seconds": WINDOW_SECONDS}})
+    return Spec({**contents, "x-rate-limit": {"hits": HITS, "window_seconds": window_seconds}})
 
 
 def spoiled(count: int) -> tuple[list[dict[str, Any]], dict[int, str]]:
