@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 from squadiq_generated._base import Model
 from squadiq_generated.models import Lead
 
 from squadiq import phone
-from squadiq._fields import list_type
+from squadiq._fields import declared, list_type
+from squadiq._misspellings import fixed_field_meant
 from squadiq._values import surely_sendable, surely_somebody, why_unsendable
 
 LeadT = TypeVar("LeadT", bound=Lead)
@@ -31,12 +32,14 @@ def leads_at_once(
     """Return the leads, if all are as most are: surely good. None says nothing but that each is to be looked at."""
     if set(map(type, items)) != {dict}:
         return None
-    names = cast(set[object], set[Any]().union(*items))
+    names = set[Any]().union(*items)
     if not all(map(is_field_name, names)):
         return None
     try:
         ids, numbers, people = ([item[name] for item in items] for name in REQUIRED)
         custom = names.difference(REQUIRED)
+        if any(fixed_field_meant(name, REQUIRED) for name in custom - declared(lead_type)):
+            return None
         values = [*ids, *numbers, *people, *(item[name] for item in items for name in custom if name in item)]
         kinds = set(map(type, numbers)) | set(map(type, people))
         if kinds != {str} or not set(map(type, ids)) <= {str, int} or not surely_sendable(values):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
 from squadiq.errors import ConfigurationError
@@ -126,6 +127,10 @@ def campaign_id(value: object) -> str:
     """
     if not isinstance(value, str):
         raise ConfigurationError(f"The campaign_id must be a text, not {kind_of(value)}.")
+    if re.fullmatch(r"\s*[{<].*[}>]\s*", value):
+        raise ConfigurationError(
+            "The campaign_id is still the placeholder of an example: put that of your campaign in its place."
+        )
     if not value.strip() or value in (".", "..") or not value.isprintable() or len(value) > LONGEST_CAMPAIGN_ID:
         raise ConfigurationError("The campaign_id is blank or cannot stand in an address.")
     return value
@@ -154,18 +159,38 @@ def headers(_: str, value: object) -> dict[str, str]:
     return checked
 
 
-def hosts(value: object) -> frozenset[str]:
+def hosts(setting: str, value: object) -> frozenset[str]:
     """Return the names of hosts to which `http://` is allowed.
 
     Raises:
-        ConfigurationError: it is not a collection of names; one name alone is none.
+        ConfigurationError: it is not a collection of names; one name alone is none, nor is a URL or a pattern.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Collection):
-        raise ConfigurationError(f"insecure_hosts must be a collection of host names, not {kind_of(value)}.")
+        raise ConfigurationError(f"{setting} must be a collection of host names, not {kind_of(value)}.")
     names = list(cast(Collection[object], value))
     if not all(isinstance(name, str) for name in names):
-        raise ConfigurationError("insecure_hosts must hold host names, and nothing else.")
+        raise ConfigurationError(f"{setting} must hold host names, and nothing else.")
+    if any(re.search(r"[/*]|:[0-9]+$", name) and not name.count(":") > 1 for name in map(str, names)):
+        raise ConfigurationError(f"{setting} must hold names of hosts, as `mock` is: no URL, no port, no pattern.")
     return frozenset(str(name).lower() for name in names)
+
+
+def known_settings(given: Iterable[str], known: Collection[str], what: str = "There is") -> None:
+    """Look whether all settings that are given exist.
+
+    Raises:
+        ConfigurationError: one does not; it names the one that may be meant.
+    """
+    unknown = set(given) - set(known)
+    if unknown:
+        name = min(unknown)
+        raise ConfigurationError(f"{what} no setting {name!r}{did_you_mean(name, known) or '.'}")
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return the end of a message about a name that does not exist: the nearest that does, if one is near."""
+    near = get_close_matches(name.lower(), known, n=1)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def kind_of(value: object) -> str:

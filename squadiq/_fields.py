@@ -22,6 +22,12 @@ def field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
 
 
 @cache
+def declared(model: type[Model]) -> frozenset[str]:
+    """Return the names of the fields that a model declares, as JSON has them."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+@cache
 def list_type(model: type[Model]) -> TypeAdapter[list[Any]]:
     """Return what checks models of one type many at a time."""
     listed: Any = GenericAlias(list, (model,))

@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import httpx
@@ -20,6 +20,9 @@ Certificate = str | tuple[str, str] | tuple[str, str, str]
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _LARGEST_PORT = 65535
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
+_MOST_CAUSES = 16
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _OLD_SPELLING = re.compile(r"[0-9a-fx.]+")
 
@@ -48,6 +51,41 @@ def _check_host(host: str) -> None:
         host.encode("idna")  # as looking it up will do
     elif host:
         ipaddress.IPv6Address(host)
+
+
+def address_of(url: httpx.URL) -> str:
+    """Return the host of a URL with its port, also where that need not be written."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return f"{host}:{url.port or _PORTS.get(url.scheme, 0)}"
+
+
+def why_not_connected(failure: BaseException) -> str:
+    """Return what the system, or TLS, has said of a connection; nothing if neither did.
+
+    Words of a peer are none of it: it may repeat what was sent.
+    """
+    seen = list(_causes(failure))
+    for cause in reversed(seen):
+        if isinstance(cause, socket.gaierror):
+            return "there is no address for this name, or it cannot be looked up"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate cannot be trusted: {getattr(cause, 'verify_message', 'it failed')}"
+        if isinstance(cause, ssl.SSLError):
+            reason = getattr(cause, "reason", None) or "it failed"
+            return "no TLS: is it http:// there?" if reason in _NOT_TLS else f"TLS: {reason}"
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return os.strerror(cause.errno)
+    return ""
+
+
+def _causes(failure: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what led to it, of several the first; not for ever."""
+    for _ in range(_MOST_CAUSES):
+        if failure is None:
+            return
+        yield failure
+        within: tuple[BaseException, ...] = failure.exceptions if isinstance(failure, BaseExceptionGroup) else ()
+        failure = within[0] if within else failure.__cause__ or failure.__context__
 
 
 def is_this_machine(host: str) -> bool:

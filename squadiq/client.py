@@ -112,9 +112,7 @@ class _Client:
         Raises:
             ConfigurationError: a setting is wrong.
         """
-        unknown = set(options) - CallOptions.__annotations__.keys()
-        if unknown:
-            raise ConfigurationError(f"with_options() has no setting {min(unknown)!r}.")
+        _checks.known_settings(options, CallOptions.__annotations__, "with_options() has")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other._use(replace(self._settings, policy=self._settings.policy.changed(options)))
@@ -150,7 +148,17 @@ class _Client:
             url,
             headers=self._headers,
             content=request.get("content"),
-            extensions={"squadiq.call": Call(operation.name, policy, operation.success, keep_free, function)},
+            extensions={
+                "squadiq.call": Call(
+                    operation.name,
+                    policy,
+                    operation.success,
+                    keep_free,
+                    operation.campaign_id,
+                    operation.lead_id,
+                    token_function=function,
+                )
+            },
         )
 
     def _use(self, settings: Settings) -> None:
@@ -200,7 +208,7 @@ class SquadIQ(_Client):
         network = network_from(settings.base_url, options)
         inner = open_transport(network)
         super().__init__(settings, network, quota_from(settings, options))
-        self._transport = Transport(inner, self._store)
+        self._transport = Transport(inner, self._store, via=network.via)
 
     @overload
     def campaign(self, campaign_id: str | None = None) -> Campaign[Lead]: ...
@@ -257,7 +265,7 @@ class AsyncSquadIQ(_Client):
         network = network_from(settings.base_url, options)
         inner = open_async_transport(network)
         super().__init__(settings, network, quota_from(settings, options))
-        self._transport = AsyncTransport(inner, self._store)
+        self._transport = AsyncTransport(inner, self._store, via=network.via)
 
     @overload
     def campaign(self, campaign_id: str | None = None) -> AsyncCampaign[Lead]: ...

@@ -12,14 +12,16 @@ import httpx
 from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq import _checks
-from squadiq._network import Certificate, is_this_machine, proxy_from, tls_from, url_from
+from squadiq._network import Certificate, address_of, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken, AsyncTokenFunction
 from squadiq.errors import ConfigurationError
 from squadiq.policy import CallOptions, CallPolicy
 from squadiq.quota import QuotaStore, open_store, quota_name
 
 BASE_URL = "https://api.squadiq.in"
-"""The rate limit of the API documentation: 100 hits a minute for a business."""
+API_PATH = "/api/v4"
+"""With this the addresses of all operations begin; it is no part of the base URL."""
+INSECURE_HOSTS = "SQUADIQ_INSECURE_HOSTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Network:
     proxy_setting: str = field(repr=False)
     tls: ssl.SSLContext | None
 
+    @property
+    def via(self) -> str:
+        """What is said of the way to an address: the proxy that it goes through, if there is one."""
+        if self.proxy is None:
+            return ""
+        return f" through the proxy {address_of(self.proxy)} ({self.proxy_setting})"
+
 
 class ClientOptions(CallOptions, total=False):
     """Settings of a client.
@@ -48,7 +57,8 @@ class ClientOptions(CallOptions, total=False):
     Attributes:
         campaign_id: used where `campaign()` is given none; by default `SQUADIQ_CAMPAIGN_ID`.
         base_url: by default `SQUADIQ_BASE_URL`, or the live service.
-        insecure_hosts: hosts to which `http://` is allowed, beside this machine.
+        insecure_hosts: hosts to which `http://` is allowed, beside this machine and those that
+            `SQUADIQ_INSECURE_HOSTS` names, separated by commas.
         quota: where the quota is kept: see `squadiq.quota.open_store`; by default
             `SQUADIQ_QUOTA_URL`, or a file that all processes of this user share.
         quota_name: tells the quota of this business from those of others; by default `SQUADIQ_QUOTA_NAME`, or
@@ -82,9 +92,7 @@ def settings_from(access_token: str | AsyncTokenFunction | None, options: Client
     Raises:
         ConfigurationError: a setting is missing, wrong or unknown.
     """
-    unknown = set(options) - ClientOptions.__annotations__.keys() - CallOptions.__annotations__.keys()
-    if unknown:
-        raise ConfigurationError(f"There is no setting {min(unknown)!r}.")
+    _checks.known_settings(options, {**ClientOptions.__annotations__, **CallOptions.__annotations__})
     given_id = options.get("campaign_id")
     campaign_id = given_id if given_id is not None else os.environ.get("SQUADIQ_CAMPAIGN_ID") or None
     return Settings(
@@ -125,9 +133,9 @@ def base_url_from(given: str | None, insecure_hosts: Collection[str]) -> httpx.U
 
     Raises:
         ConfigurationError: it is no URL, or it is `http://` to a host that is neither this machine
-            nor named in `insecure_hosts`.
+            nor named in `insecure_hosts` or `SQUADIQ_INSECURE_HOSTS`, or it holds the path of the API too.
     """
-    allowed = _checks.hosts(insecure_hosts)
+    allowed = _checks.hosts("insecure_hosts", insecure_hosts) | _checks.hosts(INSECURE_HOSTS, _named_hosts())
     name, text = "base_url", given
     if given is None and (from_environment := os.environ.get("SQUADIQ_BASE_URL")):
         name, text = "SQUADIQ_BASE_URL", from_environment
@@ -141,9 +149,18 @@ def base_url_from(given: str | None, insecure_hosts: Collection[str]) -> httpx.U
     if url.scheme == "http" and not is_this_machine(url.host) and url.host not in allowed:
         raise ConfigurationError(
             f"{name} with http:// would send the access token and phone numbers in the clear to {url.host}. "
-            f"Use https://, or allow that host by name: insecure_hosts=({url.host!r},)"
+            f"Use https://, or allow that host by name: insecure_hosts=({url.host!r},) or {INSECURE_HOSTS}={url.host}"
+        )
+    if f"{API_PATH}/" in f"{url.path}/":
+        raise ConfigurationError(
+            f"{name} has {API_PATH} in it, which is added to it: give what stands before, such as "
+            f"{url.scheme}://{address_of(url) if url.port else url.host}."
         )
     return url
+
+
+def _named_hosts() -> list[str]:
+    return [name for name in os.environ.get(INSECURE_HOSTS, "").replace(",", " ").split() if name]
 
 
 def quota_from(settings: Settings, options: ClientOptions) -> QuotaStore:

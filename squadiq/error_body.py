@@ -65,7 +65,11 @@ def read_error_body(body: bytes, content_type: str, sent: bytes, envelope: SentM
     detail, fields, by_lead = _sorted_out(said, len(leads), shown)
     if fields and len(leads) == 1 and isinstance(sent_body, list):
         by_lead = {0: fields}
-    lead_ids = {index: _shown_lead_id(lead) for index, lead in enumerate(leads) if "lead_id" in lead}
+    lead_ids = {
+        index: shown_lead_id(lead["lead_id"], lead.get("contact_name"))
+        for index, lead in enumerate(leads)
+        if "lead_id" in lead
+    }
     return ErrorBody(detail, fields, by_lead, lead_ids)
 
 
@@ -109,10 +113,10 @@ def tells_name(text: str, contact_name: object) -> bool:
     return any(part in plain for part in parts if len(part) > 2)
 
 
-def _shown_lead_id(lead: Mapping[str, Any]) -> str:
-    """The lead_id, unless it tells who the lead is."""
-    lead_id = str(lead["lead_id"])
-    return f"{MASK}{lead_id[-2:]}" if tells_name(lead_id, lead.get("contact_name")) else masked(lead_id)
+def shown_lead_id(lead_id: object, contact_name: object) -> str:
+    """Return a lead_id as messages show it: masked if it tells who the lead is."""
+    text = str(lead_id)
+    return f"{MASK}{text[-2:]}" if tells_name(text, contact_name) else masked(text)
 
 
 def _leaves(value: object) -> Iterator[str]:

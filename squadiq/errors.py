@@ -54,11 +54,15 @@ class SquadIQError(Exception):
 
     Attributes:
         operation: the operation's name in the document, such as `createLeads`; None outside of a call.
+        campaign_id: of the campaign; None outside of a call.
+        lead_id: of the lead, masked if it may tell who that is; None if the call is about several, or none.
         attempts: each time that the request was sent.
         previous_attempt_unknown: whether an attempt before the last one may have been carried out.
     """
 
     operation: str | None = None
+    campaign_id: str | None = None
+    lead_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -130,7 +134,9 @@ class InvalidInputError(SquadIQError, ValueError):
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
-        told = problems if isinstance(problems, str) else "; ".join(_first(self.problems)) + ". Nothing was sent."
+        told = (
+            problems if isinstance(problems, str) else sentences("; ".join(_first(self.problems)), "Nothing was sent.")
+        )
         super().__init__(told)
 
 
@@ -265,12 +271,16 @@ class StatusError(SquadIQError):
 
     def __str__(self) -> str:
         said = self._said()
-        parts = [f"{self.operation} was answered with {self.status}", f": {said}" if said else "", self.hint]
+        parts = [f"{self.operation} was answered with {self.status}{about(self.campaign_id, self.lead_id)}"]
+        if said:
+            parts[0] += f": {said}"
+        if self.hint:
+            parts.append(self.hint)
         if self.retry_after_seconds is not None:
-            parts.append(f". It asks to wait {self.retry_after_seconds:.0f} s")
+            parts.append(f"It asks to wait {self.retry_after_seconds:.0f} s")
         if self.previous_attempt_unknown:
-            parts.append(". An earlier attempt of this call may have been carried out")
-        return "".join(parts)
+            parts.append("An earlier attempt of this call may have been carried out")
+        return sentences(*parts)
 
     def _said(self) -> str:
         return "; ".join(_first(self.lead_errors)) or self.detail
@@ -298,13 +308,13 @@ class AccessDeniedError(StatusError):
 class UnauthorizedError(AccessDeniedError):
     """The access token is missing or incorrect (401)."""
 
-    hint = ". Check the access token"
+    hint = "Check the access token"
 
 
 class ForbiddenError(AccessDeniedError):
     """The access token is not accepted, or has no permission for this campaign (403)."""
 
-    hint = ". Check the access token and the campaign"
+    hint = "Check the access token and the campaign"
 
 
 class NotFoundError(StatusError):
@@ -314,13 +324,13 @@ class NotFoundError(StatusError):
 class MethodNotAllowedError(StatusError):
     """The address does not take this method (405)."""
 
-    hint = ". Check the base URL"
+    hint = "Check the base URL"
 
 
 class TooManyRequestsError(StatusError):
     """The rate limit of the business is exceeded (429)."""
 
-    hint = ". Somebody else spends the same quota, or its settings are too high"
+    hint = "Somebody else spends the same quota, or its settings are too high"
 
 
 class InternalServerError(StatusError):
@@ -330,7 +340,7 @@ class InternalServerError(StatusError):
 class ServiceUnavailableError(StatusError):
     """SquadIQ is offline for maintenance (503)."""
 
-    hint = ". Try again later"
+    hint = "Try again later"
 
 
 class UnexpectedStatusError(StatusError):
@@ -350,6 +360,19 @@ BY_STATUS: Mapping[int, type[StatusError]] = {
 """One class for each code of "Status and Errors"."""
 
 _SHOWN = 5
+
+
+def about(campaign_id: str | None, lead_id: str | None) -> str:
+    """Return which lead and campaign a call is about, as a message goes on; nothing if that is not known."""
+    lead = f" for lead {lead_id!r}" if lead_id is not None else ""
+    campaign = f" in campaign {campaign_id!r}" if campaign_id else ""
+    return lead + campaign
+
+
+def sentences(*texts: str) -> str:
+    """Return texts as sentences one after the other, with one full stop between them, whoever wrote it."""
+    ended = [text if text.endswith((".", "!", "?")) else f"{text}." for text in texts[:-1]]
+    return " ".join([*ended, texts[-1]])
 
 
 def _first(items: Sequence[object]) -> list[str]:

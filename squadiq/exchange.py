@@ -29,6 +29,7 @@ from squadiq.errors import (
     SquadIQError,
     StatusError,
     UnexpectedResponseError,
+    about,
     error_of,
 )
 from squadiq.policy import CallPolicy
@@ -59,6 +60,7 @@ class Call:
         policy: the settings of the call.
         success: the status of its success.
         keep_free: how many hits it leaves free.
+        campaign_id, lead_id: what it is about, as messages show it: without what tells who somebody is.
         token_function: gives the access token for each attempt; None if the request has it.
     """
 
@@ -66,7 +68,14 @@ class Call:
     policy: CallPolicy
     success: int = 200
     keep_free: int = 0
+    campaign_id: str | None = None
+    lead_id: str | None = field(default=None, repr=False)
     token_function: AsyncTokenFunction | None = field(default=None, repr=False)
+
+    @property
+    def about(self) -> str:
+        """Which lead and campaign it is about, as a message goes on."""
+        return about(self.campaign_id, self.lead_id)
 
 
 class ReceivedResponse(Protocol):
@@ -85,9 +94,12 @@ class ReceivedResponse(Protocol):
 class Failure(Exception):
     """No response: thrown into the exchange by a driver in place of the HTTP library's own exception."""
 
-    def __init__(self, outcome: AttemptOutcome, cause: BaseException, *, timed_out: bool = False) -> None:
+    def __init__(
+        self, outcome: AttemptOutcome, cause: BaseException, *, timed_out: bool = False, reason: str = ""
+    ) -> None:
         self.outcome = outcome
         self.cause = cause
+        self.reason = reason
         self.timed_out = timed_out
         self.kind = type(cause).__name__
         super().__init__(self.kind)
@@ -118,7 +130,7 @@ class Exchange:
     """One call: its request, its quota, and the attempts so far; time and chance are handed in."""
 
     call: Call
-    host: str
+    address: str
     sent: bytes = field(repr=False)
     store: QuotaStore = field(repr=False)
     now: Callable[[], float]
@@ -287,7 +299,7 @@ class Exchange:
         return first in _BEGINS_JSON
 
     def _odd_success(self, response: ReceivedResponse) -> UnexpectedResponseError:
-        said = f"{self.call.operation} was answered with {response.status_code} and"
+        said = f"{self.call.operation} was answered with {response.status_code}{self.call.about} and"
         why: BodyError | None = response.extensions.get(UNREADABLE)
         if isinstance(why, BodyTooLargeError):
             most = self.call.policy.max_response_bytes
@@ -296,11 +308,11 @@ class Exchange:
                 "If that is as it should be, raise max_response_bytes"
             )
         elif why is not None:
-            said += f" a body that cannot be read, for {why}. Check what is between here and SquadIQ ({self.host})"
+            said += f" a body that cannot be read, for {why}. Check what is between here and SquadIQ ({self.address})"
         else:
             said += (
                 " something that is not JSON: "
-                f"it may not come from SquadIQ. Check the network and the base URL ({self.host})"
+                f"it may not come from SquadIQ. Check the network and the base URL ({self.address})"
             )
         error = UnexpectedResponseError(said)
         error.status = response.status_code
@@ -308,7 +320,7 @@ class Exchange:
 
     def _status_error(self, response: ReceivedResponse, attempt: Attempt) -> StatusError:
         if response.status_code < 400:
-            words = ErrorBody(f"it redirects, which is not followed: check the base URL ({self.host})")
+            words = ErrorBody(f"it redirects, which is not followed: check the base URL ({self.address})")
         else:
             words = read_error_body(
                 response.content, response.headers.get("Content-Type", ""), self.sent, self.envelope
@@ -321,9 +333,9 @@ class Exchange:
     def _no_response(self, failure: Failure) -> SquadIQError:
         if isinstance(failure.cause, SquadIQError):
             return failure.cause
-        what = f"{self.call.operation}: no response from {self.host}"
+        what = f"{self.call.operation}: no response from {self.address}{self.call.about}"
         kind = DeadlineExceededError if failure.timed_out else ConnectionFailedError
-        error = kind(f"{what} ({failure.kind})")
+        error = kind(f"{what} ({failure.kind}{': ' if failure.reason else ''}{failure.reason})")
         error.__cause__ = failure.cause
         return error
 
@@ -334,10 +346,12 @@ class Exchange:
         if unknown and self.call.operation == CREATE_LEADS and not may_repeat(CREATE_LEADS, self.call.policy.retries):
             cause = error
             error = OutcomeUnknownError(
-                f"{CREATE_LEADS}: the leads may have been created or not ({attempts[-1]}), and repeat_creates is off"
+                f"{CREATE_LEADS}{self.call.about}: the leads may have been created or not ({attempts[-1]}), "
+                "and repeat_creates is off"
             )
             error.__cause__ = cause
         error.operation, error.attempts = self.call.operation, attempts
+        error.campaign_id, error.lead_id = self.call.campaign_id, self.call.lead_id
         if isinstance(error, StatusError):
             error.resolve_repeated_create()
         if len(attempts) > 1:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from squadiq_generated._base import masked
 from squadiq_generated.client import convert_lead as convert
 from squadiq_generated.client import create_leads as create
 from squadiq_generated.client import delete_lead as delete
@@ -17,7 +19,9 @@ from squadiq_generated.client.types import UNSET
 from squadiq_generated.constants import LARGEST_PAGE_SIZE
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
+from squadiq._redaction import MASK
 from squadiq._values import plain
+from squadiq.error_body import shown_lead_id
 from squadiq.errors import InvalidInputError, Problem
 from squadiq.responses import Differences, PageRead, read_whole_page
 from squadiq.validation import (
@@ -53,6 +57,7 @@ class PreparedRequest(Generic[ResultT]):
 
     Attributes:
         in_bulk: whether it is one of many, and leaves hits of the quota free for others.
+        campaign_id, lead_id: what it is about, as messages show it: without what tells who somebody is.
     """
 
     name: str
@@ -60,6 +65,8 @@ class PreparedRequest(Generic[ResultT]):
     success: int
     read: Callable[[bytes], ResultT] = field(repr=False)
     in_bulk: bool = False
+    campaign_id: str | None = None
+    lead_id: str | None = field(default=None, repr=False)
 
 
 def prepare_create_leads(
@@ -76,13 +83,15 @@ def prepare_create_leads(
         duplicate_phone_numbers=duplicates,
     )
     request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
-    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: prepared)
+    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: prepared, **_about(scope, prepared))
 
 
 def prepare_checked_leads(scope: Scope[Any], leads: Sequence[Lead]) -> PreparedRequest[None]:
     """Create leads that were checked before, as a push does."""
     request = create.get_kwargs(scope.campaign_id, body=list(leads))
-    return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: None, in_bulk=True)
+    return PreparedRequest(
+        create.OPERATION, request, create.SUCCESS, lambda _: None, in_bulk=True, **_about(scope, leads)
+    )
 
 
 def prepare_get_leads(
@@ -99,8 +108,9 @@ def prepare_get_leads(
         raise InvalidInputError([Problem(None, None, "page_size", "is not a whole number")])
     if page_size is not None and not 1 <= page_size <= LARGEST_PAGE_SIZE:
         raise InvalidInputError([Problem(None, None, "page_size", f"is not between 1 and {LARGEST_PAGE_SIZE}")])
+    only = [prepare_reference(lead_id)] if lead_id is not None else []
     query: dict[str, Any] = {
-        "lead_id": prepare_reference(lead_id).lead_id if lead_id is not None else UNSET,
+        "lead_id": only[0].lead_id if only else UNSET,
         "processed_after": _or_unset(epoch_seconds(processed_after, "processed_after")),
         "processed_before": _or_unset(epoch_seconds(processed_before, "processed_before", round_up=True)),
         "page_size": _or_unset(page_size),
@@ -113,6 +123,7 @@ def prepare_get_leads(
             request,
             get.SUCCESS,
             lambda content: read_whole_page(content, get.OPERATION, scope.differences),
+            **_about(scope, only),
         )
 
     return page
@@ -126,28 +137,45 @@ def prepare_update_lead(
         lead_id, changes, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
     )
     request = update.get_kwargs(scope.campaign_id, body=prepared)
-    return PreparedRequest(update.OPERATION, request, update.SUCCESS, lambda _: prepared)
+    return PreparedRequest(update.OPERATION, request, update.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
 
 
 def prepare_convert_lead(scope: Scope[Any], lead_id: str | int, detail: str) -> PreparedRequest[LeadConversion]:
     """Mark a lead converted; what is returned is the conversion as it was sent."""
     prepared = prepare_conversion(lead_id, detail)
     request = convert.get_kwargs(scope.campaign_id, body=prepared)
-    return PreparedRequest(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared)
+    return PreparedRequest(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
 
 
 def prepare_disable_leads(scope: Scope[Any], lead_ids: Iterable[str | int]) -> PreparedRequest[list[LeadReference]]:
     """Disable leads; what is returned are the references as they were sent."""
     prepared = prepare_references(lead_ids)
     request = disable.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
-    return PreparedRequest(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared)
+    return PreparedRequest(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared, **_about(scope, prepared))
 
 
 def prepare_delete_lead(scope: Scope[Any], lead_id: str | int) -> PreparedRequest[LeadReference]:
     """Delete a lead; what is returned is the reference as it was sent."""
     prepared = prepare_reference(lead_id)
     request = delete.get_kwargs(scope.campaign_id, body=prepared)
-    return PreparedRequest(delete.OPERATION, request, delete.SUCCESS, lambda _: prepared)
+    return PreparedRequest(delete.OPERATION, request, delete.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
+
+
+def _about(scope: Scope[Any], leads: Sequence[Any]) -> dict[str, Any]:
+    """What messages say that a request is about: the campaign, and the lead if it is one."""
+    lead = leads[0] if len(leads) == 1 else None
+    if lead is None:
+        return {"campaign_id": masked(scope.campaign_id)}
+    shown = shown_lead_id(lead.lead_id, getattr(lead, "contact_name", None))
+    return {"campaign_id": masked(scope.campaign_id), "lead_id": shown if _NUMBERED.fullmatch(shown) else _cut(shown)}
+
+
+_NUMBERED = re.compile(r"[^\s]*[0-9][^\s]*")
+"""An identifier without a number in it, or with a blank, may be a name."""
+
+
+def _cut(lead_id: str) -> str:
+    return f"{MASK}{lead_id[-2:]}"
 
 
 def _or_unset(value: int | None) -> Any:

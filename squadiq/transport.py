@@ -17,6 +17,7 @@ import httpx
 
 from squadiq._deadline import DeadlineBackend, LateError, deadline, in_time
 from squadiq._decoding import ACCEPT_ENCODING
+from squadiq._network import address_of, why_not_connected
 from squadiq._redaction import SentMetadata
 from squadiq._response_reader import ResponseReader
 from squadiq.attempts import AttemptOutcome
@@ -57,9 +58,10 @@ class StockTransport(httpx.HTTPTransport):
 class Transport(httpx.BaseTransport):
     """Send requests within the quota, again where that is safe, and raise for what is not a success."""
 
-    def __init__(self, inner: httpx.BaseTransport, store: QuotaStore) -> None:
+    def __init__(self, inner: httpx.BaseTransport, store: QuotaStore, *, via: str = "") -> None:
         self._inner = inner
         self._store = store
+        self._via = via
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, read to its end.
@@ -67,7 +69,7 @@ class Transport(httpx.BaseTransport):
         Raises:
             SquadIQError: there is no response, or it is an error.
         """
-        exchange = _exchange(request, self._store)
+        exchange = _exchange(request, self._store, self._via)
         max_bytes = exchange.call.policy.max_response_bytes
         response: httpx.Response = drive(exchange.steps(), lambda step: self._do(step, request, max_bytes))
         return response
@@ -118,9 +120,10 @@ class Transport(httpx.BaseTransport):
 class AsyncTransport(httpx.AsyncBaseTransport):
     """What `Transport` does, without blocking the event loop."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, store: QuotaStore) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, store: QuotaStore, *, via: str = "") -> None:
         self._inner = inner
         self._store = store
+        self._via = via
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, read to its end.
@@ -128,7 +131,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         Raises:
             SquadIQError: there is no response, or it is an error.
         """
-        exchange = _exchange(request, self._store)
+        exchange = _exchange(request, self._store, self._via)
         steps, max_bytes = exchange.steps(), exchange.call.policy.max_response_bytes
         result: Any = None
         raised: BaseException | None = None
@@ -221,7 +224,7 @@ def _options(network: Network) -> dict[str, Any]:
     }
 
 
-def _exchange(request: httpx.Request, store: QuotaStore) -> Exchange:
+def _exchange(request: httpx.Request, store: QuotaStore, via: str) -> Exchange:
     """The way of a request: as its caller wants it or, from another httpx client, a careful one."""
     call = request.extensions.get("squadiq.call")
     if call is None:
@@ -229,7 +232,7 @@ def _exchange(request: httpx.Request, store: QuotaStore) -> Exchange:
     envelope = SentMetadata(request.url.query.decode("ascii"), request.headers)
     return Exchange(
         call,
-        request.url.host,
+        address_of(request.url) + via,
         request.read(),
         store,
         now=time.monotonic,
@@ -302,10 +305,14 @@ def _failures() -> Generator[None]:
         raise Failure(AttemptOutcome.FINAL, _without_words(cause)) from None
     except _NEVER_SENT as cause:
         timed_out = isinstance(cause, httpx.TimeoutException)
-        raise Failure(AttemptOutcome.NEVER_SENT, _without_words(cause), timed_out=timed_out) from None
+        raise Failure(
+            AttemptOutcome.NEVER_SENT, _without_words(cause), timed_out=timed_out, reason=why_not_connected(cause)
+        ) from None
     except Exception as cause:
         timed_out = isinstance(cause, httpx.TimeoutException | TimeoutError)
-        raise Failure(AttemptOutcome.UNKNOWN, _without_words(cause), timed_out=timed_out) from None
+        raise Failure(
+            AttemptOutcome.UNKNOWN, _without_words(cause), timed_out=timed_out, reason=why_not_connected(cause)
+        ) from None
 
 
 def _without_words(cause: Exception) -> Exception:

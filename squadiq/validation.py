@@ -16,7 +16,8 @@ from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUp
 
 from squadiq import phone
 from squadiq._at_once import REQUIRED, is_field_name, leads_at_once, national, unsendable, with_defaults
-from squadiq._fields import field_type
+from squadiq._fields import declared, field_type
+from squadiq._misspellings import fixed_field_meant, likely_meant
 from squadiq._redaction import Redactor
 from squadiq._values import (
     is_blank,
@@ -69,7 +70,7 @@ def prepare_leads(
     first_places: dict[str, int] = {}
     first_called: dict[str, tuple[int, str]] = {}
     for index, given in enumerate(items):
-        values, wrong = _values_of(given, index, normalise_phone_numbers=normalise)
+        values, wrong = _values_of(given, index, lead_type, normalise_phone_numbers=normalise)
         lead = None if wrong else _validated(lead_type, values, index, wrong)
         if lead is not None:
             earlier = first_places.setdefault(lead.lead_id, index)
@@ -115,7 +116,8 @@ def prepare_update(
         for name, value in fields.items()
         if value is not None and is_missing(value)
     ]
-    values, wrong = _values_of({"lead_id": lead_id, **fields}, None, normalise_phone_numbers=normalise_phone_numbers)
+    given = {"lead_id": lead_id, **fields}
+    values, wrong = _values_of(given, None, lead_type, normalise_phone_numbers=normalise_phone_numbers)
     problems += wrong
     problems += [
         Problem(None, _shown(lead_id), name, "is null")
@@ -241,7 +243,7 @@ def _read(given: object, index: int | None) -> dict[str, Any]:
 
 
 def _values_of(
-    given: object, index: int | None, *, normalise_phone_numbers: bool
+    given: object, index: int | None, lead_type: type[Lead], *, normalise_phone_numbers: bool
 ) -> tuple[dict[str, Any], list[Problem]]:
     """A copy of what was given, with its phone number normalised, and what is wrong so far.
 
@@ -258,8 +260,9 @@ def _values_of(
         if not is_missing(value) or (value is None and name not in REQUIRED)
     }
     _check_lead_id(values, index, problems)
+    meant = declared(lead_type) | (declared(type(given)) if isinstance(given, Model) else frozenset())
     for name, value in values.items():
-        reason = _why_wrong(name, value)
+        reason = _why_wrong(name, value) or (_why_misspelt(name) if name not in meant else None)
         if reason is not None:
             problems.append(Problem(index, _shown(values.get("lead_id")), _field(name), reason))
     number = values.get("phone_number")
@@ -284,6 +287,14 @@ def _why_wrong(name: object, value: object) -> str | None:
     if name == "phone_number" or not isinstance(value, str) or value == "":
         return why_no_value(value) if isinstance(value, str) else None
     return _PATTERN_REASONS[name] if is_blank(value) else why_nobody(value)
+
+
+def _why_misspelt(name: str) -> str | None:
+    field = fixed_field_meant(name, REQUIRED)
+    if field is None:
+        return None
+    near = "is written with blanks or signs" if _field(name) == field else f"is nearly {field}"
+    return f"{near}, and is not sent as a custom field: rename it, or declare it in lead_type if it is one"
 
 
 def _check_lead_id(values: Mapping[str, Any], index: int | None, problems: list[Problem]) -> None:
@@ -322,6 +333,8 @@ def _validated(
             if not (partial and error["type"] == "missing"):
                 field = ".".join(str(part) for part in error["loc"]) or "lead"
                 reason = _reason(field, error["type"], error["msg"], personal)
+                if error["type"] == "missing" and (near := likely_meant(field, values.keys() - declared(model))):
+                    reason += f": did you mean it by {_field(near)!r}?"
                 problems.append(Problem(index, lead_id, _field(field), reason))
         return None
     except Exception as error:

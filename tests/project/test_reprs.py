@@ -54,6 +54,7 @@ REDACTED = {
     "PushCounts": {"rejected"},
     "PushResult": {"ledger", "notes", "source"},
     "Rejection": {"code"},
+    "Exchange": {"address"},  # of the base URL and of a proxy: hosts and ports
     "Scope": {"service"},  # the base URL, which has no user
     "Source": {"name", "notes"},
     "LeadError": {"lead_id", "errors"},
