@@ -15,9 +15,7 @@ _LONG = 10
 
 @lru_cache(maxsize=1024)
 def fixed_field_meant(name: str, fixed: tuple[str, ...]) -> str | None:
-    """Return the fixed field that a name is a slip away from; None if it is one itself, or a name of its own."""
-    if name in fixed:
-        return None
+    """Return the fixed field that a name, which is none of them, is a slip away from; None if it is of its own."""
     written = _letters(name)
     return next((field for field in fixed if _is_slip(written, _letters(field))), None)
 
