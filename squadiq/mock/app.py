@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import time
 
 from squadiq._extras import needs_extra
 from squadiq.mock.callers import host_name, refusal_of_caller
 from squadiq.mock.control_api import HELPERS
 from squadiq.mock.core import Mock
 from squadiq.mock.deliveries.waiting import until_delivered
-from squadiq.mock.messages import BODY_LIMIT, MockRequest, MockResponse, json_response
+from squadiq.mock.messages import BODY_LIMIT, MockRequest, json_response
+from squadiq.mock.page.application import MockPage
 
 with needs_extra("mock"):
     from starlette.routing import Router
@@ -19,17 +20,33 @@ with needs_extra("mock"):
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
-def application(mock: Mock) -> ASGIApp:
-    """Return the ASGI application of a mock."""
+def application(mock: Mock, page: MockPage | None = None) -> ASGIApp:
+    """Return the ASGI application of a mock.
 
+    Args:
+        mock: what answers.
+        page: what shows it in a browser, a new one without it.
+    """
+    page = page or MockPage(mock)
     allowed = frozenset(map(host_name, mock.settings.allow_hosts))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         request = await _request(scope, receive)
-        response = _refused(scope, request, allowed)
-        if response is None:
-            await until_delivered(mock.deliveries, request)
+        is_page = page.answers(request)
+        if is_page or request.path.startswith(HELPERS):
+            why = refusal_of_caller(scope["headers"], allowed)
+            if why:
+                response = json_response(403, {"detail": why})
+            elif is_page:
+                await page.respond(request, receive, send)
+                return
+            else:
+                await until_delivered(mock.deliveries, request)
+                response = mock.respond(request)
+        else:
+            began = time.perf_counter()
             response = mock.respond(request)
+            page.calls.note(mock.clock.now(), time.perf_counter() - began, request, response)
         headers = [(name.lower().encode(), value.encode()) for name, value in response.headers]
         if response.status != 204:  # RFC 9110, 8.6: that has no content, nor a length of it
             headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.body))]
@@ -38,13 +55,6 @@ def application(mock: Mock) -> ASGIApp:
 
     # No route of its own: Starlette's do not match a path with a line feed in it, and the core has the document's.
     return Router(default=respond, redirect_slashes=False)
-
-
-def _refused(scope: Scope, request: MockRequest, allowed: Collection[str]) -> MockResponse | None:
-    if not request.path.startswith(HELPERS):
-        return None
-    why = refusal_of_caller(scope["headers"], allowed)
-    return json_response(403, {"detail": why}) if why else None
 
 
 async def _request(scope: Scope, receive: Receive) -> MockRequest:

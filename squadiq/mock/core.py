@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from squadiq._decoding import BodyDamagedError, BodyDecoder, BodyEncodingError, BodyTooLargeError
@@ -101,6 +102,17 @@ class Mock:
         """Return everything that the mock knows of a lead, None if nothing."""
         with self._lock:
             return lead_state(self.store, self.settings.seed, campaign_id, lead_id, int(self.clock.now()))
+
+    @property
+    def exclusive(self) -> AbstractContextManager[object]:
+        """What to hold while the store is used."""
+        return self._lock
+
+    def quota_use(self) -> list[tuple[int, int]]:
+        """Return by access token how many hits of the last window are counted, and how many may be; 0 for no limit."""
+        with self._lock:
+            now = self.clock.arrival()
+            return [self._throttle.hits_counted(business, now) for business in self._businesses.values()]
 
     def close(self) -> None:
         """Keep the time for the next start and close the file; a second time does nothing."""

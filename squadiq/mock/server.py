@@ -13,6 +13,7 @@ from squadiq._extras import needs_extra
 from squadiq.mock.app import application
 from squadiq.mock.core import Mock
 from squadiq.mock.deliveries.deliverer import delivering
+from squadiq.mock.page.application import MockPage
 from squadiq.mock.settings import MockOptions, MockSettings
 
 with needs_extra("mock"):
@@ -25,9 +26,10 @@ class Server(uvicorn.Server):
     """Serve a mock on a socket that is bound already; `ready` is set once it answers."""
 
     def __init__(self, mock: Mock) -> None:
+        self._page = MockPage(mock)
         super().__init__(
             uvicorn.Config(
-                application(mock),
+                application(mock, self._page),
                 access_log=False,
                 date_header=False,
                 http="httptools",
@@ -46,6 +48,11 @@ class Server(uvicorn.Server):
         """Begin to answer."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go who look at the page, and end."""
+        self._page.streams.end()
+        await super().shutdown(sockets)
 
 
 @dataclass(frozen=True, slots=True)

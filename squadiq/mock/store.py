@@ -221,6 +221,28 @@ class LeadStore:
         row = self._execute("SELECT * FROM lead WHERE campaign = ? AND lead_id = ?", (campaign.key, lead_id)).fetchone()
         return None if row is None else StoredLead(*row)
 
+    def find_by_sequence(self, sequence: int) -> tuple[StoredCampaign, StoredLead] | None:
+        """Return one lead with its campaign."""
+        row = self._execute("SELECT * FROM lead WHERE sequence = ?", (sequence,)).fetchone()
+        if row is None:
+            return None
+        lead = StoredLead(*row)
+        return next(campaign for campaign in self._campaigns.values() if campaign.key == lead.campaign), lead
+
+    def lead_ids(self, campaign: StoredCampaign, before: int, limit: int) -> list[tuple[int, str]]:
+        """Return leads that were created before a sequence, the latest first: the sequence of each, and its lead_id."""
+        # Backwards through the table: through an index on the campaign, all of its leads would have to be sorted.
+        return self._execute(
+            "SELECT sequence, lead_id FROM lead NOT INDEXED WHERE campaign = ? AND sequence < ?"
+            " ORDER BY sequence DESC LIMIT ?",
+            (campaign.key, before, limit),
+        ).fetchall()
+
+    def last_processing(self) -> int:
+        """Return when the last lead will have been processed, 0 without any."""
+        query = "SELECT coalesce(max(processed_at), 0) FROM lead WHERE campaign = ?"
+        return max((self._execute(query, (each.key,)).fetchone()[0] for each in self.campaigns), default=0)
+
     def save(self, lead: StoredLead) -> None:
         """Write what a business may change of one lead."""
         self._execute(

@@ -14,6 +14,11 @@ class Throttle:
         self._window_seconds = window_seconds
         self._logs: dict[str, deque[float]] = {}
 
+    def hits_counted(self, business: str, now: float) -> tuple[int, int]:
+        """Return how many hits of the last window are counted, and how many may be; 0 for no limit."""
+        log = self._logs.get(business, ())
+        return sum(arrival > now - self._window_seconds for arrival in log), self._hits
+
     def retry_after_seconds(self, business: str, now: float) -> int:
         """Count a hit and return 0, or return the whole seconds after which one will be counted again."""
         if self._hits == 0:

@@ -197,6 +197,24 @@ class DeliveryStore:
         ).fetchall()
         return [self._delivery(row, moment) for row in rows]
 
+    def latest(self, before: int, limit: int, moment: Callable[[float], str]) -> list[dict[str, Any]]:
+        """Return deliveries planned before an id, the latest first."""
+        query = "SELECT id FROM delivery WHERE id < ? ORDER BY id DESC LIMIT ?"
+        return self._each(self._execute(query, (before, limit)).fetchall(), moment)
+
+    def of_lead(self, lead: int, limit: int, moment: Callable[[float], str]) -> list[dict[str, Any]]:
+        """Return the deliveries of a lead, the latest first."""
+        query = "SELECT id FROM delivery WHERE lead = ? ORDER BY id DESC LIMIT ?"
+        return self._each(self._execute(query, (lead, limit)).fetchall(), moment)
+
+    def _each(self, rows: list[tuple[int]], moment: Callable[[float], str]) -> list[dict[str, Any]]:
+        return [found for (delivery,) in rows if (found := self.one(delivery, moment)) is not None]
+
+    def waiting(self) -> int:
+        """Count the deliveries that are still to be sent."""
+        (count,) = self._execute("SELECT count(*) FROM delivery WHERE send_at IS NOT NULL").fetchone()
+        return int(count)
+
     def one(self, delivery: int, moment: Callable[[float], str]) -> dict[str, Any] | None:
         """Return one delivery with every attempt; None if there is no such."""
         found = self.listed(None, None, delivery - 1, 1, moment)
