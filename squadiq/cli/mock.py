@@ -67,6 +67,15 @@ def mock(
             " times.",
         ),
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:NAME=VALUE,…",
+            help="Let requests to the API go wrong, such as 500:share=0.05 or"
+            " reset-after:count=2,operation=createLeads; may be given several times."
+            " Kinds: 429, 500, 503, html, slow, reset-before, reset-after, half.",
+        ),
+    ] = None,
 ) -> None:
     """Run the SquadIQ API on this machine, as the document describes it, until Ctrl-C.
 
@@ -99,6 +108,7 @@ def mock(
             webhook_headers=_headers(headers_from, headers),
             webhook_trouble=cast("list[Trouble]", _names(webhook_trouble)),
             allow_hosts=tuple(allow_host or _names(os.environ.get("SQUADIQ_MOCK_ALLOW_HOST", ""))),
+            faults=tuple(fault or ()),
         )
         core = Mock(settings)
     except (SettingError, SecretError) as wrong:

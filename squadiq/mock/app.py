@@ -7,6 +7,7 @@ import time
 
 from squadiq._extras import needs_extra
 from squadiq.mock.callers import host_name, refusal_of_caller
+from squadiq.mock.connection import misbehaving
 from squadiq.mock.control_api import HELPERS
 from squadiq.mock.core import Mock
 from squadiq.mock.deliveries.waiting import until_delivered
@@ -45,11 +46,20 @@ def application(mock: Mock, page: MockPage | None = None) -> ASGIApp:
                 response = mock.respond(request)
         else:
             began = time.perf_counter()
-            response = mock.respond(request)
-            page.calls.note(mock.clock.now(), time.perf_counter() - began, request, response)
+            fault = mock.next_fault(request)
+            if fault is not None:
+                response = mock.respond_wrongly(fault, request)
+                send = misbehaving(fault, scope, receive, send)
+            else:
+                response = mock.respond(request)
+            seconds = time.perf_counter() - began
+            page.calls.note(mock.clock.now(), seconds, request, response, fault.kind if fault else None)
         headers = [(name.lower().encode(), value.encode()) for name, value in response.headers]
         if response.status != 204:  # RFC 9110, 8.6: that has no content, nor a length of it
-            headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.body))]
+            headers += [
+                (b"content-type", response.media_type.encode()),
+                (b"content-length", b"%d" % len(response.body)),
+            ]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 

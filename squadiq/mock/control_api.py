@@ -64,7 +64,7 @@ def lead_state(store: LeadStore, seed: int, campaign_id: str, lead_id: str, now:
 def handle_control_request(
     store: LeadStore, clock: Clock, seed: int, deliveries: Dispatch, request: MockRequest
 ) -> MockResponse:
-    """Answer a request to one of the helper endpoints.
+    """Answer a request to one of the helper endpoints that look at leads and deliveries, or move time.
 
     Raises:
         RefusedError: there is no such endpoint or lead, or the seconds are not usable.

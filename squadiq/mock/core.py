@@ -22,6 +22,8 @@ from squadiq.mock.clock import Clock
 from squadiq.mock.control_api import HELPERS, counts, handle_control_request, lead_state
 from squadiq.mock.cors import preflight_response, readable_from_origin
 from squadiq.mock.deliveries.dispatch import Dispatch
+from squadiq.mock.faults import FaultError, FaultPlan, PlannedFault, parsed_fault, wrong_response
+from squadiq.mock.faults_api import FAULTS, handle_faults
 from squadiq.mock.messages import (
     BODY_LIMIT,
     MockRequest,
@@ -32,7 +34,7 @@ from squadiq.mock.messages import (
     refused_for,
 )
 from squadiq.mock.operations import OPERATIONS, MockCall
-from squadiq.mock.settings import MockSettings
+from squadiq.mock.settings import MockSettings, SettingError
 from squadiq.mock.store import LeadStore
 from squadiq.mock.throttle import Throttle
 from squadiq.mock.validation import body_errors, read_parameter
@@ -57,7 +59,7 @@ class Mock:
         monotonic: where the passing of time comes from, in seconds.
 
     Raises:
-        SettingError: the file for the state cannot be used.
+        SettingError: the file for the state cannot be used, or a fault is for an operation that there is not.
     """
 
     def __init__(
@@ -70,11 +72,17 @@ class Mock:
     ) -> None:
         self.settings = settings or MockSettings()
         self.spec = spec or Spec.installed()
+        self._lock = threading.RLock()
+        self.faults = FaultPlan(self.settings.seed)
+        try:
+            for text in self.settings.faults:
+                self.add_fault(parsed_fault(text))
+        except FaultError as wrong:
+            raise SettingError(f"faults: {wrong}") from None
         self.store = LeadStore(self.settings.db)
         self.clock = Clock(max(now(), self.store.clock_reading()), speed=self.settings.speed, monotonic=monotonic)
         rate = self.spec.hits if self.settings.rate is None else self.settings.rate
         self._throttle = Throttle(rate, self.spec.window_seconds)
-        self._lock = threading.RLock()
         self._closed = False
         self.deliveries = Dispatch(self.settings, self.store, self.clock, self._lock)
         # Not the token itself is kept with a campaign: the file may be looked at or passed on.
@@ -85,6 +93,35 @@ class Mock:
         if request.path.startswith(HELPERS):
             return self._guarded(self._control, request)
         return readable_from_origin(self._guarded(self._respond, request), request.headers)
+
+    def next_fault(self, request: MockRequest) -> PlannedFault | None:
+        """Return what a request meets on its way, and count it; None almost always."""
+        if not self.faults or request.path.startswith(HELPERS) or (found := self.spec.find(request.path)) is None:
+            return None
+        operation = found[0].operations.get(request.method)
+        with self._lock:
+            return None if operation is None else self.faults.decide(operation.operation_id)
+
+    def respond_wrongly(self, fault: PlannedFault, request: MockRequest) -> MockResponse:
+        """Answer one request as a fault has it; what becomes of the connection is left to who sends the response."""
+        response = self.respond(request) if fault.carried_out else MockResponse(204)
+        return readable_from_origin(wrong_response(fault, response), request.headers)
+
+    def add_fault(self, fault: PlannedFault) -> None:
+        """Let something go wrong with requests to come.
+
+        Raises:
+            FaultError: the document has no such operation, or too many faults wait.
+        """
+        if fault.operation is not None and fault.operation not in self.spec.operations:
+            raise FaultError("operation", f"give one of {', '.join(self.spec.operations)}")
+        with self._lock:
+            self.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Let nothing more go wrong."""
+        with self._lock:
+            self.faults.clear()
 
     def advance(self, seconds: float) -> None:
         """Let seconds pass at once, for the leads and for the quota."""
@@ -136,6 +173,8 @@ class Mock:
         return response
 
     def _control(self, request: MockRequest) -> MockResponse:
+        if request.path == FAULTS:
+            return handle_faults(self.faults, self.add_fault, request)
         return handle_control_request(self.store, self.clock, self.settings.seed, self.deliveries, request)
 
     def _respond(self, request: MockRequest) -> MockResponse:

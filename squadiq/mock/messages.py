@@ -29,11 +29,12 @@ class MockRequest:
 
 @dataclass(frozen=True, slots=True)
 class MockResponse:
-    """Hold one response; a body is always JSON."""
+    """Hold one response."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "application/json"
 
 
 class RefusedError(Exception):

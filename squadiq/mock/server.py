@@ -11,8 +11,10 @@ from typing import Any, Unpack
 
 from squadiq._extras import needs_extra
 from squadiq.mock.app import application
+from squadiq.mock.connection import MockConnection
 from squadiq.mock.core import Mock
 from squadiq.mock.deliveries.deliverer import delivering
+from squadiq.mock.faults import FaultKind, FaultOptions, planned_fault
 from squadiq.mock.page.application import MockPage
 from squadiq.mock.settings import MockOptions, MockSettings
 
@@ -32,7 +34,7 @@ class Server(uvicorn.Server):
                 application(mock, self._page),
                 access_log=False,
                 date_header=False,
-                http="httptools",
+                http=MockConnection,
                 lifespan="off",
                 log_level="error",
                 loop="auto",
@@ -80,6 +82,22 @@ class RunningMock:
     def lead(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
         """Return everything that the mock knows of a lead, None if nothing."""
         return self.core.lead_state(campaign_id, lead_id)
+
+    def fault(self, kind: FaultKind, **options: Unpack[FaultOptions]) -> None:
+        """Let requests to come go wrong, as `POST /_mock/faults` does.
+
+        Args:
+            kind: what goes wrong.
+            options: `operation`, `share`, `count`, and what the kind has beside.
+
+        Raises:
+            FaultError: the kind has no such option, or its value is not usable.
+        """
+        self.core.add_fault(planned_fault({"kind": kind, **options}))
+
+    def clear_faults(self) -> None:
+        """Let nothing more go wrong."""
+        self.core.clear_faults()
 
     def deliveries(self, *, wait_for: int = 0, timeout_seconds: float = 30) -> list[dict[str, Any]]:
         """Return what is delivered, with every attempt, as `/_mock/deliveries` does.

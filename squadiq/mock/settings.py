@@ -10,6 +10,7 @@ from typing import Literal, TypedDict, get_args
 from urllib.parse import urlsplit
 
 from squadiq.mock.callers import host_name
+from squadiq.mock.faults import FaultError, parsed_fault
 
 DuplicateLeads = Literal["reject", "replace"]
 Trouble = Literal["duplicates", "reorder", "delays", "bursts", "slow", "cuts"]
@@ -39,6 +40,7 @@ class MockOptions(TypedDict, total=False):
     webhook_headers: tuple[tuple[str, str], ...]
     webhook_trouble: Collection[Trouble]
     allow_hosts: tuple[str, ...]
+    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,7 @@ class MockSettings:
         webhook_trouble: how deliveries go wrong on purpose: `duplicates`, `reorder`, `delays`,
             `bursts`, `slow` (in sending and in reading) and `cuts` (of connections).
         allow_hosts: names or addresses, beside this machine's own, by which the helper endpoints may be asked.
+        faults: what goes wrong with the API itself from the start, each such as `500:share=0.05`.
 
     Raises:
         SettingError: a value is out of range.
@@ -74,6 +77,7 @@ class MockSettings:
     webhook_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     webhook_trouble: Collection[Trouble] = ()
     allow_hosts: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # 31 years at most: past the year 9999 a time has no ISO 8601 form of four-digit years.
@@ -100,6 +104,11 @@ class MockSettings:
                 host_name(name)
         except ValueError:
             raise SettingError("allow_hosts: give names or addresses of hosts, without a scheme and a port") from None
+        try:
+            for text in self.faults:
+                parsed_fault(text)
+        except FaultError as wrong:
+            raise SettingError(f"faults: {wrong}") from None
 
 
 def _is_http(url: str) -> bool:

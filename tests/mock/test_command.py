@@ -91,8 +91,9 @@ def test_the_options_reach_the_mock(tmp_path: Path) -> None:
         httpx.post(f"{mock.url}/_mock/advance", json={"seconds": 51}).raise_for_status()
         assert httpx.get(f"{mock.url}/_mock/campaigns/c1").json()["processed"] == 1
         mock.end()
-    with started(*options) as mock:
+    with started(*options, "--fault", "503:count=1", "--fault", "html:count=1") as mock:
         assert httpx.get(f"{mock.url}/_mock/campaigns/c1").json()["processed"] == 1
+        assert [create(mock.url, "a", "one") for _ in range(3)] == [503, 502, 201]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,8 @@ def test_the_options_reach_the_mock(tmp_path: Path) -> None:
         (["--speed", "0"], "speed: give more than 0"),
         (["--duplicate-leads", "ignore"], "--duplicate-leads"),
         (["--db", "/nowhere/mock.sqlite3"], "cannot be opened"),
+        (["--fault", "500:often=1"], "faults: often: 500 has operation, share, count, carried_out"),
+        (["--fault", "500:operation=stealLeads"], "faults: operation: give one of createLeads, getLeads"),
         (["--host", "192.0.2.1"], "192.0.2.1:0 cannot be listened on"),
         (["--host", "nowhere.invalid"], "nowhere.invalid:0 cannot be listened on"),
     ],

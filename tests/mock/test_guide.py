@@ -12,13 +12,15 @@ from squadiq.mock.server import RunningMock
 from squadiq.mock.settings import MockOptions, MockSettings
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "mock.md").read_text("utf-8")
-IN_A_TEST, OTHER_SETTINGS, WITHOUT_A_PORT = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
+IN_A_TEST, OTHER_SETTINGS, WITHOUT_A_PORT, FAULTS = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
 
 
-def test_the_test_that_it_shows_passes(squadiq_mock: RunningMock) -> None:
+@pytest.mark.parametrize("block", [IN_A_TEST, FAULTS], ids=["in a test", "faults"])
+def test_the_test_that_it_shows_passes(squadiq_mock: RunningMock, block: str) -> None:
     names: dict[str, Any] = {}
-    exec(IN_A_TEST, names)
-    names["test_a_lead_is_processed"](squadiq_mock)
+    exec(block, names)
+    (shown,) = (name for name in names if name.startswith("test_"))
+    names[shown](squadiq_mock)
 
 
 @pytest.mark.parametrize("block", [OTHER_SETTINGS, WITHOUT_A_PORT], ids=["other settings", "without a port"])

@@ -29,6 +29,7 @@ class LoggedCall(NamedTuple):
     length: int
     response: MockResponse
     response_length: int
+    fault: str | None = None
 
 
 class CallLog:
@@ -38,14 +39,17 @@ class CallLog:
         self._calls: deque[LoggedCall] = deque(maxlen=KEPT)
         self.total = 0
 
-    def note(self, moment: float, seconds: float, request: MockRequest, response: MockResponse) -> None:
+    def note(
+        self, moment: float, seconds: float, request: MockRequest, response: MockResponse, fault: str | None = None
+    ) -> None:
         """Take note of a call.
 
         Args:
             moment: when it came, by the clock of the leads.
             seconds: how long it took.
             request: as it came.
-            response: as it went out.
+            response: as it went out, or would have without a fault of the connection.
+            fault: the kind of what went wrong on purpose.
         """
         self.total += 1
         length, response_length = len(request.body), len(response.body)
@@ -53,7 +57,7 @@ class CallLog:
             request = replace(request, body=request.body[:BODY_KEPT])
         if response_length > BODY_KEPT:
             response = replace(response, body=response.body[:BODY_KEPT])
-        self._calls.append(LoggedCall(self.total, moment, seconds, request, length, response, response_length))
+        self._calls.append(LoggedCall(self.total, moment, seconds, request, length, response, response_length, fault))
 
     def latest(self, most: int = KEPT) -> Sequence[LoggedCall]:
         """Return calls, the latest first."""
