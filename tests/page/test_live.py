@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def mock() -> Generator[RunningMock]:
 
 def test_a_page_is_told_all_of_it_at_first_and_then_what_changed(mock: RunningMock) -> None:
     with stream(mock) as changes:
-        assert next(changes).keys() == {"clock", "quota", "campaigns", "calls", "deliveries"}
+        assert next(changes).keys() == {"clock", "quota", "campaigns", "calls", "deliveries", "faults"}
         create(mock, "u1")
         changed = until(changes, "campaigns", "0 of 1 leads processed")
         assert "deliveries" not in changed
@@ -57,16 +58,25 @@ def test_a_page_is_told_all_of_it_at_first_and_then_what_changed(mock: RunningMo
 
 def test_nothing_is_told_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "PAUSE_SECONDS", 0)
-    core = Mock(MockSettings(), now=lambda: 1e9, monotonic=lambda: 0.0)
-    looks = iter([False] * 3 + [True])
+    over, looks = asyncio.Event(), count()
+
+    def still() -> float:
+        if next(looks) == 50:
+            over.set()
+        return 0.0
+
+    core = Mock(MockSettings(), now=lambda: 1e9, monotonic=still)
+    streams = events.EventStreams(core, CallLog())
 
     async def told() -> list[bytes]:
-        changes = events.EventStreams(core, CallLog()).changes(asked_of("/"), lambda: next(looks))
-        return [each async for each in changes]
+        return [each async for each in streams.changes(asked_of("/"), over)]
 
     retry, everything = asyncio.run(told())
-    core.close()
     assert (retry, everything[:6]) == (b"retry: 1000\n\n", b"data: ")
+    streams.end()
+    over.clear()
+    assert asyncio.run(told()) == [b"retry: 1000\n\n"]
+    core.close()
 
 
 def test_a_lead_that_is_deleted_is_gone_from_its_page(mock: RunningMock) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Generator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from squadiq.mock.page import overview, pieces
@@ -74,7 +75,7 @@ def test_to_look_counts_as_no_hit_and_as_no_call() -> None:
         assert call(mock, "GET", "responses/c1/").status_code == 429
         shown = page(mock)
         assert "2 of 2 hits in 60 s" in shown
-        assert shown.count("createLeads") == 2
+        assert page(mock, "/_mock/page/calls").count("createLeads") == 2
         assert 'class="badge warn">429<' in shown
 
 
@@ -336,3 +337,36 @@ def test_a_name_that_is_no_text_for_a_browser_does_no_harm(mock: RunningMock) ->
     create(mock, "u1", contact_name="\u202e\ufffe\U0010ffff", plan="\x01")
     assert MASK in page(mock, "/_mock/page/leads/1")
     assert page(mock, "/_mock/page/leads/1?reveal=1")
+
+
+def test_faults_are_planted_met_and_cleared(mock: RunningMock) -> None:
+    assert "None is planned." in page(mock)
+    assert press(mock, "/faults", kind="503", operation="createLeads", count="2").status_code == 303
+    press(mock, "/faults", kind="reset-before", operation="", count="1")
+    press(mock, "/faults", kind="half", operation="getLeads", count="")
+    mock.fault("slow", share=0.25, operation="deleteLead")
+    shown = page(mock)
+    assert "createLeads, 2 more" in shown
+    assert "every operation, 1 more" in shown
+    assert "getLeads, until it is cleared" in shown
+    assert "deleteLead, until it is cleared, 25% of them" in shown
+    assert call(mock, "POST", "create/c1/", json=[]).status_code == 503
+    for _ in range(2):
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            call(mock, "GET", "responses/c1/")
+    shown = page(mock)
+    assert "createLeads, 1 more" in shown
+    assert "Met so far: 503 × 1, reset-before × 1, half × 1" in shown
+    assert re.findall(r'badge bad">([\w-]+)</span></td>', shown) == ["half", "reset-before", "503"]
+    assert press(mock, "/faults/clear").status_code == 303
+    assert "None is planned." in page(mock)
+    call(mock, "GET", "responses/c1/")
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"kind": "x"}, {"kind": "500", "count": "x"}, {"kind": "500", "operation": "x"}]
+)
+def test_a_fault_that_cannot_be_is_refused(mock: RunningMock, fields: dict[str, str]) -> None:
+    response = press(mock, "/faults", **fields)
+    assert (response.status_code, "Not planned" in response.text) == (400, True)
+    assert "None is planned." in page(mock)

@@ -94,8 +94,13 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 @given(JSON)
 def test_of_fields_that_are_not_known_to_be_harmless_nothing_is_left(value: Any) -> None:
     def leaves(each: Any) -> set[Any]:
-        children = each.values() if isinstance(each, dict) else each if isinstance(each, list) else None
-        return {each} if children is None else set().union(*map(leaves, children))
+        match each:
+            case {**fields}:
+                return {leaf for child in fields.values() for leaf in leaves(child)}
+            case [*items]:
+                return {leaf for child in items for leaf in leaves(child)}
+            case _:
+                return {each}
 
     assert leaves(masked_content(value)) <= {None, "", MASK}
 

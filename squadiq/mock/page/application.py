@@ -14,7 +14,7 @@ from squadiq.mock.page.accept import prefers_page
 from squadiq.mock.page.calls import CallLog
 from squadiq.mock.page.events import EventStreams
 from squadiq.mock.page.layout import clock_face, whole_page
-from squadiq.mock.page.pieces import ROOT, Asked
+from squadiq.mock.page.pieces import ROOT, Asked, View
 from squadiq.mock.page.routes import act, asked_of, view_of
 
 with needs_extra("mock"):
@@ -62,22 +62,21 @@ class MockPage:
         if request.path == EVENTS:
             await self._stream(request, receive, send)
         elif request.method == "POST":
-            where = act(self._mock, request)
-            if where is None:
-                await self._document(f"{ROOT}/nothing", send)
+            done = act(self._mock, request)
+            if isinstance(done, View):
+                await self._document(done, Asked("/"), send)
             else:
-                await _send(send, 303, b"", "text/plain", (b"location", where.encode()))
+                await _send(send, 303, b"", "text/plain", (b"location", done.encode()))
         elif request.method not in ("GET", "HEAD"):
             await _send(send, 405, b"", "text/plain", (b"allow", b"GET, HEAD, POST"))
         elif (name := request.path.removeprefix(f"{ROOT}/")) in _ASSETS:
             asset = resources.files("squadiq.mock.page").joinpath("assets", name).read_bytes()
             await _send(send, 200, asset, f"{_ASSETS[name]}; charset=utf-8")
         else:
-            await self._document(f"{request.path}?{request.query}", send)
+            asked = asked_of(f"{request.path}?{request.query}")
+            await self._document(view_of(self._mock, self.calls, asked), asked, send)
 
-    async def _document(self, target: str, send: Send) -> None:
-        asked = asked_of(target)
-        view = view_of(self._mock, self.calls, asked)
+    async def _document(self, view: View, asked: Asked, send: Send) -> None:
         clock = clock_face(self._mock.clock.now(), self._mock.settings.speed)
         text = whole_page(view, asked, clock)
         await _send(send, view.status, text.encode("utf-8", "replace"), _HTML)
@@ -94,10 +93,12 @@ class MockPage:
             await self._events(asked, receive, send)
 
     async def _events(self, asked: Asked, receive: Receive, send: Send) -> None:
+        over = asyncio.Event()
         gone = asyncio.ensure_future(receive())  # the request was read to its end: what follows is that its caller left
+        gone.add_done_callback(lambda _: over.set())
         try:
             await _start(send, 200, "text/event-stream")
-            async with aclosing(self.streams.changes(asked, gone.done)) as changes:
+            async with aclosing(self.streams.changes(asked, over)) as changes:
                 async for event in changes:
                     await send({"type": "http.response.body", "body": event, "more_body": True})
         finally:

@@ -14,6 +14,7 @@ from squadiq.mock.page.pieces import (
     ROOT,
     Asked,
     View,
+    badge,
     fact,
     link,
     moment_of,
@@ -40,7 +41,7 @@ def calls_table(mock: Mock, calls: Iterable[LoggedCall], asked: Asked) -> Markup
             (
                 moment_of(call.moment),
                 link(f"{ROOT}/calls/{call.number}", _name(mock, call, asked)),
-                status_badge(call.response.status),
+                _came(call),
                 _took(call),
             ),
         )
@@ -66,7 +67,7 @@ def call_view(mock: Mock, call: LoggedCall, asked: Asked) -> View:
     came = _body(mock, response.body, call.response_length, {}, asked, harmless=response.status >= 400)
     line = element("p", element("code", f"{request.method} {target}"), class_="target")
     parts = (
-        element("h1", _name(mock, call, asked), " ", status_badge(response.status)),
+        element("h1", _name(mock, call, asked), " ", _came(call)),
         element("p", reveal_link(asked)),
         element("dl", *facts, class_="facts"),
         element(
@@ -86,6 +87,13 @@ def _name(mock: Mock, call: LoggedCall, asked: Asked) -> Markup:
         return element("span", f"{call.request.method} {_told(mock, call.request.path, asked)}", class_="path")
     campaign_id = _told(mock, found[1].get("campaign_id", ""), asked)
     return joined((operation.operation_id, " ", element("bdi", campaign_id, class_="quiet")))
+
+
+def _came(call: LoggedCall) -> Markup:
+    if call.fault == "reset-before":
+        return badge("bad", call.fault)
+    status = status_badge(call.response.status)
+    return status if call.fault is None else joined((status, " ", badge("bad", call.fault)))
 
 
 def _took(call: LoggedCall) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from squadiq._extras import needs_extra
 from squadiq.mock.core import Mock
@@ -35,30 +36,32 @@ class EventStreams:
     def __init__(self, mock: Mock, calls: CallLog) -> None:
         self._mock = mock
         self._calls = calls
-        self._open = 0
-        self._ending = False
+        self._open = set[asyncio.Event]()
+        self._ended = False
 
     @property
     def is_full(self) -> bool:
         """Whether no further stream can be opened."""
-        return self._open >= OPEN_AT_MOST
+        return len(self._open) >= OPEN_AT_MOST
 
     def end(self) -> None:
         """Let every stream come to its end."""
-        self._ending = True
+        self._ended = True
+        for over in self._open:
+            over.set()
 
-    async def changes(self, asked: Asked, is_gone: Callable[[], bool]) -> AsyncGenerator[bytes]:
+    async def changes(self, asked: Asked, over: asyncio.Event) -> AsyncGenerator[bytes]:
         """Yield events: by id the sections of a page that differ from those before, at first all of them.
 
         Args:
             asked: the page.
-            is_gone: whether nobody looks any more.
+            over: is set when nobody looks any more, or the mock ends.
         """
         told: dict[str, str] = {}
-        self._open += 1
+        self._open.add(over)
         try:
             yield b"retry: 1000\n\n"
-            while not (self._ending or is_gone()):
+            while not (self._ended or over.is_set()):
                 began = time.perf_counter()
                 view = view_of(self._mock, self._calls, asked)
                 if view.status != 200:
@@ -70,6 +73,8 @@ class EventStreams:
                 if changed:
                     yield b"data: " + orjson.dumps(changed) + b"\n\n"
                 took = time.perf_counter() - began
-                await asyncio.sleep(max(PAUSE_SECONDS, took * SHARE * self._open))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(PAUSE_SECONDS, took * SHARE * len(self._open))):
+                        await over.wait()
         finally:
-            self._open -= 1
+            self._open.remove(over)

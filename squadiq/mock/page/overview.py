@@ -10,6 +10,7 @@ from squadiq.mock.page.bars import bar
 from squadiq.mock.page.call_views import calls_table
 from squadiq.mock.page.calls import CallLog
 from squadiq.mock.page.delivery_views import deliveries_table
+from squadiq.mock.page.fault_views import faults_section
 from squadiq.mock.page.markup import Markup, element, joined
 from squadiq.mock.page.pieces import ROOT, ROWS, Asked, View, link, outside, pages, row, table
 
@@ -33,6 +34,7 @@ def overview(mock: Mock, calls: CallLog, asked: Asked) -> View:
             deliveries_table(mock, mock.deliveries.ledger.latest(2**62, LATEST, str), asked),
         )
     )
+    sections["faults"] = faults_section(mock, asked)
     return View("Overview", sections)
 
 

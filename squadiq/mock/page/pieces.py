@@ -50,10 +50,15 @@ class View:
     status: int = 200
 
 
+def refusal_view(status: int, title: str, words: str) -> View:
+    """Return the page that says why there is none, or why nothing was done."""
+    content = joined((element("h1", title), element("p", words, class_="quiet")))
+    return View(title, {"main": content}, status)
+
+
 def nothing_here() -> View:
     """Return the page for what is not, or no more."""
-    words = element("p", "There is no such thing here, or no more.", class_="quiet")
-    return View("Not found", {"main": joined((element("h1", "Not found"), words))}, 404)
+    return refusal_view(404, "Not found", "There is no such thing here, or no more.")
 
 
 def moment_of(seconds: float) -> Markup:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from squadiq.mock.core import Mock
+from squadiq.mock.faults import FaultError
 from squadiq.mock.messages import MockRequest
 from squadiq.mock.page.call_views import call_view
 from squadiq.mock.page.calls import CallLog
 from squadiq.mock.page.delivery_views import delivery_view
+from squadiq.mock.page.fault_views import plant
 from squadiq.mock.page.lead_views import campaign_view, lead_view
 from squadiq.mock.page.overview import calls_view, deliveries_view, overview
-from squadiq.mock.page.pieces import ROOT, Asked, View, nothing_here
+from squadiq.mock.page.pieces import ROOT, Asked, View, nothing_here, refusal_view
 from squadiq.mock.store import StoredCampaign
 
 MOST_SECONDS = 86_400 * 366
@@ -35,8 +37,8 @@ def view_of(mock: Mock, calls: CallLog, asked: Asked) -> View:
         return _view(mock, calls, asked)
 
 
-def act(mock: Mock, request: MockRequest) -> str | None:
-    """Do what a button of a page says, and return where the browser is to go then; None if there is no such."""
+def act(mock: Mock, request: MockRequest) -> str | View:
+    """Do what a button of a page says, and return where the browser is to go then, or a page that says why not."""
     fields = dict(parse_qsl(request.body.decode("utf-8", "replace"), max_num_fields=10))
     back = _back(fields)
     with mock.exclusive:
@@ -48,12 +50,19 @@ def act(mock: Mock, request: MockRequest) -> str | None:
                 mock.advance(max(0.0, mock.store.last_processing() - mock.clock.now()))
             case ["deliveries", str(number), "send"] if mock.settings.webhook_url is not None:
                 if not mock.deliveries.ledger.send_again(int(number), mock.clock.now()):
-                    return None
+                    return nothing_here()
                 mock.deliveries.changed()
             case ["campaigns", str(key), "find"]:
-                return _find(mock, _campaign(mock, int(key)), fields.get("lead_id", ""))
+                return _found(mock, _campaign(mock, int(key)), fields.get("lead_id", ""))
+            case ["faults"]:
+                try:
+                    plant(mock, fields)
+                except FaultError as wrong:
+                    return refusal_view(400, "Not planned", f"{wrong}.")
+            case ["faults", "clear"]:
+                mock.clear_faults()
             case _:
-                return None
+                return nothing_here()
     return back
 
 
@@ -82,7 +91,7 @@ def _segments(path: str) -> list[str] | None:
     if path == "/":
         return []
     segments = path.removeprefix(f"{ROOT}/").split("/")
-    fine = all(_NUMBER.fullmatch(each) for each in segments[1:2])
+    fine = segments[0] == "faults" or all(_NUMBER.fullmatch(each) for each in segments[1:2])
     return segments if fine else None
 
 
@@ -90,9 +99,9 @@ def _campaign(mock: Mock, key: int) -> StoredCampaign | None:
     return next((campaign for campaign in mock.store.campaigns if campaign.key == key), None)
 
 
-def _find(mock: Mock, campaign: StoredCampaign | None, lead_id: str) -> str | None:
+def _found(mock: Mock, campaign: StoredCampaign | None, lead_id: str) -> str | View:
     lead = mock.store.find(campaign, lead_id) if campaign else None
-    return None if lead is None else f"{ROOT}/leads/{lead.sequence}"
+    return nothing_here() if lead is None else f"{ROOT}/leads/{lead.sequence}"
 
 
 def _number(text: str) -> int | None:

@@ -81,8 +81,9 @@ document.addEventListener("submit", async (event) => {
   if (!form.elements.back) return;
   event.preventDefault();
   try {
-    const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    if (!response.ok) say("Refused");
+    const body = new URLSearchParams(new FormData(form));
+    const response = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    if (response.type !== "opaqueredirect") say("Refused");
   } catch {
     say("Not connected");
   }
