@@ -11,8 +11,8 @@ import time
 from rich.progress import Progress
 
 from contract_tests.run import run_schemathesis
-from contract_tests.sequences import run_sequences
 from contract_tests.targets import mock_target
+from squadiq.contract.sequences import run_sequences
 from squadiq.mock.server import running_mock
 
 FIRST_SEED = 1000

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from contract_tests.suite import SUITE
 from squadiq.contract.cases import Case, run_case
 from squadiq.contract.results import CaseResult
+from squadiq.contract.suite import FULL_SUITE as SUITE
 from squadiq.contract.target import Capability, Target
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse
@@ -73,6 +73,7 @@ def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> 
             prefix="lead-",
             offers=OFFERS,
             process_after_seconds=PROCESS_AFTER_SECONDS,
+            process_from_seconds=PROCESS_AFTER_SECONDS / 2,
             advance=mock.advance,
             lead_state=mock.lead_state,
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from contract_tests.suite import SUITE
 from contract_tests.targets import OFFERS, SPEC, Respond, mock_target
 from squadiq.contract import suite
 from squadiq.contract.cases import Case, run_case
+from squadiq.contract.suite import FULL_SUITE as SUITE
 from squadiq.contract.suite import fitting
 from squadiq.contract.target import Capability, Target, in_seconds
 from squadiq.mock.core import Mock

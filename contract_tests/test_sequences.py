@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from contract_tests.sequences import run_sequences
 from contract_tests.targets import OFFERS, PROCESS_AFTER_SECONDS, mock_target
+from squadiq.contract.sequences import run_sequences
 from squadiq.contract.target import Target
 from squadiq.mock.server import running_mock
 
@@ -41,6 +41,7 @@ def test_they_agree_over_a_port_too() -> None:
                 prefix="lead-",
                 offers=OFFERS,
                 process_after_seconds=PROCESS_AFTER_SECONDS,
+                process_from_seconds=PROCESS_AFTER_SECONDS / 2,
                 advance=running.advance,
                 lead_state=running.lead,
             )

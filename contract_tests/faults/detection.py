@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract_tests.faults.mutants import Planted
 from contract_tests.run import run_schemathesis
-from contract_tests.sequences import run_sequences
 from contract_tests.targets import SPEC, FaultyMock, mock_target, run_suite
 from squadiq.contract.rules import BrokenError, Rule
+from squadiq.contract.sequences import run_sequences
 from squadiq.mock.app import application
 from squadiq.mock.server import Server, base_url, bound_socket
 from squadiq.mock.settings import MockSettings

@@ -35,7 +35,13 @@ with needs_extra("contract"), without_their_variables():
     from hypothesis import given as given
     from hypothesis import seed as seed
     from hypothesis import settings as settings
+    from hypothesis import strategies as strategies
     from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
+    from hypothesis.errors import Flaky as Flaky
+    from hypothesis.stateful import RuleBasedStateMachine as RuleBasedStateMachine
+    from hypothesis.stateful import initialize as initialize
+    from hypothesis.stateful import rule as rule
+    from hypothesis.stateful import run_state_machine_as_test as run_state_machine_as_test
 
 
 @contextmanager

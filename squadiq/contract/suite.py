@@ -1,11 +1,11 @@
-"""The cases that a live service can be asked, from every module of them."""
+"""All cases, from every module of them: those that a live service can be asked, and those for data of no worth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from types import ModuleType
 
-from squadiq.contract import cases, cases_of_leads
+from squadiq.contract import cases, cases_of_access, cases_of_disposable, cases_of_leads
 from squadiq.contract.cases import Case
 from squadiq.contract.target import Capability
 
@@ -16,6 +16,9 @@ def cases_in(*modules: ModuleType) -> tuple[Case, ...]:
 
 
 SUITE = cases_in(cases, cases_of_leads)
+"""What a live service can be asked."""
+FULL_SUITE = (*SUITE, *cases_in(cases_of_disposable, cases_of_access))
+"""What a server can be asked whose data may be thrown away."""
 
 
 def fitting(offers: Iterable[Capability], suite: Iterable[Case] = SUITE) -> list[Case]:

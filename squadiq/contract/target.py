@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import httpx
 
 from squadiq.contract.conformance import Hit, read_json, response_findings
+from squadiq.contract.readings import Readings
 from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, require
 from squadiq.spec import Spec
 
@@ -58,6 +60,10 @@ class Target:
         phone_numbers: the only ones that leads are created with.
         offers: what beside reading is possible.
         process_after_seconds: after this time a lead is processed; of use with `advance`.
+        process_from_seconds: before this time it is not.
+        passed: seconds that may have passed for the server beside those of `advance`.
+        readings: how the server reads what the API documentation leaves open.
+        shared: whether the campaign may hold leads that are not made here.
         advance: lets seconds pass at once.
         known: tells everything that the server knows of a lead, by campaign_id and lead_id.
         disable_at_once: send a disable right after each create, whatever came of that.
@@ -73,6 +79,10 @@ class Target:
     phone_numbers: Sequence[str] = field(default=PHONE_NUMBERS, repr=False)
     offers: frozenset[Capability] = frozenset()
     process_after_seconds: float = 0.0
+    process_from_seconds: float = 0.0
+    passed: Callable[[], float] = lambda: 0.0
+    readings: Readings = field(default_factory=Readings)
+    shared: bool = False
     advance: Callable[[float], None] = lambda seconds: None
     lead_state: Callable[[str, str], dict[str, Any] | None] = lambda campaign_id, lead_id: None
     disable_at_once: bool = False
@@ -82,6 +92,10 @@ class Target:
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
+
+    def number(self) -> int:
+        """Return a number that no other lead of this campaign has as its lead_id."""
+        return zlib.crc32(self.prefix.encode()) * 10**5 + next(self._numbers)
 
     def lead(self, **fields: Any) -> dict[str, Any]:
         """Return a new lead that nobody else has made, not sent yet."""
