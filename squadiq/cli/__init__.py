@@ -27,6 +27,7 @@ from squadiq.cli.leads import leads_app
 from squadiq.cli.listen import listen
 from squadiq.cli.mock import mock
 from squadiq.cli.outbox import outbox_app
+from squadiq.cli.outcomes import outcomes_app
 from squadiq.cli.quota import quota
 from squadiq.cli.trigger import trigger_app
 
@@ -89,6 +90,7 @@ app.add_typer(contract_app, name="contract")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(leads_app, name="leads")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(outcomes_app, name="outcomes")
 app.add_typer(trigger_app, name="trigger")
 
 

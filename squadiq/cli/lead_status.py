@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from squadiq._extras import needs_extra
+from squadiq.cli.places import missing_file
 from squadiq.errors import SquadIQError
 
 if TYPE_CHECKING:
     from squadiq.campaign import Campaign
     from squadiq.client import SquadIQ
     from squadiq.push.ledger import Ledger
-    from squadiq.queue.purpose import Purpose
 
 Told = Mapping[str, Any] | str
 
@@ -73,7 +73,7 @@ def _in_inbox(campaign: Campaign[Any], lead_id: str, inbox: str | None) -> Told:
         from squadiq.inbox import Inbox
     from squadiq.inbox.tables import INBOX
 
-    if missing := _missing_file(inbox, INBOX):
+    if missing := missing_file(inbox, INBOX):
         return missing
     with Inbox(inbox) as opened:
         results = opened.results(campaign.campaign_id, lead_id)
@@ -95,7 +95,7 @@ def _in_outbox(campaign: Campaign[Any], lead_id: str, outbox: str | None) -> Tol
         from squadiq.outbox import Outbox
     from squadiq.outbox.tables import OUTBOX
 
-    if missing := _missing_file(outbox, OUTBOX):
+    if missing := missing_file(outbox, OUTBOX):
         return missing
     with Outbox(outbox) as opened:
         entries = opened.entries(campaign.campaign_id, lead_id)
@@ -104,15 +104,6 @@ def _in_outbox(campaign: Campaign[Any], lead_id: str, outbox: str | None) -> Tol
     latest = entries[-1]
     told = {"entries": len(entries), "latest": latest.operation, "state": latest.state, "attempts": latest.attempts}
     return {**told, "code": latest.code, "reason": latest.reason} if latest.code else told
-
-
-def _missing_file(database: str, purpose: Purpose) -> str | None:
-    """To look into a database must not make one."""
-    from squadiq.queue.database import database_url
-
-    url = database_url(database, purpose)
-    is_missing = url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()
-    return f"there is no file {url.database}" if is_missing else None
 
 
 def _at_squadiq(campaign: Campaign[Any], lead_id: str) -> Told:

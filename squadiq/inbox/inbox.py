@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -27,6 +27,7 @@ from squadiq.inbox.backfill import (
 )
 from squadiq.inbox.errors import InboxError
 from squadiq.inbox.handlers import Handler, LeadHandler, TransactionHandler, handler_of
+from squadiq.inbox.listing import stored_pages
 from squadiq.inbox.store import Arrival, InboxStore, ResultState, StoredResult
 from squadiq.inbox.tables import INBOX
 from squadiq.inbox.worker import Worker
@@ -279,6 +280,33 @@ class Inbox(ForkSafe):
         """Return a lead as it was last processed, whatever arrived last; None if nothing is known of it."""
         found = self.results(campaign_id, lead_id)
         return found[-1].lead if found else None
+
+    def pages(
+        self,
+        campaign_id: str | None = None,
+        *,
+        processed_after: datetime | None = None,
+        processed_before: datetime | None = None,
+        received_after: float | None = None,
+    ) -> Iterator[Sequence[StoredResult]]:
+        """Iterate over all that is stored, in pages and the order in which it was, however much that is.
+
+        Args:
+            campaign_id: only of that campaign.
+            processed_after: only what was processed then or later, in whole seconds.
+            processed_before: only what was processed then or earlier.
+            received_after: only what was stored then or later, in seconds since 1970.
+
+        Raises:
+            InboxError: while iterating; the database fails.
+        """
+        return stored_pages(
+            self._open(),
+            campaign_id,
+            processed_after=processed_after,
+            processed_before=processed_before,
+            received_after=received_after,
+        )
 
     def counts(self) -> dict[ResultState, int]:
         """Return how many results are `waiting`, `handled` and `failed`."""

@@ -182,7 +182,7 @@ class InboxStore(ResultLeases):
     def _select(self, condition: Any) -> list[StoredResult]:
         query = select(results).where(condition).order_by(results.c.processed_at, results.c.id)
         with self._errors(), self._reading.connect() as connection:
-            return [_stored(row) for row in connection.execute(query)]
+            return [stored_result(row) for row in connection.execute(query)]
 
     def _empty_log(self) -> None:
         """Remove erased data from SQLite's write-ahead log too."""
@@ -227,7 +227,8 @@ def _lead_key(campaign_id: str, lead_id: str) -> bytes:
     return hashlib.blake2b(f"{campaign_id}\0{lead_id}".encode(), digest_size=16).digest()
 
 
-def _stored(row: Row[Any]) -> StoredResult:
+def stored_result(row: Row[Any]) -> StoredResult:
+    """Return a row of the results as what users see."""
     return StoredResult(
         id=row.id,
         campaign_id=row.campaign_id,

@@ -1,0 +1,63 @@
+"""Inboxes and outboxes that a command is given: an object of the user's program, or a database."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from squadiq._extras import needs_extra
+from squadiq.cli.targets import imported
+from squadiq.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from squadiq.inbox import Inbox
+    from squadiq.outbox import Outbox
+    from squadiq.queue.purpose import Purpose
+
+_TARGET = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+
+
+def inbox_at(place: str) -> Inbox:
+    """Return the inbox at `module:variable`, a path, or a URL.
+
+    Raises:
+        ConfigurationError: there is no such file: to look into an inbox must not make one.
+    """
+    with needs_extra("inbox"):
+        from squadiq.inbox import Inbox
+    from squadiq.inbox.tables import INBOX
+
+    return imported(place, Inbox) if _is_target(place) else Inbox(_existing(place, INBOX))
+
+
+def outbox_at(place: str) -> Outbox:
+    """Return the outbox at `module:variable`, a path, or a URL.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    with needs_extra("outbox"):
+        from squadiq.outbox import Outbox
+    from squadiq.outbox.tables import OUTBOX
+
+    return imported(place, Outbox) if _is_target(place) else Outbox(_existing(place, OUTBOX))
+
+
+def missing_file(database: str, purpose: Purpose) -> str | None:
+    """Tell that a SQLite file is not there; None if it is, or if it is no file."""
+    from squadiq.queue.database import database_url
+
+    url = database_url(database, purpose)
+    is_missing = url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()
+    return f"there is no file {url.database}" if is_missing else None
+
+
+def _is_target(place: str) -> bool:
+    return _TARGET.fullmatch(place) is not None and not Path(place).exists()
+
+
+def _existing(place: str, purpose: Purpose) -> str:
+    if missing := missing_file(place, purpose):
+        raise ConfigurationError(f"The {purpose.name} cannot be looked at: {missing}.")
+    return place
