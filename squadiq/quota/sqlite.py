@@ -173,6 +173,7 @@ class SQLiteStore(SlotStore, ForkSafe):
                 connection.close()
 
     def close(self) -> None:
+        """Close the file; using the store opens it again."""
         with self._lock:
             self._rest()
 

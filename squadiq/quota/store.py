@@ -75,7 +75,9 @@ class QuotaStore(Protocol):
     """
 
     @property
-    def does_io(self) -> bool: ...
+    def does_io(self) -> bool:
+        """Whether its methods read and write files or sockets."""
+        ...
 
     def reserve(
         self,
