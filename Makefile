@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi docs docs-serve bench soak lock wheel
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi docs docs-serve bench soak lock wheel release-check
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ lock: $(READY) ## write requirements/*.lock anew
 
 wheel: $(READY) ## build a wheel into dist/
 	@$(RUN) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+release-check: $(READY) ## hold what would be released: version, same bytes twice, installed in empty environments
+	@$(RUN) scripts/release_check.py
 
 $(READY): requirements/dev.lock pyproject.toml
 	@$(PYTHON) scripts/set_up.py

@@ -17,6 +17,7 @@ LOCKS = {
     "dev.lock": ["pyproject.toml", "--all-extras", "--group", "dev"],
     "lint-openapi.lock": ["requirements/lint-openapi.in"],
     "docs.lock": ["requirements/docs.in"],
+    "release.lock": ["requirements/release.in"],
 }
 OPTIONS = [
     "--universal",

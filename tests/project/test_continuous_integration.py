@@ -60,7 +60,16 @@ def test_a_skip_is_a_skip_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["dev.lock", "lint-openapi.lock", "docs.lock", "node/package-lock.json", "node/.npmrc", "node/package.json"]
+    "name",
+    [
+        "dev.lock",
+        "lint-openapi.lock",
+        "docs.lock",
+        "release.lock",
+        "node/package-lock.json",
+        "node/.npmrc",
+        "node/package.json",
+    ],
 )
 def test_what_is_pinned_names_no_address(name: str) -> None:
     assert re.search(r"\w://", (ROOT / "requirements" / name).read_text("utf-8")) is None
