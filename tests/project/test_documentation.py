@@ -32,19 +32,27 @@ def targets() -> list[str]:
 def test_the_python_of_the_readme_runs_as_it_stands(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    ten_lines, *others = python_blocks(README)
+    assert ten_lines.count("\n") <= 10
+    exec(compile(ten_lines, "README.md", "exec"), {})
+    assert re.fullmatch(r"u1 (Not )?Connected.*\n", capsys.readouterr().out)
     with running_mock(process_after_seconds=0) as mock:
-        monkeypatch.setenv("SQUADIQ_BASE_URL", mock.url)
-        monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", mock.token)
-        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-        first, *others = python_blocks(README)
-        exec(compile(first, "README.md", "exec"), {})
+        others = [block.replace("http://127.0.0.1:8765", mock.url) for block in others]
+        exec(compile(others[0], "README.md", "exec"), {})
         assert capsys.readouterr().out.startswith("u1 ")
         assert mock.lead("campaign-1", "u1") is None
-        for block in others:
+        for block in others[1:]:
             exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
         created = mock.lead("campaign-2", "u2")
         assert created is not None
         assert created["custom_fields"]["product_plan"] == "Lite"
+
+
+def test_the_python_of_the_readme_never_reaches_the_live_service_by_copying() -> None:
+    for block in python_blocks(README):
+        for opened in re.findall(r"SquadIQ\((.*?)\) as", block):
+            assert "mock.url" in opened or "127.0.0.1" in opened
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
