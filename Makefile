@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi docs docs-serve bench soak lock wheel release-check
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi docs docs-serve bench soak pictures lock wheel release-check
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: $(READY) ## measure, as ratios in one run, and print a table
 
 soak: $(READY) ## run the long demonstrations: thousands of calls, many kills
 	@$(RUN) -m pytest -m soak -n 0 --timeout 3600
+
+pictures: $(READY) ## take the pictures of the mock's page that the docs show
+	@$(RUN) scripts/pictures.py
 
 lock: $(READY) ## write requirements/*.lock anew
 	@$(RUN) scripts/lock.py

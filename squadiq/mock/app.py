@@ -33,8 +33,9 @@ def application(mock: Mock, page: MockPage | None = None) -> ASGIApp:
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         request = await _request(scope, receive)
-        is_page = page.answers(request)
-        if is_page or request.path.startswith(HELPERS):
+        is_helper = request.path.startswith(HELPERS)
+        is_page = (is_helper or request.path == "/") and page.answers(request)
+        if is_helper or is_page:
             why = refusal_of_caller(scope["headers"], allowed)
             if why:
                 response = json_response(403, {"detail": why})

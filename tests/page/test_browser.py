@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
+import pictures
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from squadiq import SquadIQ
 from squadiq.inbox import Inbox
@@ -19,16 +19,6 @@ from tests.page.looking import create, lead
 from tests.webhooks.serving import serving
 
 pytestmark = pytest.mark.unmeasured
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCRIPT = "<script>document.title = 'taken over'</script>"
 BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 IS_LIGHT = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0] > 128"
@@ -38,12 +28,10 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
     """One for the module, and not longer: while playwright runs, no other test can run a loop in its thread."""
-    if CHROMIUM is None:
+    if pictures.CHROMIUM is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with pictures.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -194,3 +182,17 @@ def test_a_page_says_when_the_mock_has_ended_and_goes_on_with_the_next(open_page
         page = open_page(mock)
         expect(page.locator("#live")).to_have_text("Live")
     expect(page.locator("#live")).to_have_text("Not connected")
+
+
+def test_the_pictures_of_the_guide_are_those_that_the_script_takes() -> None:
+    taken = {path.name: path.stat().st_size for path in pictures.FOLDER.glob("*.png")}
+    assert set(taken) == {f"{name}.png" for name in pictures.PICTURES}
+    assert max(taken.values()) < 150_000
+    guide = (pictures.FOLDER.parent / "mock.md").read_text("utf-8")
+    assert all(f"(pictures/{name})" in guide for name in taken)
+
+
+@pytest.mark.soak
+def test_the_script_takes_them(tmp_path: Path) -> None:
+    pictures.main(tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(pictures.PICTURES)

@@ -357,7 +357,7 @@ def test_faults_are_planted_met_and_cleared(mock: RunningMock) -> None:
     shown = page(mock)
     assert "createLeads, 1 more" in shown
     assert "Met so far: 503 × 1, reset-before × 1, half × 1" in shown
-    assert re.findall(r'badge bad">([\w-]+)</span></td>', shown) == ["half", "reset-before", "503"]
+    assert re.findall(r'badge bad">([\w-]+)</span></td>', shown) == ["half", "reset-before", "planted"]
     assert press(mock, "/faults/clear").status_code == 303
     assert "None is planned." in page(mock)
     call(mock, "GET", "responses/c1/")

@@ -93,11 +93,13 @@ def _came(call: LoggedCall) -> Markup:
     if call.fault == "reset-before":
         return badge("bad", call.fault)
     status = status_badge(call.response.status)
-    return status if call.fault is None else joined((status, " ", badge("bad", call.fault)))
+    if call.fault is None:
+        return status
+    return joined((status, " ", badge("bad", "planted" if call.fault == str(call.response.status) else call.fault)))
 
 
 def _took(call: LoggedCall) -> str:
-    return f"{call.seconds * 1000:.1f} ms"
+    return f"{call.seconds * 1000:.2f} ms"
 
 
 def _told(mock: Mock, text: str, asked: Asked) -> str:
