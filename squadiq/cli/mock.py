@@ -67,6 +67,9 @@ def mock(
             " times.",
         ),
     ] = None,
+    load: Annotated[
+        str | None, typer.Option(metavar="FILE", help="State to begin with, as GET /_mock/state gives it.")
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,6 +112,7 @@ def mock(
             webhook_trouble=cast("list[Trouble]", _names(webhook_trouble)),
             allow_hosts=tuple(allow_host or _names(os.environ.get("SQUADIQ_MOCK_ALLOW_HOST", ""))),
             faults=tuple(fault or ()),
+            load=load,
         )
         core = Mock(settings)
     except (SettingError, SecretError) as wrong:

@@ -20,17 +20,22 @@ class Clock:
         self._start = start
         self._speed = speed
         self._monotonic = monotonic
-        self._began = monotonic()
-        self._moved = 0.0
+        self._began = self._since = monotonic()
+        self._moved = self._arrivals_moved = 0.0
 
     def now(self) -> float:
         """Return the time of the leads, in seconds since the epoch."""
-        return self._start + (self._monotonic() - self._began) * self._speed + self._moved
+        return self._start + (self._monotonic() - self._since) * self._speed + self._moved
 
     def arrival(self) -> float:
         """Return the time of a hit, in seconds since the clock was made."""
-        return self._monotonic() - self._began + self._moved
+        return self._monotonic() - self._began + self._arrivals_moved
 
     def advance(self, seconds: float) -> None:
         """Move both times forward."""
         self._moved += seconds
+        self._arrivals_moved += seconds
+
+    def set(self, now: float) -> None:
+        """Let it be a time for the leads, be it earlier or later; hits keep theirs."""
+        self._start, self._since, self._moved = now, self._monotonic(), 0.0

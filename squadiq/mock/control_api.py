@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from squadiq._extras import needs_extra
-from squadiq.mock import simulation
 from squadiq.mock.clock import MOST_SECONDS, Clock
 from squadiq.mock.deliveries.deliveries_api import list_deliveries, one_delivery, send_again
 from squadiq.mock.deliveries.dispatch import Dispatch
 from squadiq.mock.messages import MockRequest, MockResponse, json_response, refused, refused_for
-from squadiq.mock.operations import in_iso_form
+from squadiq.mock.operations import in_iso_form, life_of
 from squadiq.mock.store import LeadStore
 from squadiq.spec import unquoted
 
@@ -18,6 +17,7 @@ with needs_extra("mock"):
     import orjson
 
 HELPERS = "/_mock/"
+STATE = "/_mock/state"
 
 
 def counts(store: LeadStore, campaign_id: str, now: int) -> dict[str, int]:
@@ -34,9 +34,7 @@ def lead_state(store: LeadStore, seed: int, campaign_id: str, lead_id: str, now:
     lead = store.find(campaign, lead_id) if campaign else None
     if lead is None:
         return None
-    lived = simulation.simulate_lead(
-        simulation.campaign_key(seed, campaign_id), campaign_id, lead_id, lead.created_at, lead.due_at
-    )
+    lived = life_of(seed, campaign_id, lead)
     processed = lead.processed_at is not None and lead.processed_at <= now
     called_until = now if processed or lead.disabled_at is None else min(now, lead.disabled_at)
     calls = [in_iso_form(call) for call in lived.calls if call <= called_until]
@@ -73,33 +71,38 @@ def handle_control_request(
     now = int(clock.now())
     match segments:
         case ["campaigns", str(campaign_id)]:
-            _require(request, "GET")
+            require_method(request, "GET")
             return json_response(200, counts(store, campaign_id, now))
         case ["campaigns", str(campaign_id), "leads", str(lead_id)]:
-            _require(request, "GET")
+            require_method(request, "GET")
             lead = lead_state(store, seed, campaign_id, lead_id, now)
             if lead is None:
                 raise refused(404, "Not found.")
             return json_response(200, lead)
         case ["advance"]:
-            _require(request, "POST")
+            require_method(request, "POST")
             clock.advance(_seconds(request.body))
             store.keep_clock_reading(clock.now())
             return json_response(200, {"now": in_iso_form(int(clock.now()))})
         case ["deliveries"]:
-            _require(request, "GET")
+            require_method(request, "GET")
             return list_deliveries(deliveries, request)
         case ["deliveries", str(number)]:
-            _require(request, "GET")
+            require_method(request, "GET")
             return one_delivery(deliveries, number)
         case ["deliveries", str(number), "send"]:
-            _require(request, "POST")
+            require_method(request, "POST")
             return send_again(deliveries, number)
         case _:
             raise refused(404, "Not found.")
 
 
-def _require(request: MockRequest, method: str) -> None:
+def require_method(request: MockRequest, method: str) -> None:
+    """Refuse a request with another method.
+
+    Raises:
+        RefusedError: it has another one.
+    """
     if request.method != method:
         raise refused(405, f'Method "{request.method}" not allowed.', ("Allow", method))
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from squadiq._decoding import BodyDamagedError, BodyDecoder, BodyEncodingError, BodyTooLargeError
 from squadiq._extras import needs_extra
 from squadiq.mock.clock import Clock
-from squadiq.mock.control_api import HELPERS, counts, handle_control_request, lead_state
+from squadiq.mock.control_api import HELPERS, STATE, counts, handle_control_request, lead_state, require_method
 from squadiq.mock.cors import preflight_response, readable_from_origin
 from squadiq.mock.deliveries.dispatch import Dispatch
 from squadiq.mock.faults import FaultError, FaultPlan, PlannedFault, parsed_fault, wrong_response
@@ -35,6 +36,7 @@ from squadiq.mock.messages import (
 )
 from squadiq.mock.operations import OPERATIONS, MockCall
 from squadiq.mock.settings import MockSettings, SettingError
+from squadiq.mock.state import StateContext, StateError, mock_state, read_state, state_in_file
 from squadiq.mock.store import LeadStore
 from squadiq.mock.throttle import Throttle
 from squadiq.mock.validation import body_errors, read_parameter
@@ -59,7 +61,8 @@ class Mock:
         monotonic: where the passing of time comes from, in seconds.
 
     Raises:
-        SettingError: the file for the state cannot be used, or a fault is for an operation that there is not.
+        SettingError: the file for the state cannot be used, that to load is not usable, or there is no such
+            operation as a fault is for.
     """
 
     def __init__(
@@ -87,6 +90,8 @@ class Mock:
         self.deliveries = Dispatch(self.settings, self.store, self.clock, self._lock)
         # Not the token itself is kept with a campaign: the file may be looked at or passed on.
         self._businesses = {token: hashlib.sha256(token.encode()).hexdigest() for token in self.settings.tokens}
+        if self.settings.load is not None:
+            self._begin_with(self.settings.load)
 
     def respond(self, request: MockRequest) -> MockResponse:
         """Answer one request; never raises."""
@@ -159,6 +164,67 @@ class Mock:
                 self.store.keep_clock_reading(self.clock.now())
                 self.store.close()
 
+    def process_all(self) -> None:
+        """Let time pass until every lead is processed that is not disabled."""
+        with self._lock:
+            now, last = self.clock.now(), self.store.last_processing()
+            # Whole seconds: added to a time, a part of one may come out a little less.
+            self.advance(0 if last is None else max(0, math.ceil(last - now)))
+
+    def choose_outcome(self, campaign_id: str | None, lead_id: str, chosen: Mapping[str, Any]) -> None:
+        """Give a lead another outcome than the simulated one.
+
+        Args:
+            campaign_id: of the lead; None if only one campaign has it.
+            lead_id: of the lead.
+            chosen: from `chosen_outcome`.
+
+        Raises:
+            LookupError: there is no such lead, or one in several campaigns.
+        """
+        with self._lock:
+            campaigns = [each for each in self.store.campaigns if campaign_id in (None, each.campaign_id)]
+            found = [lead for each in campaigns if (lead := self.store.find(each, lead_id))]
+            if len(found) != 1:
+                raise LookupError("give campaign_id: several have such a lead" if found else "there is no such lead")
+            before = orjson.loads(found[0].chosen or b"{}")
+            self.store.choose(found[0], orjson.dumps({**before, **chosen}))
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the mock keeps: leads with their outcomes, deliveries, and the time."""
+        with self._lock:
+            return mock_state(self.store, [*self._businesses.values()], self.settings.seed, self.clock.now())
+
+    def load(self, state: Any) -> None:
+        """Forget everything and begin with a state; what is planned to go wrong, and the quota, stay as they are.
+
+        Raises:
+            StateError: it is not usable; then nothing has changed.
+        """
+        with self._lock:
+            context = StateContext(
+                spec=self.spec,
+                businesses=[*self._businesses.values()],
+                seed=self.settings.seed,
+                process_after_seconds=self.settings.process_after_seconds,
+                now=self.clock.now(),
+            )
+            read, now = read_state(state, context)
+            self.store.replace_all(read)
+            self.clock.set(now)
+            self.store.keep_clock_reading(now)
+        self.deliveries.changed()
+
+    def _begin_with(self, path: str) -> None:
+        if self.store.campaigns:
+            self.store.close()
+            raise SettingError(f"load: {self.settings.db} has leads already. Give another file for one of them.")
+        try:
+            self.load(state_in_file(path))
+        except StateError as wrong:
+            self.store.close()
+            raise SettingError(f"load: {wrong}") from None
+
     def _guarded(self, respond: Callable[[MockRequest], MockResponse], request: MockRequest) -> MockResponse:
         with self._lock:
             try:
@@ -175,6 +241,9 @@ class Mock:
     def _control(self, request: MockRequest) -> MockResponse:
         if request.path == FAULTS:
             return handle_faults(self.faults, self.add_fault, request)
+        if request.path == STATE:
+            require_method(request, "GET")
+            return json_response(200, self.state())
         return handle_control_request(self.store, self.clock, self.settings.seed, self.deliveries, request)
 
     def _respond(self, request: MockRequest) -> MockResponse:

@@ -17,7 +17,7 @@ from squadiq.mock.store import LeadStore, RepeatedLeadError, StoredCampaign, Sto
 with needs_extra("mock"):
     import orjson
 
-_FIXED_FIELDS = ("lead_id", "phone_number", "contact_name")
+FIXED_FIELDS = ("lead_id", "phone_number", "contact_name")
 _TAKEN = "A lead with this lead_id exists in the campaign already."
 _TWICE = "This lead_id stands in the batch more than once."
 _NOT_FOUND = "Not found."
@@ -191,7 +191,7 @@ def normalised(phone_number: str) -> str:
 def custom_fields(fields: dict[str, Any]) -> bytes | None:
     """Return the fields beside the fixed ones as JSON, None without any."""
     custom = fields.copy()
-    for name in _FIXED_FIELDS:
+    for name in FIXED_FIELDS:
         custom.pop(name, None)
     return orjson.dumps(custom) if custom else None
 
@@ -201,10 +201,16 @@ def in_iso_form(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
+def life_of(seed: int, campaign_id: str, lead: StoredLead) -> simulation.LeadSimulation:
+    """Return what happens to a lead that nobody disables, with the outcome that was chosen for it, if one was."""
+    key = simulation.campaign_key(seed, campaign_id)
+    lived = simulation.simulate_lead(key, campaign_id, lead.lead_id, lead.created_at, lead.due_at)
+    return lived if lead.chosen is None else replace(lived, **orjson.loads(lead.chosen))
+
+
 def render_processed_lead(seed: int, campaign: StoredCampaign, lead: StoredLead) -> bytes:
     """Return a lead as the document's ProcessedLead, in JSON."""
-    key = simulation.campaign_key(seed, campaign.campaign_id)
-    lived = simulation.simulate_lead(key, campaign.campaign_id, lead.lead_id, lead.created_at, lead.due_at)
+    lived = life_of(seed, campaign.campaign_id, lead)
     return orjson.dumps(
         {
             "lead_id": lead.lead_id,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -17,6 +18,7 @@ from squadiq.mock.deliveries.deliverer import delivering
 from squadiq.mock.faults import FaultKind, FaultOptions, planned_fault
 from squadiq.mock.page.application import MockPage
 from squadiq.mock.settings import MockOptions, MockSettings
+from squadiq.mock.state import chosen_outcome, state_in_file
 
 with needs_extra("mock"):
     import uvicorn
@@ -82,6 +84,50 @@ class RunningMock:
     def lead(self, campaign_id: str, lead_id: str) -> dict[str, Any] | None:
         """Return everything that the mock knows of a lead, None if nothing."""
         return self.core.lead_state(campaign_id, lead_id)
+
+    def process_all(self) -> None:
+        """Let time pass until every lead is processed that is not disabled."""
+        self.core.process_all()
+
+    def set_outcome(
+        self,
+        lead_id: str,
+        lead_outcome: str,
+        *,
+        campaign_id: str | None = None,
+        lead_responses: Mapping[str, Any] | None = None,
+        latest_recording_url: str | None = None,
+    ) -> None:
+        """Choose the outcome that a lead has once it is processed, or has at once if it is.
+
+        Args:
+            lead_id: of a lead that was created.
+            lead_outcome: the outcome in words.
+            campaign_id: of the lead; needed if several campaigns have such a lead.
+            lead_responses: what the lead answers; nothing without it.
+            latest_recording_url: of the conversation.
+
+        Raises:
+            LookupError: there is no such lead, or one in several campaigns.
+            StateError: the document does not allow such an outcome.
+        """
+        outcome = chosen_outcome(self.core.spec, lead_outcome, lead_responses or {}, latest_recording_url)
+        self.core.choose_outcome(campaign_id, lead_id, outcome)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the mock keeps, as `GET /_mock/state` does."""
+        return self.core.state()
+
+    def load(self, state: Mapping[str, Any] | str | os.PathLike[str]) -> None:
+        """Forget everything and begin with a state.
+
+        Args:
+            state: as `state()` returns it, or the path of a file of JSON.
+
+        Raises:
+            StateError: it cannot be read, or is not usable; the message says where.
+        """
+        self.core.load(state if isinstance(state, Mapping) else state_in_file(state))
 
     def fault(self, kind: FaultKind, **options: Unpack[FaultOptions]) -> None:
         """Let requests to come go wrong, as `POST /_mock/faults` does.

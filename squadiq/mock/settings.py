@@ -41,6 +41,7 @@ class MockOptions(TypedDict, total=False):
     webhook_trouble: Collection[Trouble]
     allow_hosts: tuple[str, ...]
     faults: tuple[str, ...]
+    load: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +62,7 @@ class MockSettings:
             `bursts`, `slow` (in sending and in reading) and `cuts` (of connections).
         allow_hosts: names or addresses, beside this machine's own, by which the helper endpoints may be asked.
         faults: what goes wrong with the API itself from the start, each such as `500:share=0.05`.
+        load: a file with a state to begin with, as `GET /_mock/state` gives it.
 
     Raises:
         SettingError: a value is out of range.
@@ -78,6 +80,7 @@ class MockSettings:
     webhook_trouble: Collection[Trouble] = ()
     allow_hosts: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    load: str | None = None
 
     def __post_init__(self) -> None:
         # 31 years at most: past the year 9999 a time has no ISO 8601 form of four-digit years.

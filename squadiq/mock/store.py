@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import cache
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 from squadiq._extras import needs_extra
 from squadiq.mock.deliveries.delivery_store import SCHEMA as DELIVERY_SCHEMA
-from squadiq.mock.deliveries.delivery_store import DeliveryStore
+from squadiq.mock.deliveries.delivery_store import DeliveryStore, StoredDelivery
 from squadiq.mock.settings import SettingError
 from squadiq.mock.simulation import first_call
 
 with needs_extra("mock"):
     import orjson
 
-VERSION = 2
+VERSION = 3
 RENDERED_AT_MOST = 20_000
 """Leads whose listed form is kept ready, a few hundred bytes each."""
 
@@ -38,7 +38,8 @@ CREATE TABLE lead (
     processed_at INTEGER,
     disabled_at INTEGER,
     converted_at INTEGER,
-    detail TEXT
+    detail TEXT,
+    chosen BLOB
 );
 CREATE UNIQUE INDEX lead_by_lead_id ON lead (campaign, lead_id);
 CREATE INDEX lead_by_processing ON lead (campaign, processed_at);
@@ -49,6 +50,7 @@ _INSERT = """
 INSERT INTO lead (campaign, lead_id, phone_number, contact_name, custom_fields, created_at, due_at, processed_at)
 SELECT *, column7 FROM (VALUES {rows})
 """
+_INSERT_ALL = "INSERT INTO lead VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS_AT_ONCE = 100
 """Rows of one statement: 100 at once take two thirds of the time of 100 statements."""
 
@@ -72,7 +74,7 @@ class StoredLead:
     """Hold a lead as it is stored, with the columns in their order; times in seconds since the epoch.
 
     `due_at` is the processing as planned; `processed_at` is the same, or None for a lead that was
-    disabled before.
+    disabled before. `chosen` holds the outcome as JSON where it is not the simulated one.
     """
 
     sequence: int
@@ -87,6 +89,15 @@ class StoredLead:
     disabled_at: int | None
     converted_at: int | None
     detail: str | None = field(repr=False)
+    chosen: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """Hold everything that a store keeps: campaigns with their leads, which have no place yet, and deliveries."""
+
+    campaigns: Sequence[tuple[StoredCampaign, Sequence[StoredLead]]] = field(repr=False)
+    deliveries: Sequence[StoredDelivery] = field(default=(), repr=False)
 
 
 class RepeatedLeadError(Exception):
@@ -135,6 +146,10 @@ class LeadStore:
         self._execute("PRAGMA locking_mode=EXCLUSIVE")
         (version,) = self._execute("PRAGMA user_version").fetchone()
         (tables,) = self._execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == 2:  # the one before had no outcomes that were chosen
+            self._execute("ALTER TABLE lead ADD COLUMN chosen BLOB")
+            self._execute(f"PRAGMA user_version={VERSION}")
+            version = VERSION
         if version != VERSION and (version or tables):
             raise sqlite3.DatabaseError("it was not written by this version of the mock")
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
@@ -238,11 +253,6 @@ class LeadStore:
             (campaign.key, before, limit),
         ).fetchall()
 
-    def last_processing(self) -> int:
-        """Return when the last lead will have been processed, 0 without any."""
-        query = "SELECT coalesce(max(processed_at), 0) FROM lead WHERE campaign = ?"
-        return max((self._execute(query, (each.key,)).fetchone()[0] for each in self.campaigns), default=0)
-
     def save(self, lead: StoredLead) -> None:
         """Write what a business may change of one lead."""
         self._execute(
@@ -251,6 +261,41 @@ class LeadStore:
             (lead.phone_number, lead.contact_name, lead.custom_fields, lead.converted_at, lead.detail, lead.sequence),
         )
         self._rendered.pop(lead.sequence, None)
+
+    def choose(self, lead: StoredLead, chosen: bytes) -> None:
+        """Write the outcome that a lead has or will have."""
+        self._execute("UPDATE lead SET chosen = ? WHERE sequence = ?", (chosen, lead.sequence))
+        self._rendered.pop(lead.sequence, None)
+
+    def last_processing(self) -> int | None:
+        """Return when the last lead is processed, or was; None if none ever will be."""
+        (last,) = self._execute("SELECT max(processed_at) FROM lead").fetchone()
+        return None if last is None else int(last)
+
+    def leads(self, campaign: StoredCampaign) -> Iterator[StoredLead]:
+        """Return all leads of a campaign in the order of their creation."""
+        rows = self._execute("SELECT * FROM lead WHERE campaign = ? ORDER BY sequence", (campaign.key,))
+        return (StoredLead(*row) for row in rows)
+
+    def replace_all(self, state: StoredState) -> None:
+        """Forget everything and keep a state instead, with its leads in their order."""
+        sequences = count(1)
+        with self._transaction():
+            for table in ("campaign", "lead"):
+                self._execute(f"DELETE FROM {table}")  # noqa: S608 - one of two names
+            places: dict[tuple[str, str], int] = {}
+            for campaign, leads in state.campaigns:
+                self._execute(
+                    "INSERT INTO campaign VALUES (?, ?, ?)", (campaign.key, campaign.campaign_id, campaign.owner)
+                )
+                placed = [replace(lead, sequence=next(sequences)) for lead in leads]
+                places |= {(campaign.campaign_id, lead.lead_id): lead.sequence for lead in placed}
+                self._connection.executemany(_INSERT_ALL, map(astuple, placed))
+            self.ledger.replace_all(state.deliveries, places)
+        self._rendered.clear()
+        self._campaigns = {campaign.campaign_id: campaign for campaign, _ in state.campaigns}
+        if self._in_file:
+            self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def disable(self, campaign: StoredCampaign, lead_ids: Iterable[str], now: int) -> None:
         """Disable leads of which each is in the campaign; what is not processed yet never will be."""

@@ -44,7 +44,7 @@ def field_errors(schema: Schema, value: Any) -> FieldErrors:
     found: FieldErrors = {}
     for error in schema.errors(value):
         told = found.setdefault(_field(error), [])
-        words = _in_words(error)
+        words = in_words(error)
         if words not in told:
             told.append(words)
     return found
@@ -76,7 +76,8 @@ def _field(error: jsonschema_rs.ValidationError) -> str:
     return str(error.kind.value) if error.kind.name == "required" else WHOLE
 
 
-def _in_words(error: jsonschema_rs.ValidationError) -> str:
+def in_words(error: jsonschema_rs.ValidationError) -> str:
+    """Return what is wrong, without the value."""
     # The validator's own message quotes the value, which may be somebody's phone number or name.
     keyword, limit = error.kind.name, error.kind.value
     schema_name = str(error.schema_path[-2]) if len(error.schema_path) > 1 else ""

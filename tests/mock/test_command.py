@@ -105,6 +105,7 @@ def test_the_options_reach_the_mock(tmp_path: Path) -> None:
         (["--db", "/nowhere/mock.sqlite3"], "cannot be opened"),
         (["--fault", "500:often=1"], "faults: often: 500 has operation, share, count, carried_out"),
         (["--fault", "500:operation=stealLeads"], "faults: operation: give one of createLeads, getLeads"),
+        (["--load", "/nowhere/state.json"], "load: /nowhere/state.json cannot be read (No such file or directory)"),
         (["--host", "192.0.2.1"], "192.0.2.1:0 cannot be listened on"),
         (["--host", "nowhere.invalid"], "nowhere.invalid:0 cannot be listened on"),
     ],

@@ -12,10 +12,10 @@ from squadiq.mock.server import RunningMock
 from squadiq.mock.settings import MockOptions, MockSettings
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "mock.md").read_text("utf-8")
-IN_A_TEST, OTHER_SETTINGS, WITHOUT_A_PORT, FAULTS = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
+IN_A_TEST, OTHER_SETTINGS, STATE, WITHOUT_A_PORT, FAULTS = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("block", [IN_A_TEST, FAULTS], ids=["in a test", "faults"])
+@pytest.mark.parametrize("block", [IN_A_TEST, STATE, FAULTS], ids=["in a test", "state", "faults"])
 def test_the_test_that_it_shows_passes(squadiq_mock: RunningMock, block: str) -> None:
     names: dict[str, Any] = {}
     exec(block, names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +76,20 @@ class Result:
     send_times: Sequence[float] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """Hold a delivery with every attempt; times in seconds since the epoch."""
+
+    id: int
+    campaign_id: str
+    lead_id: str = field(repr=False)
+    processed_at: int
+    body: bytes = field(repr=False)
+    send_at: float | None
+    acknowledged_at: float | None
+    attempts: Sequence[DeliveryAttempt] = ()
+
+
 class DeliveryStore:
     """Keep deliveries in the database that holds the leads."""
 
@@ -134,8 +148,53 @@ class DeliveryStore:
         ]
         return min(moments, default=None)
 
+    def replace_all(self, deliveries: Iterable[StoredDelivery], leads: Mapping[tuple[str, str], int]) -> None:
+        """Forget all deliveries and keep others, within a transaction.
+
+        Args:
+            deliveries: what to keep.
+            leads: the place of each lead by its campaign_id and lead_id.
+        """
+        for table in ("delivery", "attempt", "settled"):
+            self._execute(f"DELETE FROM {table}")  # noqa: S608 - one of three names
+        self._in_flight.clear()
+        self._settled = None
+        for each in deliveries:
+            self._execute(
+                "INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    each.id,
+                    leads[each.campaign_id, each.lead_id],
+                    each.campaign_id,
+                    each.lead_id,
+                    each.processed_at,
+                    each.body,
+                    each.send_at,
+                    len(each.attempts),
+                    each.acknowledged_at,
+                ),
+            )
+            for attempt in each.attempts:
+                self._keep(each.id, attempt)
+
+    def _keep(self, delivery: int, attempt: DeliveryAttempt) -> None:
+        self._execute(
+            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                delivery,
+                attempt.sent_at,
+                attempt.milliseconds,
+                ", ".join(attempt.trouble),
+                attempt.status,
+                attempt.response,
+                attempt.error,
+            ),
+        )
+
     def note(self, delivery: int, attempt: DeliveryAttempt, *, again_after_seconds: float, now: float) -> None:
         """Write down an attempt; 201 ends the delivery, anything else is tried again."""
+        if delivery not in self._in_flight:  # another state was loaded meanwhile
+            return
         self._in_flight.discard(delivery)
         acknowledged = attempt.status == 201
         changed = self._execute(
@@ -144,18 +203,7 @@ class DeliveryStore:
             (None if acknowledged else now + again_after_seconds, acknowledged, now, delivery),
         )
         if changed.rowcount:  # its lead may have been deleted meanwhile, and then nothing of it is kept
-            self._execute(
-                "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    delivery,
-                    attempt.sent_at,
-                    attempt.milliseconds,
-                    ", ".join(attempt.trouble),
-                    attempt.status,
-                    attempt.response,
-                    attempt.error,
-                ),
-            )
+            self._keep(delivery, attempt)
 
     def _settled_until(self) -> dict[int, int]:
         if self._settled is None:

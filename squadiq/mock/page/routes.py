@@ -47,7 +47,7 @@ def act(mock: Mock, request: MockRequest) -> str | View:
                 seconds = _number(fields.get("seconds", ""))
                 mock.advance(min(seconds or 0, MOST_SECONDS))
             case ["process"]:
-                mock.advance(max(0.0, mock.store.last_processing() - mock.clock.now()))
+                mock.process_all()
             case ["deliveries", str(number), "send"] if mock.settings.webhook_url is not None:
                 if not mock.deliveries.ledger.send_again(int(number), mock.clock.now()):
                     return nothing_here()
