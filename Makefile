@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-faults contract-webhook lint-openapi docs docs-serve bench soak pictures lock wheel release-check
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-full contract-faults contract-webhook lint-openapi docs docs-serve bench soak pictures lock wheel release-check
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ generate-check: $(READY) ## name what differs between generated/ and what `make 
 contract: export SQUADIQ_ACCESS_TOKEN := $(or $(TOKEN),$(SQUADIQ_ACCESS_TOKEN))
 contract: $(READY) ## contract tests against the mock, or with TARGET=, TOKEN=, CAMPAIGN= against a live service
 	@$(RUN) -m $(if $(TARGET),squadiq contract --target '$(TARGET)' --campaign '$(CAMPAIGN)' $(OPTIONS),pytest contract_tests -m "not soak")
+
+contract-full: export SQUADIQ_ACCESS_TOKEN := $(or $(TOKEN),$(SQUADIQ_ACCESS_TOKEN))
+contract-full: $(READY) ## every contract test, on a server whose data is of no worth: TARGET=, TOKEN=, CAMPAIGN=, DISPOSABLE= [OPTIONS=]
+	@$(RUN) -m squadiq contract full --target '$(TARGET)' --campaign '$(CAMPAIGN)' --disposable '$(DISPOSABLE)' $(OPTIONS)
 
 contract-deep: $(READY) ## look deeper, seed after seed, for SECONDS= (an hour)
 	@$(RUN) -m contract_tests.deep $(or $(SECONDS),3600)

@@ -20,6 +20,7 @@ with needs_extra("cli"):
 
 from squadiq.cli.configure import configure
 from squadiq.cli.contract import contract_app
+from squadiq.cli.contract_full import full
 from squadiq.cli.contract_webhook import webhook
 from squadiq.cli.doctor import doctor
 from squadiq.cli.inbox import inbox_app
@@ -85,6 +86,7 @@ app.command()(quota)
 app.command()(configure)
 app.command()(doctor)
 app.command()(listen)
+contract_app.command()(full)
 contract_app.command()(webhook)
 app.add_typer(contract_app, name="contract")
 app.add_typer(inbox_app, name="inbox")

@@ -232,7 +232,7 @@ class GuardedTransport(httpx.BaseTransport):
             with deadline(max(0.0, self.slots.left_seconds)):
                 response = self.inner.handle_request(request)
                 try:
-                    plain = _plain(response)
+                    plain = plain_response(response)
                 finally:
                     response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -257,7 +257,7 @@ def _judged(response: httpx.Response) -> httpx.Response:
     return response
 
 
-def _plain(response: httpx.Response) -> httpx.Response:
+def plain_response(response: httpx.Response) -> httpx.Response:
     """Return a response that is read, without what a client acts on by itself: cookies to send back, where to go."""
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _DROPPED]
     unreadable, content = "", bytearray()

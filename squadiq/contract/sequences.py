@@ -6,7 +6,8 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from itertools import count
 from typing import Any
 
 from squadiq.contract.cases import identities, require_page
@@ -61,7 +62,7 @@ class Sequences(RuleBasedStateMachine):
     """Run operations on a target and on the model; whatever they tell must agree."""
 
     hits: int = 0
-    examples: int = 0
+    examples = count(1)
     broken: BrokenError | None = None
 
     @staticmethod
@@ -74,7 +75,7 @@ class Sequences(RuleBasedStateMachine):
         self._made: AbstractContextManager[Target] = self.make_target()
         self.target: Target = self._made.__enter__()
         self._hits = self.target.hits
-        type(self).examples += 1
+        self._prefix = f"{self.target.prefix}{next(self.examples)}-"
         self._numbers: dict[str, int] = {}
         timed = Capability.CLOCK in self.target.offers
         began = self.target.passed()
@@ -97,8 +98,18 @@ class Sequences(RuleBasedStateMachine):
         finally:
             if isinstance(found, BrokenError):
                 cls.broken = cls.broken or found
+            if self.target.shared:
+                self._clean()
             cls.hits += self.target.hits - self._hits
             self._made.__exit__(None, None, None)
+
+    def _clean(self) -> None:
+        """Delete what this example has left, so that it does not stand in the lists of the next one."""
+        last = self.target.last
+        for lead_id in self.model.leads:
+            with suppress(BrokenError):
+                self.target.send("deleteLead", {"lead_id": lead_id})
+        self.target.last = last
 
     def of_this_example(self, lead: dict[str, Any]) -> dict[str, Any]:
         """Return a lead with a lead_id that no other example uses and a number of the target, made of the drawn one."""
@@ -118,15 +129,16 @@ class Sequences(RuleBasedStateMachine):
             number = self._numbers.setdefault(lead_name(lead_id), 0) or self.target.number()
             self._numbers[lead_name(lead_id)] = number
             return number if isinstance(lead_id, int) else str(number)
-        return f"{self.target.prefix}{self.examples}-{lead_id}"
+        return f"{self._prefix}{lead_id}"
 
     def _own_of(self, leads: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Leave out the leads of others, where there may be some."""
         if not self.target.shared:
             return list(leads)
         numbers = {str(number) for number in self._numbers.values()}
-        mine = f"{self.target.prefix}{self.examples}-"
-        return [lead for lead in leads if str(lead["lead_id"]).startswith(mine) or str(lead["lead_id"]) in numbers]
+        return [
+            lead for lead in leads if str(lead["lead_id"]).startswith(self._prefix) or str(lead["lead_id"]) in numbers
+        ]
 
     @initialize(batch=st.lists(LEADS, min_size=2, max_size=5, unique_by=lambda lead: str(lead["lead_id"])))
     def begin(self, batch: list[dict[str, Any]]) -> None:

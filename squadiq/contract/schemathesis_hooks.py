@@ -1,0 +1,61 @@
+"""Loaded by schemathesis as it starts: from then on its process sends to one campaign of one server only."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import requests
+import requests.adapters
+
+from squadiq.contract.disposable import DisposableScope
+from squadiq.contract.disposable_transport import ATTEMPTS, retry_after_seconds
+
+SCOPE = "SQUADIQ_CONTRACT_SCOPE"
+"""Variable with the scope, as JSON; without it nothing is sent."""
+
+
+def guard_requests(scope: DisposableScope, count_file: Path) -> None:
+    """Let every request of this process pass a scope, and write down how many there were as it ends."""
+    send = requests.adapters.HTTPAdapter.send
+    hits = 0
+
+    def send_guarded(
+        self: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **options: Any
+    ) -> requests.Response:
+        nonlocal hits
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        # Values that are drawn are anybody's phone numbers; what is wrong with one stays wrong.
+        own = scope.with_own_numbers(body)
+        if own != body:
+            request.body, request.headers["Content-Length"] = own, str(len(own))
+        url = httpx.URL(request.url or "")
+        headers = {_as_text(name).lower(): _as_text(value) for name, value in request.headers.items()}
+        if why := scope.refusal(url, headers, own):
+            raise requests.ConnectionError(f"It was not sent: {why}.", request=request)
+        for _ in range(ATTEMPTS):
+            hits += 1
+            response = send(self, request, **{**options, "proxies": {}})
+            if response.status_code != 429:
+                break
+            time.sleep(retry_after_seconds(response.headers.get("Retry-After", ""), time.time()))
+        return response
+
+    requests.adapters.HTTPAdapter.send = send_guarded  # type: ignore[assignment, method-assign]
+    atexit.register(lambda: count_file.write_text(str(hits), "utf-8"))
+
+
+def _as_text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+if SCOPE in os.environ:
+    _given = json.loads(os.environ[SCOPE])
+    guard_requests(
+        DisposableScope(_given["origin"], _given["campaign_id"], _given["phone_numbers"]), Path(_given["count_file"])
+    )
