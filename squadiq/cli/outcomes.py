@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -79,6 +80,37 @@ def export(
         typer.echo(f"{done.outcomes:>9,}  outcomes in {len(done.columns)} columns")
         _tell_counts(done.unreadable, done.hits, done.resumed)
         typer.echo(f"file: {done.file}")
+    raise typer.Exit(1 if done.unreadable else 0)
+
+
+@outcomes_app.command("sync")
+def sync(
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="URL", help="A database, as SQLAlchemy has it; ?table=NAME says which table."),
+    ],
+    campaign: CampaignOption = None,
+    source: FromOption = None,
+    base_url: BaseUrlOption = None,
+    profile: ProfileOption = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Merge what came since the last run into a table of a database; safe to repeat, and to run twice at once."""
+    from squadiq.cli.interrupts import interruptions
+    from squadiq.outcomes.sync import sync_outcomes
+    from squadiq.outcomes.target import opened_table
+
+    with interruptions(), opened_table(to) as table, opened_source(campaign, source, base_url, profile) as opened:
+        with _progress() as on_progress:
+            done = sync_outcomes(opened, table, on_progress=on_progress)
+        place = table.place
+    if as_json:
+        typer.echo(json.dumps({"table": place, **asdict(done)}))
+    else:
+        typer.echo(f"{done.read:>9,}  outcomes read")
+        typer.echo(f"{done.new:>9,}  of them new")
+        _tell_counts(done.unreadable, done.hits)
+        typer.echo(f"table: {place}")
     raise typer.Exit(1 if done.unreadable else 0)
 
 

@@ -3,5 +3,16 @@
 from squadiq.outcomes.errors import OutcomesError
 from squadiq.outcomes.export import ExportResult, export_outcomes
 from squadiq.outcomes.sources import CampaignSource, InboxSource
+from squadiq.outcomes.sync import SyncResult, sync_outcomes
+from squadiq.outcomes.target import OutcomeTable
 
-__all__ = ["CampaignSource", "ExportResult", "InboxSource", "OutcomesError", "export_outcomes"]
+__all__ = [
+    "CampaignSource",
+    "ExportResult",
+    "InboxSource",
+    "OutcomeTable",
+    "OutcomesError",
+    "SyncResult",
+    "export_outcomes",
+    "sync_outcomes",
+]

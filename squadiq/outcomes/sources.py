@@ -59,7 +59,8 @@ class OutcomeSource(Protocol):
         Args:
             wanted: by `processed_at`.
             covered: spans that were read before; for a source that resumes.
-            received_since: for an inbox, only what was stored then or later.
+            received_since: for an inbox, where an earlier run ended, in seconds since 1970: what was stored since
+                then, and a little before, is read.
         """
         ...
 
@@ -101,13 +102,17 @@ class CampaignSource:
             span = waiting.pop()
             began = int(self._now())
             parts: tuple[Span, Span] | None = None
+            latest = 0
             for leads, count in self._walk(span):
                 arrivals = [each for each in leads if each is not None]
+                latest = max([latest, *(second_of(each.processed_at) for each in arrivals)])
                 yield OutcomePage(_within(arrivals, wanted), len(leads) - len(arrivals), hits=1)
                 if isinstance(count, int) and count > self._span_leads and (parts := halves(span, began)):
                     waiting += reversed(parts)
                     break
             if parts is None:
+                # Without an end, as far as leads came: our clock may be ahead of SquadIQ's.
+                began = min(began, latest) if span.last is None else began
                 yield OutcomePage((), read_for_good=surely_read(span, began=began, overlap=self._overlap))
 
     def _walk(self, span: Span) -> Iterator[tuple[list[Arrival | None], object]]:
@@ -126,7 +131,10 @@ class InboxSource:
 
     resumes = False
 
-    def __init__(self, inbox: Inbox, campaign_id: str | None = None) -> None:
+    def __init__(
+        self, inbox: Inbox, campaign_id: str | None = None, *, overlap_seconds: float = OVERLAP_SECONDS
+    ) -> None:
+        self._overlap = overlap_seconds
         self.name = f"inbox {campaign_id or 'of all campaigns'}"
         self._inbox = inbox
         self._campaign_id = campaign_id
@@ -135,11 +143,11 @@ class InboxSource:
         self, wanted: Span, covered: Iterable[Span] = (), received_since: float | None = None
     ) -> Iterator[OutcomePage]:
         """Read the results that are stored, in the order in which they were."""
-        since, until = moment_of(wanted.first) if wanted.first else None, None
-        if wanted.last is not None:
-            until = moment_of(wanted.last)
         pages = self._inbox.pages(
-            self._campaign_id, processed_after=since, processed_before=until, received_after=received_since
+            self._campaign_id,
+            processed_after=moment_of(wanted.first) if wanted.first else None,
+            processed_before=None if wanted.last is None else moment_of(wanted.last),
+            received_after=None if received_since is None else received_since - self._overlap,
         )
         for page in pages:
             arrivals = [Arrival(each.campaign_id, each.lead_id, each.processed_at, each.payload) for each in page]

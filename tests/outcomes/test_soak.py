@@ -26,23 +26,29 @@ MANY, FEW = 1_000_000, 20_000
 MORE_MIB = {"csv": 10, "jsonl": 10, "xlsx": 10, "parquet": 120}
 """What a million may take beyond what some thousands do; Parquet keeps a part of its columns until it is written."""
 
-EXPORT = """
-import resource, sys
+PEAK = """
+import re
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
+"""
+"""The most memory of a program itself; that of `getrusage` begins with what its parent had."""
+
+EXPORT = f"""{PEAK}
+import sys
 from squadiq.cli import app
 try:
     app(sys.argv[1:])
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+    print(peak(), file=sys.stderr)
 """
 
-OF_SQUADIQ = """
-import resource, sys
+OF_SQUADIQ = f"""{PEAK}
+import sys
 from squadiq import SquadIQ
 from squadiq.outcomes import CampaignSource, export_outcomes
 url, path = sys.argv[1:]
 with SquadIQ("test_token", base_url=url, campaign_id="c1", quota="memory", quota_window_seconds=0.001) as client:
     done = export_outcomes(CampaignSource(client.campaign(), service=url), path)
-print(done.hits, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(done.hits, peak())
 """
 
 
