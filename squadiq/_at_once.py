@@ -93,7 +93,7 @@ def unsendable(model: Model) -> Iterator[tuple[str, str]]:
             try:
                 reason = why_unsendable(to_jsonable_python(value, by_alias=True))
             except ValueError:
-                reason = "holds something that JSON cannot say"
+                reason = f"holds something that JSON cannot say ({type(value).__name__})"
         if reason is not None:
             yield shown, reason
         if not is_field_name(shown):

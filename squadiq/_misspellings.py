@@ -9,6 +9,9 @@ from functools import lru_cache
 
 _OWN_WORDS = frozenset({"contractname"})
 """A slip away from a fixed field, and words all the same."""
+_LEAST = 4
+"""Letters that a part of a field's name has, if it may stand for all of it, as `phone` does."""
+_ALIKE = 0.8
 _LONG = 10
 """Letters from which on a name with another letter in it is no other word."""
 
@@ -21,9 +24,10 @@ def fixed_field_meant(name: str, fixed: tuple[str, ...]) -> str | None:
 
 
 def likely_meant(field: str, names: Collection[str]) -> str | None:
-    """Return which of the names may be meant for a field that is missing: one that is near, if not by one slip."""
-    written = {_letters(name): name for name in names}
-    near = get_close_matches(_letters(field), written, n=1)
+    """Return which of the names may be meant for a field that is missing; never one that may be a person's."""
+    written, wanted = {_letters(name): name for name in names}, _letters(field)
+    parts = [each for each in written if len(each) >= _LEAST and each in wanted]
+    near = parts or get_close_matches(wanted, written, n=1, cutoff=_ALIKE)
     return written[near[0]] if near else None
 
 

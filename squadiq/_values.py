@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, cast
+from uuid import UUID
 
 from pydantic import BaseModel
 from squadiq_generated.constants import LARGEST_NUMBER
@@ -66,10 +67,14 @@ def surely_somebody(texts: Collection[str]) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy as Python's own; anything else as it is."""
+    """Return a number of numpy as Python's own, and a UUID as text; anything else as it is."""
     kind = cast(type[object], type(value))
     if kind in _PLAIN:
         return value
+    if kind is UUID:
+        return str(value)
+    if kind.__name__ == "timedelta64":
+        return value  # a number, but of which unit
     if isinstance(value, numbers.Integral):
         return value if isinstance(value, int) else int(value)
     if kind.__module__ == "numpy" and isinstance(value, numbers.Real):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack, overload
 
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
 from squadiq import operations
+from squadiq._inputs import LeadKey, Leads, TypedLeads
 from squadiq.operations import LeadT, PreparedRequest, Scope
 from squadiq.pagination import AsyncLeadPaginator, LeadPaginator
 from squadiq.validation import DuplicatePhoneNumbers
@@ -59,18 +60,22 @@ class Campaign(Generic[LeadT]):
         """Unique identifier of the campaign."""
         return self._scope.campaign_id
 
+    @overload
     def create_leads(
-        self,
-        leads: Iterable[Lead | Mapping[str, Any]],
-        *,
-        duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
-    ) -> list[LeadT]:
+        self: Campaign[Lead], leads: Leads, *, duplicate_phone_numbers: DuplicatePhoneNumbers | None = None
+    ) -> list[Lead]: ...
+    @overload
+    def create_leads(
+        self, leads: TypedLeads[LeadT], *, duplicate_phone_numbers: DuplicatePhoneNumbers | None = None
+    ) -> list[LeadT]: ...
+    def create_leads(self, leads: Any, *, duplicate_phone_numbers: DuplicatePhoneNumbers | None = None) -> list[Any]:
         """Create leads, all of them or none, in one hit.
 
         Args:
             leads: each with `lead_id`, `phone_number` and `contact_name`, and the campaign's custom
-                fields beside them. Without any, nothing is sent. A custom field whose value is missing
-                (NaN, pandas' NA or NaT) is left out; None is sent as null.
+                fields beside them: mappings, models of pydantic, dataclasses, rows of a database, or a frame
+                of pandas, polars or pyarrow. Without any, nothing is sent. A custom field whose value is
+                missing (NaN, pandas' NA or NaT) is left out; None is sent as null, a Decimal as text.
             duplicate_phone_numbers: "refuse" or "allow" one phone number under several lead_ids, each of
                 which is called; by default as the client has it.
 
@@ -111,7 +116,7 @@ class Campaign(Generic[LeadT]):
     def get_leads(
         self,
         *,
-        lead_id: str | int | None = None,
+        lead_id: LeadKey | None = None,
         processed_after: datetime | float | None = None,
         processed_before: datetime | float | None = None,
         page_size: int | None = None,
@@ -143,7 +148,7 @@ class Campaign(Generic[LeadT]):
         )
         return LeadPaginator(lambda number: self._send(page(number)))
 
-    def update_lead(self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> LeadUpdate:
+    def update_lead(self, lead_id: LeadKey, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> LeadUpdate:
         """Change fields of a lead and leave the others as they are.
 
         Args:
@@ -164,7 +169,7 @@ class Campaign(Generic[LeadT]):
         """
         return self._send(operations.prepare_update_lead(self._scope, lead_id, changes, fields))
 
-    def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
+    def convert_lead(self, lead_id: LeadKey, *, detail: str) -> LeadConversion:
         """Mark a lead as converted: it reached the desired outcome.
 
         Args:
@@ -183,7 +188,7 @@ class Campaign(Generic[LeadT]):
         """
         return self._send(operations.prepare_convert_lead(self._scope, lead_id, detail))
 
-    def disable_leads(self, lead_ids: Iterable[str | int]) -> list[LeadReference]:
+    def disable_leads(self, lead_ids: Iterable[LeadKey]) -> list[LeadReference]:
         """Stop all reach-outs to leads, in one hit.
 
         Args:
@@ -201,7 +206,7 @@ class Campaign(Generic[LeadT]):
         """
         return self._send(operations.prepare_disable_leads(self._scope, lead_ids))
 
-    def delete_lead(self, lead_id: str | int) -> LeadReference:
+    def delete_lead(self, lead_id: LeadKey) -> LeadReference:
         """Delete all personal data of a lead at SquadIQ and stop reach-outs to it.
 
         What was received about the lead and is stored here stays: follow it with
@@ -238,12 +243,17 @@ class AsyncCampaign(Generic[LeadT]):
         """Unique identifier of the campaign."""
         return self._scope.campaign_id
 
+    @overload
     async def create_leads(
-        self,
-        leads: Iterable[Lead | Mapping[str, Any]],
-        *,
-        duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
-    ) -> list[LeadT]:
+        self: AsyncCampaign[Lead], leads: Leads, *, duplicate_phone_numbers: DuplicatePhoneNumbers | None = None
+    ) -> list[Lead]: ...
+    @overload
+    async def create_leads(
+        self, leads: TypedLeads[LeadT], *, duplicate_phone_numbers: DuplicatePhoneNumbers | None = None
+    ) -> list[LeadT]: ...
+    async def create_leads(
+        self, leads: Any, *, duplicate_phone_numbers: DuplicatePhoneNumbers | None = None
+    ) -> list[Any]:
         return await self._send(operations.prepare_create_leads(self._scope, leads, duplicate_phone_numbers))
 
     async def push_leads(self, source: Any, **options: Unpack[PushOptions]) -> PushResult:
@@ -254,7 +264,7 @@ class AsyncCampaign(Generic[LeadT]):
     def get_leads(
         self,
         *,
-        lead_id: str | int | None = None,
+        lead_id: LeadKey | None = None,
         processed_after: datetime | float | None = None,
         processed_before: datetime | float | None = None,
         page_size: int | None = None,
@@ -269,15 +279,15 @@ class AsyncCampaign(Generic[LeadT]):
         return AsyncLeadPaginator(lambda number: self._send(page(number)))
 
     async def update_lead(
-        self, lead_id: str | int, changes: Mapping[str, Any] | None = None, /, **fields: Any
+        self, lead_id: LeadKey, changes: Mapping[str, Any] | None = None, /, **fields: Any
     ) -> LeadUpdate:
         return await self._send(operations.prepare_update_lead(self._scope, lead_id, changes, fields))
 
-    async def convert_lead(self, lead_id: str | int, *, detail: str) -> LeadConversion:
+    async def convert_lead(self, lead_id: LeadKey, *, detail: str) -> LeadConversion:
         return await self._send(operations.prepare_convert_lead(self._scope, lead_id, detail))
 
-    async def disable_leads(self, lead_ids: Iterable[str | int]) -> list[LeadReference]:
+    async def disable_leads(self, lead_ids: Iterable[LeadKey]) -> list[LeadReference]:
         return await self._send(operations.prepare_disable_leads(self._scope, lead_ids))
 
-    async def delete_lead(self, lead_id: str | int) -> LeadReference:
+    async def delete_lead(self, lead_id: LeadKey) -> LeadReference:
         return await self._send(operations.prepare_delete_lead(self._scope, lead_id))

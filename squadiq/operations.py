@@ -19,6 +19,7 @@ from squadiq_generated.client.types import UNSET
 from squadiq_generated.constants import LARGEST_PAGE_SIZE
 from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
 
+from squadiq._inputs import LeadKey, Leads
 from squadiq._redaction import MASK
 from squadiq._values import plain
 from squadiq.error_body import shown_lead_id
@@ -71,7 +72,7 @@ class PreparedRequest(Generic[ResultT]):
 
 def prepare_create_leads(
     scope: Scope[LeadT],
-    leads: Iterable[Lead | Mapping[str, Any]],
+    leads: Leads,
     duplicate_phone_numbers: DuplicatePhoneNumbers | None = None,
 ) -> PreparedRequest[list[LeadT]]:
     """Create leads; what is returned are the leads as they were sent."""
@@ -97,7 +98,7 @@ def prepare_checked_leads(scope: Scope[Any], leads: Sequence[Lead]) -> PreparedR
 def prepare_get_leads(
     scope: Scope[Any],
     *,
-    lead_id: str | int | None,
+    lead_id: LeadKey | None,
     processed_after: datetime | float | None,
     processed_before: datetime | float | None,
     page_size: int | None,
@@ -130,7 +131,7 @@ def prepare_get_leads(
 
 
 def prepare_update_lead(
-    scope: Scope[Any], lead_id: str | int, changes: Mapping[str, Any] | None, fields: Mapping[str, Any]
+    scope: Scope[Any], lead_id: LeadKey, changes: Mapping[str, Any] | None, fields: Mapping[str, Any]
 ) -> PreparedRequest[LeadUpdate]:
     """Update a lead; what is returned is the update as it was sent."""
     prepared = prepare_update(
@@ -140,21 +141,21 @@ def prepare_update_lead(
     return PreparedRequest(update.OPERATION, request, update.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
 
 
-def prepare_convert_lead(scope: Scope[Any], lead_id: str | int, detail: str) -> PreparedRequest[LeadConversion]:
+def prepare_convert_lead(scope: Scope[Any], lead_id: LeadKey, detail: str) -> PreparedRequest[LeadConversion]:
     """Mark a lead converted; what is returned is the conversion as it was sent."""
     prepared = prepare_conversion(lead_id, detail)
     request = convert.get_kwargs(scope.campaign_id, body=prepared)
     return PreparedRequest(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
 
 
-def prepare_disable_leads(scope: Scope[Any], lead_ids: Iterable[str | int]) -> PreparedRequest[list[LeadReference]]:
+def prepare_disable_leads(scope: Scope[Any], lead_ids: Iterable[LeadKey]) -> PreparedRequest[list[LeadReference]]:
     """Disable leads; what is returned are the references as they were sent."""
     prepared = prepare_references(lead_ids)
     request = disable.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
     return PreparedRequest(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared, **_about(scope, prepared))
 
 
-def prepare_delete_lead(scope: Scope[Any], lead_id: str | int) -> PreparedRequest[LeadReference]:
+def prepare_delete_lead(scope: Scope[Any], lead_id: LeadKey) -> PreparedRequest[LeadReference]:
     """Delete a lead; what is returned is the reference as it was sent."""
     prepared = prepare_reference(lead_id)
     request = delete.get_kwargs(scope.campaign_id, body=prepared)

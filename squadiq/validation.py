@@ -17,6 +17,7 @@ from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUp
 from squadiq import phone
 from squadiq._at_once import REQUIRED, is_field_name, leads_at_once, national, unsendable, with_defaults
 from squadiq._fields import declared, field_type
+from squadiq._inputs import FrameError, LeadKey, Leads, fields_of, is_one, rows_of_frame
 from squadiq._misspellings import fixed_field_meant, likely_meant
 from squadiq._redaction import Redactor
 from squadiq._values import (
@@ -48,7 +49,7 @@ _PATTERN_REASONS = {
 
 
 def prepare_leads(
-    leads: Iterable[Lead | Mapping[str, Any]],
+    leads: Leads,
     lead_type: type[LeadT],
     *,
     normalise_phone_numbers: bool,
@@ -61,7 +62,7 @@ def prepare_leads(
     """
     if duplicate_phone_numbers not in ("refuse", "allow"):
         raise InvalidInputError([Problem(None, None, "duplicate_phone_numbers", 'is neither "refuse" nor "allow"')])
-    items = list(_each(leads, "leads"))
+    items = list(_each_lead(leads))
     normalise, unique = normalise_phone_numbers, duplicate_phone_numbers != "allow"
     if (at_once := leads_at_once(items, lead_type, normalise, unique)) is not None:
         return at_once
@@ -92,7 +93,7 @@ _TWICE = 'both would be called. Leave one out, or give duplicate_phone_numbers="
 
 
 def prepare_update(
-    lead_id: str | int,
+    lead_id: LeadKey,
     changes: Mapping[str, Any] | None,
     fields: Mapping[str, Any],
     lead_type: type[Lead],
@@ -132,7 +133,7 @@ def prepare_update(
     return update
 
 
-def prepare_references(lead_ids: Iterable[str | int]) -> list[LeadReference]:
+def prepare_references(lead_ids: Iterable[LeadKey]) -> list[LeadReference]:
     """Return references to leads as they are sent.
 
     Raises:
@@ -147,7 +148,7 @@ def prepare_references(lead_ids: Iterable[str | int]) -> list[LeadReference]:
     )
 
 
-def prepare_reference(lead_id: str | int) -> LeadReference:
+def prepare_reference(lead_id: LeadKey) -> LeadReference:
     """Return a reference to a lead as it is sent.
 
     Raises:
@@ -156,7 +157,7 @@ def prepare_reference(lead_id: str | int) -> LeadReference:
     return _prepared(LeadReference, {"lead_id": lead_id}, None)
 
 
-def prepare_conversion(lead_id: str | int, detail: str) -> LeadConversion:
+def prepare_conversion(lead_id: LeadKey, detail: str) -> LeadConversion:
     """Return a conversion as it is sent; the detail has at most 32 characters.
 
     Raises:
@@ -197,6 +198,19 @@ def _timestamp(moment: datetime, argument: str) -> float:
     raise InvalidInputError([Problem(None, None, argument, "has no time zone: give an aware datetime")])
 
 
+def _each_lead(leads: Any) -> Iterator[Any]:
+    """Each lead of an iterable or a frame."""
+    try:
+        rows = rows_of_frame(leads)
+        one = rows is None and is_one(leads)
+    except Exception as error:  # of an object of whatever kind
+        reason = f"cannot be read: {error}" if isinstance(error, FrameError) else _why_unread(error)
+        raise InvalidInputError([Problem(None, None, "leads", reason)]) from None
+    if one:
+        raise InvalidInputError([Problem(None, None, "leads", "is one, not a list: put it in a list")])
+    return _each(leads if rows is None else rows, "leads")
+
+
 def _each(items: Iterable[Any], argument: str) -> Iterator[Any]:
     if isinstance(items, Mapping | Model | str | bytes | int):
         raise InvalidInputError([Problem(None, None, argument, "is one, not a list: put it in a list")])
@@ -210,8 +224,11 @@ def _each(items: Iterable[Any], argument: str) -> Iterator[Any]:
     except SquadIQError:
         raise
     except Exception as error:
-        reason = f"cannot be read after {given} of them ({type(error).__name__})"
-        raise InvalidInputError([Problem(None, None, argument, reason)]) from None
+        raise InvalidInputError([Problem(None, None, argument, _why_unread(error, given))]) from None
+
+
+def _why_unread(error: Exception, given: int = 0) -> str:
+    return f"cannot be read after {given} of them ({type(error).__name__})"
 
 
 def _prepared(model: type[ModelT], given: dict[str, Any], index: int | None) -> ModelT:
@@ -231,15 +248,14 @@ def _read(given: object, index: int | None) -> dict[str, Any]:
         InvalidInputError: it is no lead, or cannot be read.
     """
     try:
-        if isinstance(given, Model):
-            unset = {name for name, value in given if value is None} - given.model_fields_set
-            return given.model_dump(by_alias=True, exclude=unset, warnings=False)
-        if isinstance(given, Mapping):
-            return dict(cast(Mapping[str, Any], given))
+        fields = fields_of(given, REQUIRED)
     except Exception as error:
         reason = f"cannot be read ({type(error).__name__})"
         raise InvalidInputError([Problem(index, None, "lead", reason)]) from None
-    raise InvalidInputError([Problem(index, None, "lead", "is neither a Lead nor a mapping")])
+    if fields is not None:
+        return fields
+    reason = f"is neither a Lead nor a mapping, nor another row with named fields, but of type {type(given).__name__}"
+    raise InvalidInputError([Problem(index, None, "lead", reason)])
 
 
 def _values_of(
@@ -260,7 +276,7 @@ def _values_of(
         if not is_missing(value) or (value is None and name not in REQUIRED)
     }
     _check_lead_id(values, index, problems)
-    meant = declared(lead_type) | (declared(type(given)) if isinstance(given, Model) else frozenset())
+    meant = declared(lead_type) | (declared(type(given)) if isinstance(given, Model) else frozenset[str]())
     for name, value in values.items():
         reason = _why_wrong(name, value) or (_why_misspelt(name) if name not in meant else None)
         if reason is not None:

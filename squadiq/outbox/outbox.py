@@ -11,6 +11,7 @@ from sqlalchemy import URL
 from squadiq_generated.models import Lead
 
 from squadiq import _checks
+from squadiq._inputs import LeadKey, Leads
 from squadiq.client import SquadIQ
 from squadiq.errors import ConfigurationError
 from squadiq.outbox.requests import (
@@ -119,9 +120,7 @@ class Outbox:
 
     # Storing
 
-    def create_leads(
-        self, campaign_id: str, leads: Iterable[Lead | Mapping[str, Any]], *, connection: Any = None
-    ) -> int:
+    def create_leads(self, campaign_id: str, leads: Leads, *, connection: Any = None) -> int:
         """Store leads to be created; one whose `lead_id` is in the outbox already is not stored again.
 
         Returns:
@@ -143,7 +142,7 @@ class Outbox:
     def update_lead(
         self,
         campaign_id: str,
-        lead_id: str | int,
+        lead_id: LeadKey,
         changes: Mapping[str, Any] | None = None,
         /,
         *,
@@ -154,15 +153,15 @@ class Outbox:
         prepared = prepare_update(lead_id, changes, fields, self._lead_type, normalise_phone_numbers=self._normalise)
         return self._add(campaign_id, [to_update(prepared)], connection)
 
-    def convert_lead(self, campaign_id: str, lead_id: str | int, *, detail: str, connection: Any = None) -> int:
+    def convert_lead(self, campaign_id: str, lead_id: LeadKey, *, detail: str, connection: Any = None) -> int:
         """Store that a lead reached the desired outcome. See `create_leads`."""
         return self._add(campaign_id, [to_convert(prepare_conversion(lead_id, detail))], connection)
 
-    def disable_leads(self, campaign_id: str, lead_ids: Iterable[str | int], *, connection: Any = None) -> int:
+    def disable_leads(self, campaign_id: str, lead_ids: Iterable[LeadKey], *, connection: Any = None) -> int:
         """Store that all reach-outs to leads are to stop. See `create_leads`."""
         return self._add(campaign_id, to_disable(prepare_references(lead_ids)), connection)
 
-    def delete_lead(self, campaign_id: str, lead_id: str | int, *, connection: Any = None) -> int:
+    def delete_lead(self, campaign_id: str, lead_id: LeadKey, *, connection: Any = None) -> int:
         """Store that a lead is to be deleted; what was not sent of it yet is erased.
 
         What the outbox holds of the lead's data is erased once SquadIQ has deleted it. See `create_leads`.

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from importlib import import_module
 from itertools import islice
@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from squadiq_generated._base import looks_like_a_phone_number
 
 from squadiq._extras import needs_extra
+from squadiq._inputs import fields_of
 from squadiq._values import is_missing
 from squadiq.errors import InvalidInputError, Problem, SquadIQError
 from squadiq.push.dialects import Dialect, dialect_of
@@ -347,14 +348,9 @@ def _read(items: Iterable[Any]) -> Iterator[Any]:
 
 def _items(items: Iterable[Any]) -> Iterator[Row]:
     for number, item in enumerate(_read(items), 1):
-        own: Any = item
         if isinstance(item, BaseModel):
             yield Row(number, item.model_dump(by_alias=True, exclude_unset=True, warnings=False))
-        elif is_dataclass(item) and not isinstance(item, type):
-            yield Row(number, {each.name: getattr(own, each.name) for each in fields(own)})
-        elif isinstance(item, Mapping):
-            yield Row(number, cast(Mapping[str, Any], item))
-        elif hasattr(own, "keys") and not isinstance(own, type):  # as sqlite3.Row has
-            yield Row(number, {name: own[name] for name in own.keys()})  # noqa: SIM118
+        elif (named := fields_of(item)) is not None:
+            yield Row(number, named)
         else:
             yield Row(number, {}, RowError("row_unreadable", "row", "is neither a mapping nor a model"))

@@ -112,7 +112,7 @@ def test_every_problem_of_every_lead_is_named() -> None:
         "lead 'u5': phone_number is missing",
         "lead 'u6': phone_number is missing",
         "lead 'u6': contact_name is missing",
-        "lead number 7: lead is neither a Lead nor a mapping",
+        "lead number 7: lead is neither a Lead nor a mapping, nor another row with named fields, but of type str",
         "lead number 8: lead_id is not valid: it should have at least 1 character",
     ]
 

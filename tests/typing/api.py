@@ -8,9 +8,14 @@ nothing needs.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_type
+from uuid import UUID
+
+import polars
 
 from squadiq import (
     AsyncCampaign,
@@ -32,6 +37,17 @@ from squadiq import (
     StatusError,
 )
 from squadiq.retry import GiveUp, Retry, RetryState
+
+
+class CarLead(Lead):
+    model: str | None = None
+
+
+@dataclass
+class Person:
+    lead_id: str
+    phone_number: str
+    contact_name: str
 
 
 class LoanLead(Lead):
@@ -68,6 +84,18 @@ async def the_methods_of_an_async_campaign(client: AsyncSquadIQ, lead: Lead) -> 
     assert_type(campaign.get_leads().pages(), AsyncIterator[LeadsPage])
 
 
+def leads_in_the_forms_that_people_have(
+    client: SquadIQ, row: sqlite3.Row, person: Person, frame: polars.DataFrame, key: UUID
+) -> None:
+    campaign = client.campaign("c1")
+    assert_type(campaign.create_leads([person, row]), list[Lead])
+    assert_type(campaign.create_leads(frame), list[Lead])
+    assert_type(campaign.create_leads([LeadReference(lead_id="u1")]), list[Lead])  # whatever pydantic can make
+    assert_type(campaign.delete_lead(key), LeadReference)
+    campaign.create_leads([1])  # type: ignore[list-item]
+    campaign.create_leads(1)  # type: ignore[call-overload]
+
+
 async def a_lead_type_of_the_campaign(client: SquadIQ, async_client: AsyncSquadIQ) -> None:
     lead = LoanLead(lead_id="u1", phone_number="98765 43210", contact_name="Asha", product_plan="Lite")
     loans = client.campaign("c1", lead_type=LoanLead)
@@ -77,6 +105,9 @@ async def a_lead_type_of_the_campaign(client: SquadIQ, async_client: AsyncSquadI
     async_loans = async_client.campaign(lead_type=LoanLead)
     assert_type(await async_loans.create_leads([lead]), list[LoanLead])
     LoanLead(lead_id="u1", phone_number="98765 43210", contact_name="Asha")  # type: ignore[call-arg]
+    loans.create_leads([{"lead_id": 1}, lead])
+    loans.create_leads([Lead(lead_id="u1", phone_number="98765 43210", contact_name="Asha")])  # type: ignore[list-item]
+    await async_loans.create_leads([CarLead(lead_id="u1", phone_number="9876543210", contact_name="A")])  # type: ignore[list-item]
     client.campaign("c1", lead_type=LeadReference)  # type: ignore[type-var]
 
 
