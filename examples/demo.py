@@ -41,6 +41,7 @@ COLUMNS = Columns(
 KILLED_AT_BATCH = 2
 PROCESS_AFTER_SECONDS = 3600
 STEPS = 12
+LONGEST_BAR = 24
 
 console = Console()
 
@@ -204,7 +205,7 @@ class Checks:
         return same
 
     def show(self) -> int:
-        table = Table(title="Does it add up?", title_justify="left")
+        table = new_table("Does it add up?")
         table.add_column("count")
         table.add_column("expected", justify="right")
         table.add_column("found", justify="right")
@@ -225,10 +226,10 @@ def mock_counts(mock: httpx.Client) -> dict[str, int]:
 
 
 def show_rejected(rejected: Sequence[Mapping[str, str]]) -> None:
-    table = Table(title="Rows that are no leads", title_justify="left")
+    table = new_table("Rows that are no leads")
     table.add_column("row", justify="right")
     table.add_column("lead")
-    table.add_column("code")
+    table.add_column("code", style="yellow")
     table.add_column("what is wrong")
     for row in rejected:
         lead_id = row["lead_id"] or "[dim]none[/]"
@@ -239,30 +240,36 @@ def show_rejected(rejected: Sequence[Mapping[str, str]]) -> None:
 def show_outcomes(processed: Sequence[ProcessedLead]) -> None:
     outcomes = Counter(lead.lead_outcome for lead in processed)
     most = max(outcomes.values(), default=1)
-    table = Table(title="Outcomes", title_justify="left")
+    table = new_table("Outcomes")
     table.add_column("lead outcome")
     table.add_column("leads", justify="right")
     table.add_column("share", justify="right")
     table.add_column()
     for outcome, count in outcomes.most_common():
-        bar = "█" * round(30 * count / most)
-        table.add_row(outcome, f"{count:,}", f"{count / len(processed):.0%}", f"[cyan]{bar}[/]")
+        colour = colour_of(outcome)
+        bar = "█" * round(LONGEST_BAR * count / most)
+        table.add_row(f"[{colour}]{outcome}[/]", f"{count:,}", f"{count / len(processed):.0%}", f"[{colour}]{bar}[/]")
     console.print(table)
 
-    table = Table(title="Some of them", title_justify="left")
-    for column in ("lead", "name", "phone", "last called", "outcome", "responses"):
+    table = new_table("Some of them")
+    for column in ("lead", "name", "outcome", "responses"):
         table.add_column(column, overflow="fold")
-    for lead in islice((lead for lead in processed if lead.lead_responses), 0, 60, 10):
-        called = f"{lead.latest_called_at:%H:%M}" if lead.latest_called_at else "never"
-        responses = ", ".join(f"{key}: {value}" for key, value in lead.lead_responses.items())
-        table.add_row(
-            lead.lead_id, lead.contact_name, "…" + lead.phone_number[-3:], called, lead.lead_outcome, responses
-        )
+    for lead in islice((lead for lead in processed if lead.lead_responses), 0, 40, 10):
+        outcome = lead.lead_outcome.replace(" : ", " :\n")
+        responses = "\n".join(f"{key}: {value}" for key, value in lead.lead_responses.items())
+        table.add_row(lead.lead_id, lead.contact_name, f"[{colour_of(lead.lead_outcome)}]{outcome}[/]", responses)
     console.print(table)
+
+
+def colour_of(outcome: str) -> str:
+    """Return what shows an outcome at a glance: met, called in vain, or in between."""
+    if outcome.endswith("Objective Met"):
+        return "green"
+    return "yellow" if outcome.startswith("Connected") else "red"
 
 
 def show_hits(hits: Hits) -> None:
-    table = Table(title="Hits of the quota", title_justify="left")
+    table = new_table("Hits of the quota")
     table.add_column("operation")
     table.add_column("hits", justify="right")
     for operation, count in hits.by_operation.items():
@@ -270,6 +277,11 @@ def show_hits(hits: Hits) -> None:
     table.add_section()
     table.add_row("in all, of 100 a minute", str(hits.by_operation.total()))
     console.print(table)
+
+
+def new_table(title: str) -> Table:
+    """Return a table that fits into 80 columns as long as its words do."""
+    return Table(title=f"\n[bold]{title}", title_justify="left", title_style="", header_style="bold cyan")
 
 
 def progress(what: str) -> Progress:

@@ -14,10 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.cells import cell_len
 
 pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 DEMO = ROOT / "examples" / "demo.py"
 
 
@@ -36,10 +38,11 @@ demo = module(DEMO)
 
 
 def test_the_demo_adds_up_and_names_every_broken_row_with_its_reason() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SQUADIQ_")}
+    """As on a terminal of 80 columns: in colour, nothing wider, no word cut."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SQUADIQ_", "NO_COLOR"))}
     done = subprocess.run(
         [sys.executable, str(DEMO)],
-        env={**environment, "COLUMNS": "200"},
+        env={**environment, "COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm-256color"},
         capture_output=True,
         text=True,
         check=False,
@@ -47,13 +50,18 @@ def test_the_demo_adds_up_and_names_every_broken_row_with_its_reason() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert "Everything adds up." in done.stdout
-    refused = done.stdout.partition("Rows that are no leads")[2].partition("Outcomes")[0]
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in refused.splitlines() if line.startswith("│")]
+    shown = CONTROL.sub("", done.stdout)
+    assert "\x1b[32m" in done.stdout, "no green"
+    assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
+    assert "…" not in shown
+    assert "Everything adds up." in shown
+    refused = shown.partition("Rows that are no leads")[2].partition("Outcomes")[0]
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in refused.splitlines() if line.startswith("│")]
+    rows = [cells for cells in lines if cells[0]]
     empty = 377
     assert sorted(int(row[0]) for row in rows) == sorted(index + 2 for index in make_leads.BROKEN if index != empty)
     assert all(code and reason for _, _, code, reason in rows)
-    assert "The push was killed in the middle: 750 leads were at the mock." in done.stdout
+    assert "The push was killed in the middle: 750 leads were at the mock." in shown
     assert re.search(r"\d{6}", refused) is None, "a phone number is shown"
 
 
