@@ -1,4 +1,4 @@
-"""Whether the name of a custom field is that of a fixed one, misspelt (decision 0035). Pure."""
+"""Whether the name of a custom field is that of a fixed one, misspelt (decision 0031). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A misspelt field of a lead is told, and a custom field of a name of its own is sent (decision 0035)."""
+"""A misspelt field of a lead is told, and a custom field of a name of its own is sent (decision 0031)."""
 
 from __future__ import annotations
 
