@@ -148,6 +148,7 @@ class Killer(threading.Thread):
             place = self._rng.randrange(len(self.at_work))
             if self.at_work[place].process.poll() == 0:
                 continue  # a push that is done
+            self.at_work[place].printed("serving|working|pushing")  # one that has not begun has nothing to lose
             self.at_work[place].process.kill()
             self.at_work[place].process.wait()
             self.kills += 1
