@@ -130,7 +130,7 @@ def mock(
         # Not the whole URL: a secret may be in it.
         typer.echo(f"Processed leads go to {urlsplit(webhook_url).hostname}, and are listed at {url}/_mock/deliveries")
     curl = CURL.format(url=url, token=settings.tokens[0] if shown else "YOUR_TOKEN")
-    typer.echo(f"Try it:\n\n{curl}\n\nCtrl-C ends it.")
+    typer.echo(f"Try it, and watch it in a browser at {url}/:\n\n{curl}\n\nCtrl-C ends it.")
     try:
         with delivering(core.deliveries):
             Server(core).run(sockets=[listening])

@@ -65,7 +65,7 @@ def create(url: str, lead_id: str, token: str = "test_token") -> int:
 def test_the_first_lines_say_where_it_is_and_what_to_paste() -> None:
     with started() as mock:
         assert re.fullmatch(r"SquadIQ mock on http://127\.0\.0\.1:\d+", mock.lines[0])
-        assert mock.lines[1:3] == ["Access token: test_token", "Try it:"]
+        assert mock.lines[1:3] == ["Access token: test_token", f"Try it, and watch it in a browser at {mock.url}/:"]
         words = shlex.split("\n".join(mock.lines[4:-2]))
         assert words[:2] == ["curl", f"{mock.url}/api/v4/leads/create/campaign-1/"]
         body = json.loads(words[words.index("--data-binary") + 1])

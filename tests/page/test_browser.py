@@ -122,7 +122,7 @@ def test_a_lead_is_masked_until_one_asks_and_its_name_is_never_run(open_page: Op
 
 
 def test_every_page_fits_at_every_width_and_follows_the_scheme(open_page: Open) -> None:
-    long = "long-name-" * 20
+    long = "unbroken" * 25
     with running_mock(process_after_seconds=0, webhook_url="http://127.0.0.1:9/") as mock:
         create(mock, long, "u2", campaign=long[:64], contact_name=long, **{long: long})
         mock.advance(10)

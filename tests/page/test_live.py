@@ -105,7 +105,10 @@ def test_who_leaves_makes_room_for_others(mock: RunningMock, monkeypatch: pytest
     assert status == 200
 
 
-def test_the_mock_ends_though_somebody_looks(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_mock_ends_at_once_though_somebody_looks(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PAUSE_SECONDS", 600)
     with running_mock() as mock:
         looking = HTTP.stream("GET", f"{mock.url}/_mock/events")
         response = looking.__enter__()
