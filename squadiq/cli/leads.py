@@ -20,6 +20,7 @@ from squadiq.cli.connection import (
     opened_campaign,
 )
 from squadiq.cli.lead_changes import change_many
+from squadiq.cli.lead_erasure import ErasurePlaces, delete_everywhere
 from squadiq.cli.leads_push import pairs_of, push
 from squadiq.errors import InvalidInputError, NotFoundError, Problem
 
@@ -42,7 +43,8 @@ MapOption = Annotated[
     list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="Of --file: what a column is; several times.")
 ]
 LedgerOption = Annotated[
-    str | None, typer.Option("--ledger", metavar="FILE|URL", help="Of --file: where it is kept what was done.")
+    str | None,
+    typer.Option("--ledger", metavar="FILE|URL", help="Of --file or --everywhere: what was done."),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -192,20 +194,41 @@ def delete_leads(
     file: FileOption = None,
     maps: MapOption = None,
     ledger: LedgerOption = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="Also in the places that the next options name, and in the ledger.")
+    ] = False,
+    outbox: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Of --everywhere: module:outbox, a path or a URL.")
+    ] = None,
+    inbox: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Of --everywhere: module:inbox, a path or a URL.")
+    ] = None,
+    outcomes: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of --everywhere: the table of `squadiq outcomes sync`.")
+    ] = None,
     campaign: CampaignOption = None,
     base_url: BaseUrlOption = None,
     profile: ProfileOption = "default",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete leads for good: some, or with --file many; a hit of the quota for each."""
+    """Delete leads for good: some, or with --file many; a hit of the quota for each.
+
+    With --everywhere it ends with 1 if a place could not be reached, and says which.
+    """
     with opened_campaign(campaign, base_url, profile) as (client, opened):
         _one_way(lead_ids, file)
+        if (everywhere and file is not None) or (not everywhere and any((outbox, inbox, outcomes))):
+            raise _wrong("everywhere", "takes LEAD_IDs, and alone takes --outbox, --inbox and --outcomes")
         if file is not None:
             change_many(client, opened, DELETE_LEAD, file, maps, ledger, constants={}, yes=yes, as_json=as_json)
         else:
             wanted = dict.fromkeys(lead_ids or ())
             confirm(client, f"{len(wanted)} leads of campaign {opened.campaign_id} will be deleted", yes=yes)
+            if everywhere:
+                places = ErasurePlaces(outbox, inbox, outcomes, ledger)
+                delete_everywhere(client, opened, list(wanted), places, as_json=as_json)
+                return
             deleted = sum(_deleted(opened, each) for each in wanted)
             _say("deleted", deleted, as_json=as_json)
             if deleted < len(wanted):

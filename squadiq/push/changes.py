@@ -335,6 +335,14 @@ def changes_of(ledger: Ledger, service: str, campaign_id: str, lead_id: str) -> 
         return {row.operation: row.changed_at for row in connection.execute(query)}
 
 
+def erase_lead(ledger: Ledger, service: str, campaign_id: str, lead_id: str) -> int:
+    """Erase from a ledger that a lead was pushed and changed; return how many rows that were."""
+    mine = (changes.c.service == service, changes.c.campaign_id == campaign_id, changes.c.lead_id == lead_id)
+    with ledger.transaction() as connection:
+        pushed = ledger.erase(connection, lead_id)
+        return pushed + connection.execute(delete(changes).where(*mine)).rowcount
+
+
 def _columns(operation: str, source: Source, given: Columns) -> tuple[Columns, Sequence[str]]:
     """The columns of a source and what was recognised; an update sends the types that a push would."""
     if source.headings is None:

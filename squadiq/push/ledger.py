@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     any_,
     create_engine,
+    delete,
     event,
     func,
     literal,
@@ -282,6 +283,12 @@ class Ledger:
             )
             row = connection.execute(query.where(*self._mine(), leads.c.lead_id == lead_id)).one_or_none()
         return None if entry is None or row is None else (entry, row.name, row.row, row.changed_at)
+
+    def erase(self, connection: Connection, lead_id: str) -> int:
+        """Erase what is known of a lead; return whether there was anything. A push of it would create it again."""
+        if self._is_file:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+        return connection.execute(delete(leads).where(*self._mine(), leads.c.lead_id == lead_id)).rowcount
 
     def _mine(self) -> Iterable[Any]:
         return (leads.c.campaign == self._campaign_key,)

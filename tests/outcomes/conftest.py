@@ -53,7 +53,7 @@ class Listing:
         self.hits += 1
         if (instead := self.before(self.hits)) is not None:
             return instead
-        if seen.method == "DELETE":
+        if "/delete/" in seen.target:
             return self._delete(seen.json["lead_id"])
         query = {name: int(values[0]) for name, values in parse_qs(urlsplit(seen.target).query).items()}
         after, before = query.get("processed_after", 0), query.get("processed_before", 2**60)

@@ -28,6 +28,7 @@ def mock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RunningMoc
             assert made.exit_code == 0, made.output
         mock.advance(101)
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         yield mock
 
 
