@@ -131,7 +131,7 @@ def test_the_command_without_its_extra_says_so_in_one_line(bare: Path) -> None:
     done = run(bare, "-m", "squadiq", "mock")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "squadiq: typer is not installed. Install it with: pip install 'squadiq[cli]'\n"
+    assert done.stderr == "squadiq: typer is not installed. Install it with: pip install 'squadiq[mock]'\n"
 
 
 def test_the_pytest_plugin_leaves_those_alone_who_lack_the_mock(bare: Path, tmp_path: Path) -> None:
