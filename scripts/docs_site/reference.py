@@ -36,6 +36,7 @@ PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "outbox": ("Outbox", ("squadiq.outbox",)),
     "webhooks": ("Webhooks", ("squadiq.webhooks",)),
     "inbox": ("Inbox", ("squadiq.inbox",)),
+    "outcomes": ("Outcomes", ("squadiq.outcomes",)),
     "integrations": ("Integrations", ("squadiq.integrations.procrastinate", "squadiq.integrations.celery")),
     "testing": (
         "Testing",

@@ -55,7 +55,8 @@ def export_outcomes(
     Args:
         source: a `CampaignSource` or an `InboxSource`.
         file: is replaced once everything is written; readable for its owner only.
-        since, until: only what was processed in between, both included; aware.
+        since: only what was processed at this time or later; aware.
+        until: only what was processed at this time or earlier; aware.
         responses: a column for each key of `lead_responses`, or one with JSON.
         zone: of times; by default Asia/Kolkata in CSV and Excel, and UTC elsewhere.
         on_progress: hears how many outcomes were read, and how many hits of the quota that took.

@@ -17,7 +17,7 @@ from squadiq.mock.page.pieces import (
     badge,
     fact,
     link,
-    moment_of,
+    moment_shown,
     reveal_link,
     row,
     status_badge,
@@ -39,7 +39,7 @@ def calls_table(mock: Mock, calls: Iterable[LoggedCall], asked: Asked) -> Markup
             f"call-{call.number}",
             _HEADINGS,
             (
-                moment_of(call.moment),
+                moment_shown(call.moment),
                 link(f"{ROOT}/calls/{call.number}", _name(mock, call, asked)),
                 _came(call),
                 _took(call),
@@ -56,7 +56,7 @@ def call_view(mock: Mock, call: LoggedCall, asked: Asked) -> View:
     target = _told(mock, request.path + (f"?{request.query}" if request.query else ""), asked)
     given = {name: request.headers[name] for name in _HEADERS if name in request.headers}
     facts = [
-        fact("Time", moment_of(call.moment)),
+        fact("Time", moment_shown(call.moment)),
         fact("Took", _took(call)),
         *(fact(name.title(), _told(mock, text, asked)) for name, text in given.items()),
     ]

@@ -17,7 +17,7 @@ from squadiq.mock.page.pieces import (
     badge,
     fact,
     link,
-    moment_of,
+    moment_shown,
     name_of,
     reveal_link,
     row,
@@ -45,7 +45,7 @@ def deliveries_table(mock: Mock, deliveries: Iterable[dict[str, Any]], asked: As
             f"delivery-{each['id']}",
             _HEADINGS,
             (
-                moment_of(float(each["processed_at"])),
+                moment_shown(float(each["processed_at"])),
                 link(f"{ROOT}/deliveries/{each['id']}", name_of(each["lead_id"], asked)),
                 _state(each),
                 str(len(each["attempts"])),
@@ -73,16 +73,16 @@ def delivery_view(mock: Mock, delivery: dict[str, Any], asked: Asked) -> View:
     facts = (
         fact("Campaign", element("bdi", delivery["campaign_id"])),
         fact("Lead", _lead(mock, delivery, asked)),
-        fact("Processed", moment_of(float(delivery["processed_at"]))),
-        fact("Acknowledged", moment_of(float(acknowledged))) if acknowledged else None,
-        fact("Next attempt", moment_of(float(following))) if following else None,
+        fact("Processed", moment_shown(float(delivery["processed_at"]))),
+        fact("Acknowledged", moment_shown(float(acknowledged))) if acknowledged else None,
+        fact("Next attempt", moment_shown(float(following))) if following else None,
     )
     attempts = (
         row(
             f"attempt-{number}",
             _ATTEMPT,
             (
-                moment_of(float(each["sent_at"])),
+                moment_shown(float(each["sent_at"])),
                 badge("bad", each["error"]) if each["error"] else status_badge(each["status"]),
                 f"{each['milliseconds']} ms",
                 ", ".join(each["trouble"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from squadiq.mock.page.markup import Markup, element, joined
-from squadiq.mock.page.pieces import ROOT, Asked, View, action, moment_of
+from squadiq.mock.page.pieces import ROOT, Asked, View, action, moment_shown
 
 _PLACES = (("/", "Overview"), (f"{ROOT}/calls", "Calls"), (f"{ROOT}/deliveries", "Deliveries"))
 
@@ -34,7 +34,7 @@ def whole_page(view: View, asked: Asked, clock: Markup) -> str:
 def clock_face(now: float, speed: float) -> Markup:
     """Return the time of the leads, and how fast it passes if it is not that of everybody."""
     pace = None if speed == 1 else element("span", f" {speed:g} seconds in one", class_="quiet")
-    return joined((moment_of(now), " UTC", pace))
+    return joined((moment_shown(now), " UTC", pace))
 
 
 def _header(asked: Asked) -> Markup:

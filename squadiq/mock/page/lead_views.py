@@ -19,7 +19,7 @@ from squadiq.mock.page.pieces import (
     fact,
     link,
     moment_in,
-    moment_of,
+    moment_shown,
     name_of,
     outside,
     pages,
@@ -105,7 +105,7 @@ def _story(state: dict[str, Any], lead: StoredLead, asked: Asked) -> list[Markup
         steps.append((converted, _step("converted", converted, outside(detail))))
     ordered = [step for _, step in sorted(steps, key=lambda step: step[0])]
     if state["state"] in ("created", "called"):
-        due = element("span", "processed by ", moment_of(lead.due_at))
+        due = element("span", "processed by ", moment_shown(lead.due_at))
         ordered.append(element("li", badge("awaited", "awaited"), due, class_="awaited"))
     return ordered
 

@@ -61,7 +61,7 @@ def nothing_here() -> View:
     return refusal_view(404, "Not found", "There is no such thing here, or no more.")
 
 
-def moment_of(seconds: float) -> Markup:
+def moment_shown(seconds: float) -> Markup:
     """Return a time, in seconds since the epoch, to the second."""
     moment = datetime.fromtimestamp(int(seconds), UTC)
     day = element("span", f"{moment.day} {moment:%b} ", class_="day")
@@ -70,7 +70,7 @@ def moment_of(seconds: float) -> Markup:
 
 def moment_in(iso: str) -> Markup:
     """Return a time that stands in ISO form."""
-    return moment_of(datetime.fromisoformat(iso).timestamp())
+    return moment_shown(datetime.fromisoformat(iso).timestamp())
 
 
 def table(name: str, headings: Sequence[str], rows: Iterable[Markup], empty: str) -> Markup:
