@@ -19,6 +19,7 @@ from tests.page.looking import create, lead
 from tests.webhooks.serving import serving
 
 pytestmark = pytest.mark.unmeasured
+expect.set_options(timeout=30_000)  # nothing here is judged by how fast a machine is
 SCRIPT = "<script>document.title = 'taken over'</script>"
 BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 IS_LIGHT = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0] > 128"

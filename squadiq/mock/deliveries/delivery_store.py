@@ -90,6 +90,18 @@ class StoredDelivery:
     attempts: Sequence[DeliveryAttempt] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """Hold what a list shows of a delivery; times in seconds since the epoch, `send_at` is that of the next attempt."""
+
+    id: int
+    lead_id: str = field(repr=False)
+    processed_at: float
+    send_at: float | None
+    acknowledged_at: float | None
+    attempts: int
+
+
 class DeliveryStore:
     """Keep deliveries in the database that holds the leads."""
 
@@ -245,18 +257,17 @@ class DeliveryStore:
         ).fetchall()
         return [self._delivery(row, moment) for row in rows]
 
-    def latest(self, before: int, limit: int, moment: Callable[[float], str]) -> list[dict[str, Any]]:
+    def latest(self, before: int, limit: int) -> list[DeliverySummary]:
         """Return deliveries planned before an id, the latest first."""
-        query = "SELECT id FROM delivery WHERE id < ? ORDER BY id DESC LIMIT ?"
-        return self._each(self._execute(query, (before, limit)).fetchall(), moment)
+        return self._summaries("id < ?", before, limit)
 
-    def of_lead(self, lead: int, limit: int, moment: Callable[[float], str]) -> list[dict[str, Any]]:
+    def of_lead(self, lead: int, limit: int) -> list[DeliverySummary]:
         """Return the deliveries of a lead, the latest first."""
-        query = "SELECT id FROM delivery WHERE lead = ? ORDER BY id DESC LIMIT ?"
-        return self._each(self._execute(query, (lead, limit)).fetchall(), moment)
+        return self._summaries("lead = ?", lead, limit)
 
-    def _each(self, rows: list[tuple[int]], moment: Callable[[float], str]) -> list[dict[str, Any]]:
-        return [found for (delivery,) in rows if (found := self.one(delivery, moment)) is not None]
+    def _summaries(self, which: str, value: int, limit: int) -> list[DeliverySummary]:
+        query = f"SELECT id, lead_id, processed_at, send_at, acknowledged_at, attempts FROM delivery WHERE {which}"  # noqa: S608 - words of ours
+        return [DeliverySummary(*row) for row in self._execute(f"{query} ORDER BY id DESC LIMIT ?", (value, limit))]
 
     def waiting(self) -> int:
         """Count the deliveries that are still to be sent."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from squadiq._extras import needs_extra
 from squadiq.mock.core import Mock
+from squadiq.mock.deliveries.delivery_store import DeliverySummary
 from squadiq.mock.page.call_views import content_text
 from squadiq.mock.page.markup import Markup, element, joined
 from squadiq.mock.page.pieces import (
@@ -28,28 +29,25 @@ from squadiq.mock.page.pieces import (
 with needs_extra("mock"):
     import orjson
 
+ATTEMPTS = 50
+"""Attempts of a delivery that are shown, the latest."""
+
 _HEADINGS = ("Processed", "Delivery of", "State", "Attempts", "")
 _ATTEMPT = ("Sent", "Response", "Took", "On purpose", "Body")
 
 
-def deliveries_table(mock: Mock, deliveries: Iterable[dict[str, Any]], asked: Asked) -> Markup:
-    """Return a table of deliveries.
-
-    Args:
-        mock: whose they are.
-        deliveries: with their times as seconds in text.
-        asked: the page.
-    """
+def deliveries_table(mock: Mock, deliveries: Iterable[DeliverySummary], asked: Asked) -> Markup:
+    """Return a table of deliveries."""
     rows = (
         row(
-            f"delivery-{each['id']}",
+            f"delivery-{each.id}",
             _HEADINGS,
             (
-                moment_shown(float(each["processed_at"])),
-                link(f"{ROOT}/deliveries/{each['id']}", name_of(each["lead_id"], asked)),
-                _state(each),
-                str(len(each["attempts"])),
-                send_button(mock, each, asked),
+                moment_shown(each.processed_at),
+                link(f"{ROOT}/deliveries/{each.id}", name_of(each.lead_id, asked)),
+                _state(each.send_at is not None, each.acknowledged_at is not None, each.attempts),
+                each.attempts,
+                send_button(mock, each.id, asked),
             ),
         )
         for each in deliveries
@@ -58,16 +56,17 @@ def deliveries_table(mock: Mock, deliveries: Iterable[dict[str, Any]], asked: As
     return table("deliveries", _HEADINGS, rows, empty)
 
 
-def send_button(mock: Mock, delivery: dict[str, Any], asked: Asked) -> Markup | None:
+def send_button(mock: Mock, delivery: int, asked: Asked) -> Markup | None:
     """Return the button that sends a delivery again; None where nothing is sent."""
     if mock.settings.webhook_url is None:
         return None
-    label = f"Send delivery {delivery['id']} again"
-    return action(f"/deliveries/{delivery['id']}/send", "Send again", asked, label=label)
+    label = f"Send delivery {delivery} again"
+    return action(f"/deliveries/{delivery}/send", "Send again", asked, label=label)
 
 
 def delivery_view(mock: Mock, delivery: dict[str, Any], asked: Asked) -> View:
     """Return the page of one delivery."""
+    made: list[dict[str, Any]] = delivery["attempts"]
     following = delivery["next_attempt_at"]
     acknowledged = delivery["acknowledged_at"]
     facts = (
@@ -89,12 +88,13 @@ def delivery_view(mock: Mock, delivery: dict[str, Any], asked: Asked) -> View:
                 _response(each["response"], asked),
             ),
         )
-        for number, each in enumerate(delivery["attempts"], 1)
+        for number, each in list(enumerate(made, 1))[-ATTEMPTS:]
     )
+    state = _state(following is not None, acknowledged is not None, len(made))
     body = content_text(orjson.dumps(delivery["body"]), revealed=asked.revealed)
     parts = (
-        element("h1", f"Delivery {delivery['id']} ", _state(delivery)),
-        element("div", send_button(mock, delivery, asked), reveal_link(asked), class_="actions"),
+        element("h1", f"Delivery {delivery['id']} ", state),
+        element("div", send_button(mock, delivery["id"], asked), reveal_link(asked), class_="actions"),
         element("dl", *facts, class_="facts"),
         element("h2", "Attempts"),
         table("attempts", _ATTEMPT, attempts, "Not sent yet."),
@@ -111,11 +111,10 @@ def _lead(mock: Mock, delivery: dict[str, Any], asked: Asked) -> Markup:
     return link(f"{ROOT}/leads/{lead.sequence}", name) if lead else name
 
 
-def _state(delivery: dict[str, Any]) -> Markup:
-    if delivery["next_attempt_at"] is not None:
-        failed = bool(delivery["attempts"]) and delivery["acknowledged_at"] is None
-        return badge("warn", "tried, waits") if failed else badge("called", "waits")
-    return badge("good", "acknowledged")
+def _state(waits: bool, acknowledged: bool, attempts: int) -> Markup:
+    if not waits:
+        return badge("good", "acknowledged")
+    return badge("warn", "tried, waits") if attempts and not acknowledged else badge("called", "waits")
 
 
 def _response(response: str | None, asked: Asked) -> Markup | str:

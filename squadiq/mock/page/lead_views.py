@@ -69,7 +69,7 @@ def _finder(campaign: StoredCampaign) -> Markup:
 def lead_view(mock: Mock, campaign: StoredCampaign, lead: StoredLead, asked: Asked) -> View:
     """Return the page of a lead: who it is, and what happened to it."""
     state = _state_of(mock, campaign, lead.lead_id)
-    deliveries = mock.deliveries.ledger.of_lead(lead.sequence, _DELIVERIES, str)
+    deliveries = mock.deliveries.ledger.of_lead(lead.sequence, _DELIVERIES)
     parts = (
         element("h1", name_of(lead.lead_id, asked), " ", state_badges(state)),
         element("p", reveal_link(asked)),

@@ -31,7 +31,7 @@ def overview(mock: Mock, calls: CallLog, asked: Asked) -> View:
     sections["deliveries"] = joined(
         (
             element("h2", link(f"{ROOT}/deliveries", "Latest deliveries")),
-            deliveries_table(mock, mock.deliveries.ledger.latest(2**62, LATEST, str), asked),
+            deliveries_table(mock, mock.deliveries.ledger.latest(2**62, LATEST), asked),
         )
     )
     sections["faults"] = faults_section(mock, asked)
@@ -96,8 +96,8 @@ def calls_view(mock: Mock, calls: CallLog, asked: Asked) -> View:
 def deliveries_view(mock: Mock, asked: Asked) -> View:
     """Return the page of all deliveries."""
     before = 2**62 if asked.before is None else asked.before
-    found = mock.deliveries.ledger.latest(before, ROWS + 1, str)
-    last = found[ROWS - 1]["id"] if len(found) > ROWS else None
+    found = mock.deliveries.ledger.latest(before, ROWS + 1)
+    last = found[ROWS - 1].id if len(found) > ROWS else None
     waiting = f"{mock.deliveries.ledger.waiting():,} still to be sent."
     parts = (
         element("h1", "Deliveries"),
