@@ -122,16 +122,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Hold one path of the document: its parameters in order, and its operations by method."""
+    """Hold one path of the document: its parameters in order, its operations by method, and if one needs a token."""
 
     pattern: re.Pattern[str]
     parameters: tuple[Parameter, ...]
     operations: Mapping[str, Operation]
-
-    @property
-    def needs_token(self) -> bool:
-        """Whether one of its operations does."""
-        return any(operation.needs_token for operation in self.operations.values())
+    needs_token: bool
 
 
 class Spec:
@@ -186,12 +182,12 @@ class Spec:
         methods = [method for method in METHODS if method in item]
         own = [each for method in methods for each in self._parameters(item[method])]
         in_path = {each.name: each for each in (*shared, *own) if each.place == "path"}
+        operations = {method.upper(): self._operation(method.upper(), path, item[method], shared) for method in methods}
         return Route(
             pattern=re.compile(_NAME_IN_BRACES.sub("([^/]*)", re.escape(path))),
             parameters=tuple(in_path[name] for name in _NAME_IN_BRACES.findall(re.escape(path))),
-            operations={
-                method.upper(): self._operation(method.upper(), path, item[method], shared) for method in methods
-            },
+            operations=operations,
+            needs_token=any(operation.needs_token for operation in operations.values()),
         )
 
     def _operation(

@@ -65,7 +65,12 @@ def application(mock: Mock, page: MockPage | None = None) -> ASGIApp:
         await send({"type": "http.response.body", "body": response.body})
 
     # No route of its own: Starlette's do not match a path with a line feed in it, and the core has the document's.
-    return Router(default=respond, redirect_slashes=False)
+    router = Router(default=respond, redirect_slashes=False)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await (respond if scope["type"] == "http" else router)(scope, receive, send)
+
+    return answer
 
 
 async def _request(scope: Scope, receive: Receive) -> MockRequest:
@@ -85,7 +90,10 @@ async def _request(scope: Scope, receive: Receive) -> MockRequest:
 
 async def _body(receive: Receive) -> bytes:
     # A body that is too large is read to its end and let go: a caller who still writes reads no response.
-    body, more = bytearray(), True
+    message = await receive()
+    body, more = message.get("body", b"")[: BODY_LIMIT + 1], message.get("more_body", False)
+    if more:
+        body = bytearray(body)
     while more:
         message = await receive()
         body += message.get("body", b"")[: BODY_LIMIT + 1 - len(body)]

@@ -302,6 +302,8 @@ class Mock:
 
 
 def _query(operation: Operation, raw_query: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not operation.query:
+        return {}, {}
     texts: dict[str, str | None] = {}
     for pair in raw_query.replace("+", " ").split("&"):
         raw_name, _, raw_text = pair.partition("=")
@@ -327,7 +329,7 @@ def _query(operation: Operation, raw_query: str) -> tuple[dict[str, Any], dict[s
 
 def _body(expected: Body, request: MockRequest) -> Any:
     media_type = request.headers.get("content-type", "")
-    if media_type.partition(";")[0].strip().lower() != "application/json":
+    if media_type != "application/json" and media_type.partition(";")[0].strip().lower() != "application/json":
         raise refused(400, "Unsupported media type in request: send Content-Type: application/json.")
     content = _decoded(request)
     try:

@@ -64,10 +64,8 @@ def handle_create_leads(call: MockCall) -> MockResponse:
         first = {lead_id: place for place, lead_id in reversed(list(enumerate(lead_ids)))}
         raise _refused_by_item(call, 400, [first[lead_id] < place for place, lead_id in enumerate(lead_ids)], _TWICE)
     campaign = call.store.campaign(call.campaign_id) or call.store.new_campaign(call.campaign_id, call.business)
-    life_key, process_after = (
-        simulation.campaign_key(call.settings.seed, call.campaign_id),
-        call.settings.process_after_seconds,
-    )
+    now, process_after = call.now, call.settings.process_after_seconds
+    life_key = simulation.campaign_key(call.settings.seed, call.campaign_id)
     leads = [
         (
             campaign.key,
@@ -75,10 +73,11 @@ def handle_create_leads(call: MockCall) -> MockResponse:
             normalised(fields["phone_number"]),
             fields["contact_name"],
             custom_fields(fields),
-            call.now,
-            call.now + simulation.delay_seconds(life_key, lead_id, process_after),
+            now,
+            due_at := now + simulation.delay_seconds(life_key, lead_id, process_after),
+            due_at,
         )
-        for lead_id, fields in zip(lead_ids, call.batch, strict=True)
+        for lead_id, fields in zip(lead_ids, batch, strict=True)
     ]
     try:
         call.store.create(campaign, leads, replace=replacing)
@@ -185,6 +184,8 @@ def canonical(lead_id: str | float) -> str:
 
 def normalised(phone_number: str) -> str:
     """Return `+91` and the last ten digits of a phone number that the document allows."""
+    if len(phone_number) == 10:  # there is room for nothing but its digits
+        return "+91" + phone_number
     return "+91" + phone_number.encode().translate(None, b" ().-+")[-10:].decode()
 
 

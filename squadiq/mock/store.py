@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from itertools import chain, count
@@ -48,14 +48,14 @@ INSERT INTO clock VALUES (0);
 """
 _INSERT = """
 INSERT INTO lead (campaign, lead_id, phone_number, contact_name, custom_fields, created_at, due_at, processed_at)
-SELECT *, column7 FROM (VALUES {rows})
+VALUES {rows}
 """
 _INSERT_ALL = "INSERT INTO lead VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS_AT_ONCE = 100
 """Rows of one statement: 100 at once take two thirds of the time of 100 statements."""
 
-NewLead = tuple[int, str, str, str, bytes | None, int, int]
-"""Key of the campaign, lead_id, phone_number, contact_name, custom fields as JSON, created_at, due_at."""
+NewLead = tuple[int, str, str, str, bytes | None, int, int, int]
+"""Key of the campaign, lead_id, phone_number, contact_name, custom fields as JSON, created_at, due_at, processed_at."""
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class RepeatedLeadError(Exception):
 
 @cache
 def _insert(rows: int) -> str:
-    return _INSERT.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * rows))
+    return _INSERT.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * rows))
 
 
 class LeadStore:
@@ -204,8 +204,10 @@ class LeadStore:
         Raises:
             RepeatedLeadError: a lead_id is taken, and is not to be replaced.
         """
+        # One statement is taken whole or not at all as it is.
+        alone = campaign.campaign_id in self._campaigns and not replace and len(leads) <= _ROWS_AT_ONCE
         try:
-            with self._transaction():
+            with nullcontext() if alone else self._transaction():
                 if campaign.campaign_id not in self._campaigns:
                     self._execute(
                         "INSERT INTO campaign VALUES (?, ?, ?)", (campaign.key, campaign.campaign_id, campaign.owner)
