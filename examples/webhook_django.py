@@ -4,7 +4,8 @@
     WEBHOOK_SECRET=… squadiq inbox run webhook_django:inbox
 
 SquadIQ's operations team gets https://your.host/hooks/squadiq and the header X-Webhook-Secret.
-The project is in one file here; in yours, `squadiq_webhook` is a view like any other.
+The project is in one file here. In yours the handler stands in a module `squadiq_handlers` of one of your apps, and
+`manage.py squadiq_inbox` finds it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,23 @@ from __future__ import annotations
 import os
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpResponse
 from django.urls import path
-from django.views.decorators.csrf import csrf_exempt
 
-from squadiq.inbox import Inbox
-from squadiq.webhooks import Callers, DeliveredLead, HeaderSecret, WsgiWebhook
+from squadiq.webhooks import DeliveredLead, HeaderSecret
 
-inbox = Inbox(os.environ.get("SQUADIQ_INBOX", "squadiq-inbox.sqlite3"))
-callers = Callers(secrets=[HeaderSecret("X-Webhook-Secret", os.environ["WEBHOOK_SECRET"])])
-webhook = WsgiWebhook(inbox, callers)
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    INSTALLED_APPS=["squadiq.integrations.django"],
+    ROOT_URLCONF=__name__,
+    SECRET_KEY=os.urandom(32).hex(),
+    SQUADIQ={
+        "INBOX": os.environ.get("SQUADIQ_INBOX", "squadiq-inbox.sqlite3"),
+        "CALLERS": [HeaderSecret("X-Webhook-Secret", os.environ["WEBHOOK_SECRET"])],
+    },
+)
+
+from squadiq.integrations.django import inbox, lead_processed_view  # noqa: E402 - the settings above are read here
 
 
 @inbox.on_processed
@@ -31,13 +37,5 @@ def take_outcome(lead: DeliveredLead) -> None:
     print(f"processed: {lead.lead_id}", flush=True)
 
 
-@csrf_exempt
-def squadiq_webhook(request: WSGIRequest) -> HttpResponse:
-    response = webhook.respond(request.environ)
-    return HttpResponse(response.body, status=response.status, headers=dict(response.headers))
-
-
-urlpatterns = [path("hooks/squadiq", squadiq_webhook)]
-
-settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=os.urandom(32).hex())
+urlpatterns = [path("hooks/squadiq", lead_processed_view)]
 application = get_wsgi_application()

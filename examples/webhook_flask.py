@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 
 from flask import Flask
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from squadiq.inbox import Inbox
-from squadiq.webhooks import Callers, DeliveredLead, HeaderSecret, WsgiWebhook
+from squadiq.integrations.flask import webhook_blueprint
+from squadiq.webhooks import Callers, DeliveredLead, HeaderSecret
 
 inbox = Inbox(os.environ.get("SQUADIQ_INBOX", "squadiq-inbox.sqlite3"))
 callers = Callers(secrets=[HeaderSecret("X-Webhook-Secret", os.environ["WEBHOOK_SECRET"])])
@@ -26,4 +26,4 @@ def take_outcome(lead: DeliveredLead) -> None:
 
 
 app = Flask(__name__)
-app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/hooks/squadiq": WsgiWebhook(inbox, callers)})  # type: ignore[method-assign]
+app.register_blueprint(webhook_blueprint(inbox, callers))

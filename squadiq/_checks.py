@@ -189,8 +189,9 @@ def known_settings(given: Iterable[str], known: Collection[str], what: str = "Th
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """Return the end of a message about a name that does not exist: the nearest that does, if one is near."""
-    near = get_close_matches(name.lower(), known, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
+    in_lower_case = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), in_lower_case, n=1)
+    return f": did you mean {in_lower_case[near[0]]!r}?" if near else ""
 
 
 def kind_of(value: object) -> str:

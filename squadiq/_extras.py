@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from squadiq.errors import MissingExtraError
 
 
-@contextmanager
-def needs_extra(extra: str) -> Generator[None]:
+def needs_extra(extra: str) -> AbstractContextManager[None]:
     """Turn a missing third-party module within the block into an error that names the extra.
+
+    Raises:
+        MissingExtraError: a module is not installed.
+    """
+    return needs_package(f"'squadiq[{extra}]'")
+
+
+@contextmanager
+def needs_package(requirement: str) -> Generator[None]:
+    """Do `needs_extra` for what is installed by itself, as a framework is.
 
     Raises:
         MissingExtraError: a module is not installed.
@@ -21,5 +30,5 @@ def needs_extra(extra: str) -> Generator[None]:
         if missing.name is None or missing.name.partition(".")[0] in {"squadiq", "squadiq_generated"}:
             raise
         raise MissingExtraError(
-            f"{missing.name} is not installed. Install it with: pip install 'squadiq[{extra}]'", name=missing.name
+            f"{missing.name} is not installed. Install it with: pip install {requirement}", name=missing.name
         ) from None

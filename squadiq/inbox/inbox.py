@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -39,6 +41,10 @@ from squadiq.queue.group_commit import GroupCommit
 from squadiq.queue.lazy import LazyStore
 from squadiq.queue.thread_pool import DaemonThreadPool
 from squadiq.webhooks.parsing import DeliveredLead
+
+log = logging.getLogger("squadiq.inbox")
+
+STOP_AGAIN_SECONDS = 0.1
 
 LeadHandlerT = TypeVar("LeadHandlerT", bound=LeadHandler)
 TransactionHandlerT = TypeVar("TransactionHandlerT", bound=TransactionHandler)
@@ -241,8 +247,7 @@ class Inbox(ForkSafe):
         When it is cancelled, async handlers are cancelled and their results given back; handlers that
         are not async are waited for, `stop_timeout_seconds` at most.
         """
-        if not self._handlers:
-            raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
+        self._check_handlers()
         _checks.whole_number("concurrency", concurrency, "result")
         _checks.seconds("backfill_every_seconds", backfill_every_seconds)
         store = await asyncio.to_thread(self._open)
@@ -264,6 +269,26 @@ class Inbox(ForkSafe):
             self._workers.discard(worker)
             if not self._workers:
                 self._opening.dispose_if_closed(store)
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None]:
+        """Handle results in an application of FastAPI or Starlette while it lives: `FastAPI(lifespan=inbox.lifespan)`.
+
+        Raises:
+            ConfigurationError: there is no handler.
+            InboxError: the database cannot be opened.
+        """
+        self._check_handlers()
+        await asyncio.to_thread(self._open)
+        handling = asyncio.create_task(self.run_async())
+        handling.add_done_callback(_tell_why_it_ended)
+        try:
+            yield
+        finally:
+            while not handling.done():
+                self.stop()  # it may not have begun yet
+                await asyncio.wait([handling], timeout=STOP_AGAIN_SECONDS)
+            self.close()
 
     def stop(self) -> None:
         """Let `run` finish what it is handling and return, after `stop_timeout_seconds` at most; from any thread."""
@@ -341,6 +366,10 @@ class Inbox(ForkSafe):
         """
         return self._open().erase(text("campaign_id", campaign_id), text("lead_id", lead_id))
 
+    def _check_handlers(self) -> None:
+        if not self._handlers:
+            raise ConfigurationError("The inbox has no handler. Register one with @inbox.on_processed.")
+
     def _open_store(self) -> InboxStore:
         return InboxStore(open_database(self._url, INBOX), self._time.now, self._time.monotonic)
 
@@ -369,3 +398,9 @@ class Inbox(ForkSafe):
     def _wake(self) -> None:
         for worker in tuple(self._workers):
             worker.wake()
+
+
+def _tell_why_it_ended(handling: asyncio.Task[int]) -> None:
+    """Say at once, and not when the application ends, that nothing is handled any more."""
+    if not handling.cancelled() and (error := handling.exception()) is not None:
+        log.error("The inbox has stopped handling: %s. Deliveries are stored; start it again.", type(error).__name__)

@@ -1,0 +1,1 @@
+"""The commands of the app, each in a module of its name."""
