@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import httpx
-from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
 from squadiq import _checks
 from squadiq._network import Certificate, address_of, is_this_machine, proxy_from, tls_from, url_from
 from squadiq.auth import AccessToken, AsyncTokenFunction
 from squadiq.errors import ConfigurationError
 from squadiq.policy import CallOptions, CallPolicy
-from squadiq.quota import QuotaStore, open_store, quota_name
+from squadiq.quota import QuotaStore, open_store, quota_limits, quota_name
 
 BASE_URL = "https://api.squadiq.in"
 API_PATH = "/api/v4"
@@ -63,7 +62,8 @@ class ClientOptions(CallOptions, total=False):
             `SQUADIQ_QUOTA_URL`, or a file that all processes of this user share.
         quota_name: tells the quota of this business from those of others; by default `SQUADIQ_QUOTA_NAME`, or
             what the access token stands for.
-        quota_hits, quota_window_seconds: the rate limit; 100 hits in 60 seconds.
+        quota_hits, quota_window_seconds: the rate limit; by default `SQUADIQ_QUOTA_HITS` and
+            `SQUADIQ_QUOTA_WINDOW_SECONDS`, or 100 hits in 60 seconds.
         quota_fallback: "local" to go on with a small share while the quota's server is gone.
         transport: an own httpx transport, in place of proxy, verify and cert. A blocking one is
             called in a thread of its own.
@@ -169,11 +169,12 @@ def quota_from(settings: Settings, options: ClientOptions) -> QuotaStore:
     Raises:
         ConfigurationError: a setting is wrong.
     """
+    hits, window_seconds = quota_limits()
     return open_store(
         options.get("quota"),
         name=quota_name_from(settings.base_url, settings.access_token, options.get("quota_name")),
-        limit=options.get("quota_hits", QUOTA_HITS),
-        window_seconds=options.get("quota_window_seconds", QUOTA_WINDOW_SECONDS),
+        limit=options.get("quota_hits", hits),
+        window_seconds=options.get("quota_window_seconds", window_seconds),
         fallback=options.get("quota_fallback"),
     )
 

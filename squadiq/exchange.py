@@ -47,6 +47,9 @@ _BEGINS_JSON = (b"", *(bytes([byte]) for byte in b'{["-0123456789tfn'))
 UNREADABLE = "squadiq.unreadable"
 """Where a response's extensions say why its body could not be read: a `BodyError`."""
 
+TOLD_WAIT_SECONDS = 1.0
+"""A longer wait for a hit of the quota is logged: somebody may wonder why nothing happens."""
+
 LEASE_MARGIN_SECONDS = 1.0
 """How much longer than its timeout a request may be on its way, by the reckoning of the quota."""
 
@@ -140,6 +143,8 @@ class Exchange:
     envelope: SentMetadata = field(default_factory=SentMetadata, repr=False)
     started: float = 0.0
     deadline: float = 0.0
+    waited: bool = False
+    long_wait_told: bool = False
 
     def steps(self) -> Steps:
         """Yield what is to be done until there is a good response, which is returned.
@@ -176,7 +181,17 @@ class Exchange:
     @property
     def _quota(self) -> QuotaClient:
         # Made anew each time: kept, it would be a cycle that holds the body until the collector comes.
-        return QuotaClient(self.now, self._left, self._lease)
+        return QuotaClient(self.now, self._left, self._lease, self._tell_of_waiting)
+
+    def _tell_of_waiting(self, seconds: float) -> None:
+        """Tell once that the call waits for a hit, and once that it is long."""
+        if seconds > TOLD_WAIT_SECONDS and not self.long_wait_told:
+            self.long_wait_told = True
+            what = "%s%s: waiting for a hit of the quota, %.1f s at least"
+            log.info(what, self.call.operation, self.call.about, seconds)
+        if not self.waited:
+            self.waited = True
+            self._call_hook("on_quota_wait", self.call.policy.on_quota_wait, seconds)
 
     def _left(self) -> float:
         return max(0.0, self.deadline - self.now())

@@ -15,6 +15,7 @@ from squadiq.validation import DuplicatePhoneNumbers
 
 BeforeAttempt = Callable[[str, int], None]
 AfterAttempt = Callable[[str, int, Attempt], None]
+OnQuotaWait = Callable[[str, float], None]
 
 
 class CallOptions(TypedDict, total=False):
@@ -28,6 +29,8 @@ class CallOptions(TypedDict, total=False):
         retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
         before_attempt: called with the operation and the number of the attempt, from 1.
         after_attempt: called with the same and what became of it. If one of them raises, that is logged.
+        on_quota_wait: called once for a call that waits for a hit of the quota, with the operation and the
+            seconds until it looks again. What is longer than a second is logged too, as INFO.
         max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
         quota_reserve: hits of the quota that are left free for others: a call starts only while more than
             so many are. By default none, but a tenth of the limit for `push_leads` and `Outbox.run`.
@@ -45,6 +48,7 @@ class CallOptions(TypedDict, total=False):
     retry_policy: RetryPolicy | None
     before_attempt: BeforeAttempt | None
     after_attempt: AfterAttempt | None
+    on_quota_wait: OnQuotaWait | None
     max_wait_seconds: float | None
     quota_reserve: int | None
     max_response_bytes: int
@@ -64,6 +68,7 @@ class CallPolicy:
     retry_policy: RetryPolicy | None = field(default=None, metadata={"check": _checks.function_or_none})
     before_attempt: BeforeAttempt | None = field(default=None, metadata={"check": _checks.function_or_none})
     after_attempt: AfterAttempt | None = field(default=None, metadata={"check": _checks.function_or_none})
+    on_quota_wait: OnQuotaWait | None = field(default=None, metadata={"check": _checks.function_or_none})
     max_wait_seconds: float | None = field(default=None, metadata={"check": _checks.seconds_or_none})
     quota_reserve: int | None = field(default=None, metadata={"check": partial(_checks.count_or_none, unit="hit")})
     max_response_bytes: int = field(

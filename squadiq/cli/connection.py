@@ -6,7 +6,8 @@ import importlib
 import os
 import stat
 import sys
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SETTINGS = ("access_token", "base_url", "campaign_id", "quota_url")
 KEYRING_SERVICE = "squadiq"
+TOLD_WAIT_SECONDS = 1.0
+LINE_EVERY_SECONDS = 10.0
 
 CampaignOption = Annotated[
     str | None, typer.Option("--campaign", metavar="ID", help="The campaign; else SQUADIQ_CAMPAIGN_ID.")
@@ -141,10 +144,25 @@ def client_for(base_url: str | None, profile: str, **options: Any) -> SquadIQ:
     from squadiq.client import SquadIQ
 
     found = connection_for(base_url, profile)
+    options.setdefault("on_quota_wait", told_now_and_then())
     if found.quota is not None:
         options["quota"] = found.quota
     with quota_named(found, profile):
         return SquadIQ(found.access_token, base_url=found.base_url, campaign_id=found.campaign_id, **options)
+
+
+def told_now_and_then() -> Callable[[str, float], None]:
+    """Return what says that a command waits for the quota, when it is long, and not for each hit of many."""
+    quiet_until = 0.0
+
+    def tell(operation: str, seconds: float) -> None:
+        nonlocal quiet_until
+        now = time.monotonic()
+        if seconds > TOLD_WAIT_SECONDS and now >= quiet_until:
+            quiet_until = now + LINE_EVERY_SECONDS
+            typer.echo(f"squadiq: waiting for a hit of the quota, {seconds:.0f} s at least", err=True)
+
+    return tell
 
 
 @contextmanager

@@ -7,8 +7,6 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
-
 from squadiq._extras import needs_extra
 from squadiq.cli.connection import BaseUrlOption, ProfileOption, connection_for, quota_named
 from squadiq.errors import QuotaStoreError
@@ -24,8 +22,12 @@ if TYPE_CHECKING:
 
 def quota(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
-    hits: Annotated[int, typer.Option(help="The rate limit of your business.")] = QUOTA_HITS,
-    window_seconds: Annotated[float, typer.Option(help="The time that it is for.")] = QUOTA_WINDOW_SECONDS,
+    hits: Annotated[
+        int | None, typer.Option(help="The rate limit of your business; else SQUADIQ_QUOTA_HITS, or 100.")
+    ] = None,
+    window_seconds: Annotated[
+        float | None, typer.Option(help="The time that it is for; else SQUADIQ_QUOTA_WINDOW_SECONDS, or 60.")
+    ] = None,
     reset: Annotated[
         bool,
         typer.Option(
@@ -48,9 +50,11 @@ def quota(
     from squadiq.quota import MemoryStore
 
     found = connection_for(base_url, profile)
-    options = ClientOptions(
-        base_url=found.base_url, quota=found.quota, quota_hits=hits, quota_window_seconds=window_seconds
-    )
+    options = ClientOptions(base_url=found.base_url, quota=found.quota)
+    if hits is not None:
+        options["quota_hits"] = hits
+    if window_seconds is not None:
+        options["quota_window_seconds"] = window_seconds
     settings = settings_from(found.access_token, options)
     with quota_named(found, profile):
         opened = quota_from(settings, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from squadiq.errors import QuotaStoreError, QuotaWaitError
-from squadiq.quota.factory import check_reserve, ends_in_time, open_store, quota_name, reserve_for_bulk
+from squadiq.quota.factory import check_reserve, ends_in_time, open_store, quota_limits, quota_name, reserve_for_bulk
 from squadiq.quota.memory import MemoryStore
 from squadiq.quota.postgres import PostgresStore
 from squadiq.quota.redis import RedisStore
@@ -23,6 +23,7 @@ __all__ = [
     "check_reserve",
     "ends_in_time",
     "open_store",
+    "quota_limits",
     "quota_name",
     "reserve_for_bulk",
 ]

@@ -57,11 +57,13 @@ class QuotaClient:
         now: time in seconds, which a `Wait` lets pass.
         left: seconds in which a store must have done what it is asked for.
         lease: the longest that a request which is sent now may be on its way, in seconds.
+        on_wait: called with the seconds before each wait.
     """
 
     now: Callable[[], float]
     left: Callable[[], float]
     lease: Callable[[], float]
+    on_wait: Callable[[float], None] = lambda seconds: None
 
     def take(
         self, stores: Sequence[QuotaStore], longest: float, held: Sequence[HeldSlot] = (), *, keep_free: int = 0
@@ -89,6 +91,7 @@ class QuotaClient:
             while wait > 0:
                 if self.now() + wait > until:
                     raise QuotaWaitError(wait)  # noqa: TRY301 - one way out, for a store that is gone too
+                self.on_wait(wait)
                 yield Wait(wait)
                 wait = yield from self._confirm(taken)
         except BaseException:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from squadiq_generated.constants import QUOTA_HITS, QUOTA_WINDOW_SECONDS
 
@@ -19,6 +19,8 @@ from squadiq.quota.postgres import PostgresStore
 from squadiq.quota.redis import RedisStore
 from squadiq.quota.sqlite import SQLiteStore, absolute, make_file
 from squadiq.quota.store import QuotaStore, log, rules_for
+
+NumberT = TypeVar("NumberT", int, float)
 
 _told: set[object] = set()
 
@@ -83,6 +85,28 @@ def open_store(
     if kind in ("redis", "rediss", "unix"):
         return RedisStore(quota, name, limit, window_seconds, fallback=fallback)
     raise ConfigurationError(f"{setting} must be one of: {_KINDS}.")
+
+
+def quota_limits() -> tuple[int, float]:
+    """Return hits and seconds of the rate limit, as `SQUADIQ_QUOTA_HITS` and `SQUADIQ_QUOTA_WINDOW_SECONDS` say.
+
+    Raises:
+        ConfigurationError: one of them is no number, or one that no limit can be.
+    """
+    hits = _number("SQUADIQ_QUOTA_HITS", int, QUOTA_HITS)
+    window_seconds = _number("SQUADIQ_QUOTA_WINDOW_SECONDS", float, QUOTA_WINDOW_SECONDS)
+    try:
+        rules_for(hits, window_seconds)
+    except ConfigurationError as wrong:
+        raise ConfigurationError(f"{wrong} It is SQUADIQ_QUOTA_HITS or SQUADIQ_QUOTA_WINDOW_SECONDS.") from None
+    return hits, window_seconds
+
+
+def _number(variable: str, kind: type[NumberT], otherwise: NumberT) -> NumberT:
+    try:
+        return kind(os.environ.get(variable) or otherwise)
+    except ValueError:
+        raise ConfigurationError(f"{variable} must be a {'whole ' if kind is int else ''}number.") from None
 
 
 def ends_in_time(store: QuotaStore) -> bool:

@@ -12,7 +12,16 @@ from squadiq.mock.server import RunningMock, running_mock
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("ACCESS_TOKEN", "CAMPAIGN_ID", "BASE_URL", "INSECURE_HOSTS", "QUOTA_URL", "QUOTA_NAME"):
+    for name in (
+        "ACCESS_TOKEN",
+        "CAMPAIGN_ID",
+        "BASE_URL",
+        "INSECURE_HOSTS",
+        "QUOTA_URL",
+        "QUOTA_NAME",
+        "QUOTA_HITS",
+        "QUOTA_WINDOW_SECONDS",
+    ):
         monkeypatch.delenv(f"SQUADIQ_{name}", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 

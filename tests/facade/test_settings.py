@@ -126,6 +126,7 @@ WRONG: dict[str, list[Any]] = {
     "retry_policy": [5, "decide", {}],
     "before_attempt": [5, "x", anyio.sleep],
     "after_attempt": [5, "x", anyio.sleep],
+    "on_quota_wait": [5, "x", anyio.sleep],
     "headers": [5, "X: 1", None, [("X", "1")], {5: "1"}, {b"X": b"1"}, {"X": 1}, {"X": None}, {"": "1"}, {"X Y": "1"}],
     "insecure_hosts": [5, "mock.internal", b"x", [5], None],
     "quota": [5, [], object(), b"memory", "nowhere", ""],

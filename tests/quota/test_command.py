@@ -25,7 +25,8 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("SQUADIQ_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("SQUADIQ_QUOTA_URL", raising=False)
+    for name in ("URL", "HITS", "WINDOW_SECONDS"):
+        monkeypatch.delenv(f"SQUADIQ_QUOTA_{name}", raising=False)
 
 
 @pytest.fixture
@@ -44,6 +45,13 @@ def test_it_shows_what_other_programs_left_as_a_bar(store: QuotaStore) -> None:
     assert shown.output.splitlines()[1].endswith("63 of 100 hits free now")
     assert "━" in shown.output
     assert TOKEN not in shown.output
+
+
+def test_the_environment_says_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQUADIQ_QUOTA_HITS", "300")
+    monkeypatch.setenv("SQUADIQ_QUOTA_WINDOW_SECONDS", "30")
+    told = json.loads(CliRunner().invoke(app, ["quota", "--json"]).output)
+    assert (told["limit"], told["window_seconds"], told["free_now"]) == (300, 30.0, 300)
 
 
 def test_it_spends_nothing_and_says_so_when_nobody_else_did() -> None:
