@@ -82,7 +82,8 @@ def check_builds(folder: Path) -> str:
     _build(ROOT, first)
     (sdist,) = first.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # not in the first releases of 3.11
+        archive.extractall(folder / "unpacked")
     (source,) = (folder / "unpacked").iterdir()
     _build(source, second)
     return same_files(first, second)

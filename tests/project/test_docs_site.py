@@ -141,7 +141,9 @@ def site() -> Iterator[str]:
 def browser() -> Iterator[Page]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened.new_page()
+        context = opened.new_context()
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield context.new_page()
         opened.close()
 
 
@@ -190,3 +192,23 @@ def test_try_it_out_of_the_rendered_document_creates_a_lead_at_the_mock(site: st
         assert operation.locator("tr.response .response-col_status").first.inner_text().startswith("201")
         assert mock.counts("campaign-1")["created"] > 0
         browser.unroute("**/mock.yaml")
+
+
+@pytest.mark.soak
+def test_what_is_copied_of_a_terminal_session_can_be_pasted_into_one(site: str, browser: Page) -> None:
+    browser.goto(f"{site}/tutorial/")
+    session = browser.locator(".highlight").filter(has_text="export SQUADIQ_BASE_URL")
+    session.hover()
+    session.locator("button[data-clipboard-target], .md-code__button[data-md-type=copy]").first.click()
+    browser.locator(".md-dialog").filter(has_text="Copied").wait_for()
+    assert str(browser.evaluate("navigator.clipboard.readText()")).startswith("export SQUADIQ_BASE_URL=")
+
+
+@pytest.mark.soak
+def test_a_search_finds_a_page_by_a_word_in_it(site: str, browser: Page) -> None:
+    browser.set_viewport_size({"width": 1280, "height": 900})
+    browser.goto(f"{site}/")
+    browser.get_by_placeholder("Search").click()
+    browser.locator(".md-search-result__meta").filter(has_text="Type to start searching").wait_for()
+    browser.get_by_placeholder("Search").press_sequentially("push_leads")
+    browser.locator(".md-search-result__item").filter(has_text="push_leads").first.wait_for()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import tomllib
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -53,6 +55,16 @@ def test_the_python_of_the_readme_never_reaches_the_live_service_by_copying() ->
     for block in python_blocks(README):
         for opened in re.findall(r"SquadIQ\((.*?)\) as", block):
             assert "mock.url" in opened or "127.0.0.1" in opened
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_python_block_of_a_page_is_python_and_imports_what_there_is(page: Path) -> None:
+    for block in python_blocks(page.read_text("utf-8")):
+        flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        for node in ast.walk(compile(block, page.name, "exec", flags)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "squadiq":
+                home = import_module(str(node.module))
+                assert [name.name for name in node.names if not hasattr(home, name.name)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
