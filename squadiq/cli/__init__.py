@@ -26,6 +26,7 @@ from squadiq.cli.doctor import doctor
 from squadiq.cli.inbox import inbox_app
 from squadiq.cli.leads import leads_app
 from squadiq.cli.listen import listen
+from squadiq.cli.metrics import metrics
 from squadiq.cli.mock import mock
 from squadiq.cli.outbox import outbox_app
 from squadiq.cli.outcomes import outcomes_app
@@ -83,6 +84,7 @@ def squadiq(
 
 app.command()(mock)
 app.command()(quota)
+app.command()(metrics)
 app.command()(configure)
 app.command()(doctor)
 app.command()(listen)

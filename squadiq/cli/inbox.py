@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq._extras import needs_extra
+from squadiq.cli.connection import JsonOption
 from squadiq.cli.targets import imported
 
 with needs_extra("cli"):
@@ -19,6 +21,8 @@ inbox_app = typer.Typer(no_args_is_help=True, help="Handle processed leads that 
 Target = Annotated[
     str, typer.Argument(metavar="MODULE:INBOX", help="Where the inbox is, with its handlers: module:variable.")
 ]
+
+Place = Annotated[str, typer.Argument(metavar="INBOX", help="module:inbox, a path, or the URL of its database.")]
 
 
 @inbox_app.command("run")
@@ -56,6 +60,15 @@ def run_inbox(
     typer.echo(f"handled {handled} results", err=True)
 
 
+@inbox_app.command("stats")
+def inbox_stats(place: Place, as_json: JsonOption = False) -> None:
+    """Tell how many results wait and for how long, how many are in hand, and how many are dead letters."""
+    from squadiq.cli.places import inbox_at, tell_figures
+
+    with inbox_at(place) as inbox:
+        tell_figures(inbox.stats(), as_json=as_json)
+
+
 @inbox_app.command("failed")
 def list_failed(target: Target) -> None:
     """List the results that failed too often, the dead letters: id, campaign, lead, time, attempts, error."""
@@ -74,13 +87,24 @@ def replay_failed(
     target: Target,
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `failed` lists them.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Replay all that failed for good.")] = False,
+    since: Annotated[datetime | None, typer.Option(help="Only what was received then or later, in UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Only what was received then or earlier, in UTC.")] = None,
+    handler: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what this handler has not handled, such as myapp.store.")
+    ] = None,
 ) -> None:
     """Let results that failed for good be handled anew.
 
     Ids that have not failed are named, and the status is then 1; the others are replayed.
     """
-    if bool(ids) == everything:
-        raise typer.BadParameter("give ids, or --all")
+    some = since is not None or until is not None or handler is not None
+    if bool(ids) + everything + some != 1:
+        raise typer.BadParameter("give ids, or --all, or some of --since, --until and --handler")
+    if some:
+        since, until = (each and each.replace(tzinfo=each.tzinfo or UTC) for each in (since, until))
+        with _inbox(target) as inbox:
+            typer.echo(f"{inbox.replay(since=since, until=until, handler=handler)} will be handled anew", err=True)
+        return
     with _inbox(target) as inbox:
         aside = {result.id for result in inbox.failed()}
         unknown = sorted({*(ids or ())} - aside)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq._extras import needs_extra
-from squadiq.cli.connection import BaseUrlOption, ProfileOption
+from squadiq.cli.connection import BaseUrlOption, JsonOption, ProfileOption
 from squadiq.cli.targets import imported
 
 with needs_extra("cli"):
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 outbox_app = typer.Typer(no_args_is_help=True, help="Send leads and changes that are kept in an outbox.")
 
 Target = Annotated[str, typer.Argument(metavar="MODULE:OUTBOX", help="Where the outbox is: module:variable.")]
+Place = Annotated[str, typer.Argument(metavar="OUTBOX", help="module:outbox, a path, or the URL of its database.")]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `failed` lists them.")]
 
 
@@ -42,6 +43,15 @@ def run_outbox(
         typer.echo(f"sending what is in {outbox}", err=True)
         sent = outbox.run(client, concurrency=concurrency, once=once)
     typer.echo(f"carried out {sent} entries", err=True)
+
+
+@outbox_app.command("stats")
+def outbox_stats(place: Place, as_json: JsonOption = False) -> None:
+    """Tell how many entries wait and for how long, how many are in hand, and how many are refused or unknown."""
+    from squadiq.cli.places import outbox_at, tell_figures
+
+    with outbox_at(place) as outbox:
+        tell_figures(outbox.stats(), as_json=as_json)
 
 
 @outbox_app.command("failed")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,13 @@ from squadiq._extras import needs_extra
 from squadiq.cli.targets import imported
 from squadiq.errors import ConfigurationError
 
+with needs_extra("cli"):
+    import typer
+
 if TYPE_CHECKING:
     from squadiq.inbox import Inbox
     from squadiq.outbox import Outbox
+    from squadiq.queue.figures import QueueFigures
     from squadiq.queue.purpose import Purpose
 
 _TARGET = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
@@ -42,6 +48,15 @@ def outbox_at(place: str) -> Outbox:
     from squadiq.outbox.tables import OUTBOX
 
     return imported(place, Outbox) if _is_target(place) else Outbox(_existing(place, OUTBOX))
+
+
+def tell_figures(figures: QueueFigures, *, as_json: bool) -> None:
+    """Print how a queue stands."""
+    if as_json:
+        typer.echo(json.dumps(asdict(figures)))
+    else:
+        for name, value in asdict(figures).items():
+            typer.echo(f"{value:>9,.0f}  {name.replace('_', ' ')}")
 
 
 def missing_file(database: str, purpose: Purpose) -> str | None:

@@ -37,9 +37,11 @@ from squadiq.queue.arguments import ids as checked_ids
 from squadiq.queue.arguments import text
 from squadiq.queue.clock import SYSTEM_TIME
 from squadiq.queue.database import database_url, open_database
+from squadiq.queue.figures import QueueFigures
 from squadiq.queue.group_commit import GroupCommit
 from squadiq.queue.lazy import LazyStore
 from squadiq.queue.thread_pool import DaemonThreadPool
+from squadiq.validation import epoch_seconds
 from squadiq.webhooks.parsing import DeliveredLead
 
 log = logging.getLogger("squadiq.inbox")
@@ -337,17 +339,47 @@ class Inbox(ForkSafe):
         """Return how many results are `waiting`, `handled` and `failed`."""
         return self._open().counts()
 
+    def stats(self) -> QueueFigures:
+        """Return what waits and for how long, what is in hand, and how many dead letters there are."""
+        return self._open().figures()
+
     def failed(self) -> Sequence[StoredResult]:
         """Return the results that failed too often, the dead letters."""
         return self._open().failed()
 
-    def replay(self, ids: Collection[int] | None = None) -> int:
-        """Let results that failed for good be handled anew, all of them or those of the given ids.
+    def replay(
+        self,
+        ids: Collection[int] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        handler: str | None = None,
+    ) -> int:
+        """Let results that failed for good be handled anew, all of them or some.
+
+        Args:
+            ids: only these.
+            since: only what was received then or later; aware, and without `ids`, as the next two.
+            until: only what was received then or earlier.
+            handler: only what this handler has not handled, by its full name, such as `myapp.leads.store`.
+                Handlers that succeeded are not called again.
 
         Returns:
             How many there were.
+
+        Raises:
+            ConfigurationError: there is no such handler.
         """
-        replayed = self._open().replay(None if ids is None else checked_ids("ids", ids))
+        if since is None and until is None and handler is None:
+            replayed = self._open().replay(None if ids is None else checked_ids("ids", ids))
+        elif ids is not None:
+            raise ConfigurationError("replay: give ids, or a time or a handler.")
+        else:
+            names = [each.name for each in self._handlers]
+            if handler is not None and handler not in names:
+                raise ConfigurationError(f"handler: there is no {handler}. There are: {', '.join(names) or 'none'}.")
+            first, last = epoch_seconds(since, "since"), epoch_seconds(until, "until")
+            replayed = self._open().replay_some(since=first, until=last, not_handled_by=handler)
         self._wake()
         return replayed
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     bindparam,
     delete,
+    literal,
     select,
     text,
 )
@@ -27,9 +28,10 @@ from squadiq_generated._base import masked
 from squadiq.inbox.errors import InboxError
 from squadiq.inbox.leases import ResultLeases
 from squadiq.inbox.payloads import lead_of
-from squadiq.inbox.tables import backfills, clock, erased_leads, results
+from squadiq.inbox.tables import INBOX, backfills, clock, erased_leads, results
 from squadiq.queue.clock import DatabaseClock
 from squadiq.queue.database import assure_kept, without_transaction
+from squadiq.queue.figures import QueueFigures, figures_of
 from squadiq.queue.leases import count_of
 from squadiq.webhooks.parsing import DeliveredLead
 
@@ -144,6 +146,24 @@ class InboxStore(ResultLeases):
         """Return the number of results in each state."""
         found = self.numbers_by_state()
         return {state: found.get(state, 0) for state in ("waiting", "handled", "failed")}
+
+    def figures(self) -> QueueFigures:
+        """Return how the inbox stands."""
+        stored_at = results.c.received_at
+        return figures_of(self.engine, INBOX, results, stored_at=stored_at, failed=["failed"], now=self._now())
+
+    def replay_some(self, *, since: float | None, until: float | None, not_handled_by: str | None) -> int:
+        """Let results that failed for good be handled anew, of those received in between; return how many."""
+        c = results.c
+        chosen: list[Any] = [c.state == "failed"]
+        chosen += [] if since is None else [c.received_at >= since]
+        chosen += [] if until is None else [c.received_at <= until]
+        if not_handled_by is not None:
+            names = literal(" ") + c.handled_by + " "
+            chosen.append(~names.contains(f" {not_handled_by} ", autoescape=True))
+        with self._errors(), self._reading.connect() as connection:
+            ids = list(connection.execute(select(c.id).where(*chosen)).scalars())
+        return self.replay(ids)
 
     def erase(self, campaign_id: str, lead_id: str) -> int:
         """Erase a lead's results, and keep those processed before now from coming back; return how many."""

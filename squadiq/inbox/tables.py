@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    literal_column,
+)
 
 from squadiq.inbox.errors import InboxError
 from squadiq.queue.purpose import Purpose
@@ -27,6 +38,8 @@ results = Table(
 """One row for each processing result. `processed_at` and `received_at` are seconds since 1970."""
 
 queue_indexes(results, "squadiq_inbox", results.c.processed_at)
+_failed = literal_column("state") == literal_column("'failed'")
+Index("squadiq_inbox_failed", results.c.id, sqlite_where=_failed, postgresql_where=_failed)
 
 erased_leads = Table(
     "squadiq_inbox_erased",

@@ -31,6 +31,7 @@ from squadiq.queue.arguments import ids as checked_ids
 from squadiq.queue.arguments import text
 from squadiq.queue.clock import SYSTEM_TIME
 from squadiq.queue.database import database_url, open_database
+from squadiq.queue.figures import QueueFigures
 from squadiq.queue.lazy import LazyStore
 from squadiq.validation import (
     DuplicatePhoneNumbers,
@@ -227,6 +228,10 @@ class Outbox:
         """Return how many entries are `waiting`, `done`, `refused` and `unknown`."""
         found = self._store().numbers_by_state()
         return {state: found.get(state, 0) for state in ("waiting", "done", "refused", "unknown")}
+
+    def stats(self) -> QueueFigures:
+        """Return what waits and for how long, what is in hand, and how much is refused or unknown."""
+        return self._store().figures()
 
     def failed(self) -> Sequence[StoredEntry]:
         """Return what is refused, or unknown: later changes of these leads wait until it is replayed or discarded."""

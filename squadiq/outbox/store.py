@@ -22,6 +22,7 @@ from squadiq.outbox.tables import OUTBOX, QUEUE, clock, entries, keys
 from squadiq.queue.clock import DatabaseClock, Time
 from squadiq.queue.connections import Writer, writer_of
 from squadiq.queue.database import assure_kept
+from squadiq.queue.figures import QueueFigures, figures_of
 from squadiq.queue.leases import NOBODY, WAITING, Leases, QueueClaim, count_of
 from squadiq.settlement import Refusal
 
@@ -261,6 +262,12 @@ class OutboxStore(Leases):
     def failed(self) -> list[StoredEntry]:
         """Return what is refused or unknown, in the order in which it was stored."""
         return self._select(entries.c.state.in_(("refused", "unknown")))
+
+    def figures(self) -> QueueFigures:
+        """Return how the outbox stands."""
+        refused = ("refused", "unknown")
+        stored_at = entries.c.stored_at
+        return figures_of(self.engine, OUTBOX, entries, stored_at=stored_at, failed=refused, now=self._now())
 
     def of_lead(self, campaign_id: str, lead_id: str) -> list[StoredEntry]:
         """Return what is stored about a lead, in that order."""

@@ -6,11 +6,14 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from squadiq.cli import app
+from squadiq.inbox import Inbox
 from squadiq.mock.server import RunningMock, running_mock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +41,8 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.usefixtures("mock")
 def test_the_commands_of_the_page_print_what_stands_there(tmp_path: Path) -> None:
+    with Inbox(tmp_path / "inbox.sqlite3") as inbox:
+        inbox.counts()
     for block in blocks("console"):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = step.partition("\n")
@@ -49,5 +54,9 @@ def test_the_commands_of_the_page_print_what_stands_there(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("mock")
 def test_the_python_of_the_page_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     for block in blocks("python"):
-        exec(compile(block, "outcomes.md", "exec"), {"__name__": "guide"})
+        names: dict[str, Any] = {"__name__": "guide"}
+        exec(compile(block, "outcomes.md", "exec"), names)
+        if "collector" in names:
+            REGISTRY.unregister(names["collector"])
+            names["client"].close()
     assert capsys.readouterr().out.splitlines()[0] == "4"
