@@ -112,7 +112,7 @@ def test_two_hundred_thousand_leads_are_shown_fifty_at_a_time(mock: RunningMock)
         store = mock.core.store
         campaign = store.new_campaign("c1", "somebody")
         for start in range(0, 200_000, 10_000):
-            leads = [(1, f"u{start + number}", "+919876543210", NAME, None, 1, 2) for number in range(10_000)]
+            leads = [(1, f"u{start + number}", "+919876543210", NAME, None, 1, 2, 2) for number in range(10_000)]
             store.create(campaign, leads, replace=False)
     assert ">200,000<" in page(mock)
     shown = page(mock, "/_mock/page/campaigns/1?before=100001")
