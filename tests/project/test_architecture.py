@@ -73,6 +73,7 @@ PACKAGES = [
     "squadiq.integrations",
     "squadiq.contract",
     "squadiq.mock",
+    "squadiq.testing",
     "squadiq.cli",
 ]
 _BELOW: dict[str, list[str]] = {
@@ -94,6 +95,7 @@ _BELOW: dict[str, list[str]] = {
         "squadiq.outcomes",
     ],
     "squadiq.mock": ["squadiq"],
+    "squadiq.testing": ["squadiq", "squadiq.mock"],
     "squadiq.contract": ["squadiq", "squadiq.quota"],
 }
 """What a layer may know, beside what belongs to it. The commands know everything."""
@@ -106,8 +108,13 @@ ABOVE = {
     }
     for layer, below in _BELOW.items()
 }
-MAY_CALL_UPWARDS = {"squadiq.campaign": {"squadiq.push.run"}, "squadiq.__main__": {"squadiq.cli"}}
-"""As ARCHITECTURE.md says: `push_leads` of a campaign, when it is called, and the command itself."""
+PLUGIN = "squadiq.mock.pytest_plugin"
+MAY_CALL_UPWARDS = {
+    "squadiq.campaign": {"squadiq.push.run"},
+    "squadiq.__main__": {"squadiq.cli"},
+    PLUGIN: {"squadiq.testing"},
+}
+"""As ARCHITECTURE.md says: `push_leads` of a campaign, when it is called, the command itself, and pytest's fixture."""
 HTTP_LIBRARIES = {"httpx", "httpcore", "requests", "aiohttp", "urllib3"}
 MAY_SPEAK_HTTP = {
     "squadiq._deadline",
@@ -168,7 +175,7 @@ def test_decisions_do_no_io_and_read_no_clock(module: str) -> None:
     assert {package_of(name) for name in imports(module)} & (DOES_IO | HTTP_LIBRARIES) == set()
 
 
-@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("squadiq.mock")))
+@pytest.mark.parametrize("module", sorted({name for name in MODULES if name.startswith("squadiq.mock")} - {PLUGIN}))
 def test_the_mock_knows_nothing_of_the_facade(module: str) -> None:
     # One bounded decoder for bodies either way; it imports nothing of the facade itself.
     allowed = {"squadiq._decoding", "squadiq._extras", "squadiq.spec"}

@@ -57,6 +57,7 @@ REDACTED = {
     "Exchange": {"address"},  # of the base URL and of a proxy: hosts and ports
     "Scope": {"service"},  # the base URL, which has no user
     "Source": {"name", "notes"},
+    "SquadIQMock": {"url"},  # the mock's own address
     "LeadError": {"lead_id", "errors"},
     "Problem": {"lead_id"},
     "ErrorBody": {"detail", "fields", "leads", "lead_ids"},
