@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -122,10 +123,10 @@ class ParquetFormat(OutcomeFormat):
 
     def write(self, path: Path, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         with needs_extra("outcomes"):
-            import pyarrow as pa
-            from pyarrow import parquet
+            pa: Any = import_module("pyarrow")
+            parquet: Any = import_module("pyarrow.parquet")
 
-        kinds = [pa.timestamp("us", tz="UTC") if name in TIMES else pa.string() for name in headings]
+        kinds: list[Any] = [pa.timestamp("us", tz="UTC") if name in TIMES else pa.string() for name in headings]
         schema = pa.schema(list(zip(headings, kinds, strict=True)))
 
         def write(batch: list[Sequence[Any]]) -> None:

@@ -105,7 +105,7 @@ def source(client: SquadIQ) -> CampaignSource:
 
 def source_of(client: SquadIQ, **options: Any) -> CampaignSource:
     """The campaign by a clock that stands, long after all leads of a listing were processed."""
-    later = {"now": lambda: FIRST_SECOND + 10_000_000, **options}
+    later: dict[str, Any] = {"now": lambda: FIRST_SECOND + 10_000_000, **options}
     return CampaignSource(client.campaign(), service=str(client.base_url), **later)
 
 

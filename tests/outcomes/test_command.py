@@ -85,17 +85,17 @@ with SquadIQ("test_token", base_url=url, campaign_id="c1", quota="memory", max_a
 """
 
 
-def killed_until_done(listing: Listing, command: Sequence[str], url: str, *rest: str, every: int) -> int:
-    """Run a program that is killed after so many hits, twice, until it ends well; return how often it was killed."""
+def killed_until_done(
+    listing: Listing, command: Sequence[str], url: str, *rest: str, every: int, most_kills: int = 2
+) -> int:
+    """Run a program that is killed after so many hits, until it ends well; return how often it was killed."""
     kills = 0
     while True:
         running = subprocess.Popen([sys.executable, *command, url, *rest], stderr=subprocess.PIPE)
-        last = listing.hits + every
+        last = listing.hits + every if kills < most_kills else 1_000_000
 
-        def kill(
-            hit: int, running: subprocess.Popen[bytes] = running, last: int = last, kills: int = kills
-        ) -> Action | None:
-            if hit < last or kills == 2:
+        def kill(hit: int, running: subprocess.Popen[bytes] = running, last: int = last) -> Action | None:
+            if hit < last:
                 return None
             os.kill(running.pid, signal.SIGKILL)
             running.wait()

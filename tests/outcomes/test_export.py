@@ -10,13 +10,12 @@ import stat
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import openpyxl
-import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 from squadiq import BadRequestError, ConfigurationError, InvalidInputError, SquadIQ
@@ -28,6 +27,9 @@ from squadiq.outcomes.rows import COLUMNS
 from squadiq.outcomes.spool import Spool
 from tests.outcomes.conftest import FIRST_SECOND, Listing, outcome, source_of
 from tests.servers import Reply
+
+pd: Any = import_module("pandas")
+pq: Any = import_module("pyarrow.parquet")
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 ODD: list[dict[str, Any]] = [

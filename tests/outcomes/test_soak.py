@@ -6,13 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import openpyxl
-import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 from squadiq.inbox.store import Arrival, InboxStore
@@ -21,6 +20,9 @@ from squadiq.outcomes.sources import moment_of
 from squadiq.queue.database import database_url, open_database
 from tests.outcomes.conftest import FIRST_SECOND, outcome
 from tests.servers import Action, Reply, Seen, acting_server
+
+pd: Any = import_module("pandas")
+pq: Any = import_module("pyarrow.parquet")
 
 MANY, FEW = 1_000_000, 20_000
 MORE_MIB = {"csv": 10, "jsonl": 10, "xlsx": 10, "parquet": 120}

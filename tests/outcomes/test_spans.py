@@ -9,7 +9,13 @@ from squadiq.outcomes.spans import Span, halves, surely_read, uncovered
 
 seconds = st.integers(0, 30)
 ends = st.none() | seconds
-spans = st.builds(lambda first, last: Span(first, last if last is None else max(first, last)), seconds, ends)
+
+
+def span_of(first: int, last: int | None) -> Span:
+    return Span(first, last if last is None else max(first, last))
+
+
+spans = st.builds(span_of, seconds, ends)
 
 
 def times(several: list[Span]) -> set[int]:

@@ -201,16 +201,16 @@ def test_two_syncs_at_once_meet_at_the_key(target: str, source: CampaignSource, 
     known = second._known  # pyright: ignore[reportPrivateUsage]
     calls: list[int] = []
 
-    def not_seen_at_first(connection: Any, keys: Any) -> Any:
+    def not_seen_at_first(connection: Any, keys: Any) -> set[Any]:
         calls.append(len(keys))
-        return set() if len(calls) == 1 else known(connection, keys)
+        return set[Any]() if len(calls) == 1 else known(connection, keys)
 
     second._known = not_seen_at_first  # type: ignore[method-assign]
     listing.leads[0]["lead_outcome"] = "Not Connected"
     assert sync_outcomes(CampaignSource(source._campaign, service="another"), second).new == 0  # pyright: ignore[reportPrivateUsage]
     assert calls == [3, 3]
     assert rows_in(first)[0].lead_outcome == "Not Connected"
-    second._known = lambda connection, keys: set()  # type: ignore[method-assign]
+    second._known = lambda connection, keys: set[Any]()  # type: ignore[method-assign]
     with pytest.raises(OutcomesError, match=r"IntegrityError|UniqueViolation"):
         sync_outcomes(CampaignSource(source._campaign, service="a third"), second)  # pyright: ignore[reportPrivateUsage]
     for each in (first, second):
