@@ -33,6 +33,12 @@ if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out what takes minutes, unless `-m` or the whole name of a test asks for it."""
+    if not config.option.markexpr and not any("::" in argument for argument in config.args):
+        config.option.markexpr = "not soak"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Leave out of the coverage what is marked `unmeasured`, together with the processes that it starts.

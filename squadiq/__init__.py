@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from squadiq.attempts import Attempt
     from squadiq.campaign import AsyncCampaign, Campaign
     from squadiq.client import AsyncSquadIQ, RawResponse, SquadIQ
+    from squadiq.description import describe
     from squadiq.errors import (
         AccessDeniedError,
         AccessTokenError,
@@ -93,12 +94,14 @@ __all__ = [
     "UnauthorizedError",
     "UnexpectedResponseError",
     "UnexpectedStatusError",
+    "describe",
 ]
 
 _HOMES = {
     "squadiq.campaign": ("AsyncCampaign", "Campaign"),
     "squadiq.client": ("AsyncSquadIQ", "RawResponse", "SquadIQ"),
     "squadiq.attempts": ("Attempt",),
+    "squadiq.description": ("describe",),
     "squadiq.errors": (
         "AccessDeniedError",
         "AccessTokenError",

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack, overload
 
-from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate, ProcessedLead
 
 from squadiq import operations
 from squadiq._inputs import LeadKey, Leads, TypedLeads
 from squadiq.operations import LeadT, PreparedRequest, Scope
 from squadiq.pagination import AsyncLeadPaginator, LeadPaginator
-from squadiq.validation import DuplicatePhoneNumbers
+from squadiq.validation import DuplicatePhoneNumbers, prepare_reference
 
 if TYPE_CHECKING:
     from squadiq.push.run import PushOptions, PushResult
@@ -148,6 +148,23 @@ class Campaign(Generic[LeadT]):
         )
         return LeadPaginator(lambda number: self._send(page(number)))
 
+    def get_lead(self, lead_id: LeadKey) -> ProcessedLead | None:
+        """Return a lead as it was processed last; None if it was not processed yet, or does not exist.
+
+        Which of the two it is, the API does not tell.
+
+        Args:
+            lead_id: of a lead created before.
+
+        Raises:
+            InvalidInputError: the lead_id is not valid.
+            SquadIQError: see `squadiq.errors`.
+
+        Source: Get Leads.
+        """
+        key = prepare_reference(lead_id).lead_id
+        return operations.latest_of(self.get_leads(lead_id=key), key)
+
     def update_lead(self, lead_id: LeadKey, changes: Mapping[str, Any] | None = None, /, **fields: Any) -> LeadUpdate:
         """Change fields of a lead and leave the others as they are.
 
@@ -277,6 +294,10 @@ class AsyncCampaign(Generic[LeadT]):
             page_size=page_size,
         )
         return AsyncLeadPaginator(lambda number: self._send(page(number)))
+
+    async def get_lead(self, lead_id: LeadKey) -> ProcessedLead | None:
+        key = prepare_reference(lead_id).lead_id
+        return operations.latest_of([lead async for lead in self.get_leads(lead_id=key)], key)
 
     async def update_lead(
         self, lead_id: LeadKey, changes: Mapping[str, Any] | None = None, /, **fields: Any

@@ -233,7 +233,7 @@ class SquadIQ(_Client):
         return self._read(operation, self._transport.handle_request(request))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; a call after it is refused."""
         self._transport.close()
         self._store.close()
 
@@ -290,7 +290,7 @@ class AsyncSquadIQ(_Client):
         return self._read(operation, await self._transport.handle_async_request(request))
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; a call after it is refused."""
         await self._transport.aclose()
         self._store.close()
 

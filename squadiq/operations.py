@@ -17,7 +17,7 @@ from squadiq_generated.client import get_leads as get
 from squadiq_generated.client import update_lead as update
 from squadiq_generated.client.types import UNSET
 from squadiq_generated.constants import LARGEST_PAGE_SIZE
-from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate
+from squadiq_generated.models import Lead, LeadConversion, LeadReference, LeadUpdate, ProcessedLead
 
 from squadiq._inputs import LeadKey, Leads
 from squadiq._redaction import MASK
@@ -177,6 +177,17 @@ _NUMBERED = re.compile(r"[^\s]*[0-9][^\s]*")
 
 def _cut(lead_id: str) -> str:
     return f"{MASK}{lead_id[-2:]}"
+
+
+def latest_of(leads: Iterable[ProcessedLead], lead_id: str) -> ProcessedLead | None:
+    """Return a lead as it was processed last; None if it is not among the leads."""
+    wanted = [lead for lead in leads if lead.lead_id == lead_id]
+    return max(wanted, key=_processed, default=None)
+
+
+def _processed(lead: ProcessedLead) -> float:
+    moment: Any = lead.processed_at  # an odd response may have anything here
+    return float(moment.timestamp()) if isinstance(moment, datetime) else 0.0
 
 
 def _or_unset(value: int | None) -> Any:

@@ -62,13 +62,16 @@ class Transport(httpx.BaseTransport):
         self._inner = inner
         self._store = store
         self._via = via
+        self._is_closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, read to its end.
 
         Raises:
+            ConfigurationError: the client is closed.
             SquadIQError: there is no response, or it is an error.
         """
+        _refuse_if(self._is_closed)
         exchange = _exchange(request, self._store, self._via)
         max_bytes = exchange.call.policy.max_response_bytes
         response: httpx.Response = drive(exchange.steps(), lambda step: self._do(step, request, max_bytes))
@@ -113,7 +116,8 @@ class Transport(httpx.BaseTransport):
         return incoming.response()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing can be sent any more."""
+        self._is_closed = True
         self._inner.close()
 
 
@@ -124,13 +128,16 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._store = store
         self._via = via
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, read to its end.
 
         Raises:
+            ConfigurationError: the client is closed.
             SquadIQError: there is no response, or it is an error.
         """
+        _refuse_if(self._is_closed)
         exchange = _exchange(request, self._store, self._via)
         steps, max_bytes = exchange.steps(), exchange.call.policy.max_response_bytes
         result: Any = None
@@ -184,7 +191,8 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             return await anyio.to_thread.run_sync(step.call, abandon_on_cancel=True)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing can be sent any more."""
+        self._is_closed = True
         await self._inner.aclose()
 
 
@@ -222,6 +230,11 @@ def _options(network: Network) -> dict[str, Any]:
         "proxy": network.proxy,
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=20),
     }
+
+
+def _refuse_if(is_closed: bool) -> None:
+    if is_closed:
+        raise ConfigurationError("The client is closed: call within its `with` block, or make another client.")
 
 
 def _exchange(request: httpx.Request, store: QuotaStore, via: str) -> Exchange:

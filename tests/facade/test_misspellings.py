@@ -52,7 +52,7 @@ def test_a_misspelt_field_is_not_sent(name: str, tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox.sqlite3") as outbox:
         ways: list[Callable[[], object]] = [
             lambda: prepare_leads([{**LEAD, name: "x"}], Lead, normalise_phone_numbers=True),
-            lambda: prepare_leads([Lead(**LEAD, **{name: "x"})], Lead, normalise_phone_numbers=True),
+            lambda: prepare_leads([Lead.model_validate({**LEAD, name: "x"})], Lead, normalise_phone_numbers=True),
             lambda: prepare_update("u1", {name: "x"}, {}, Lead, normalise_phone_numbers=True),
             lambda: outbox.create_leads("campaign-1", [{**LEAD, name: "x"}]),
             lambda: outbox.update_lead("campaign-1", "u1", {name: "x"}),
@@ -82,10 +82,10 @@ class TwoPhones(Lead):
 
 
 def test_who_means_it_declares_it() -> None:
-    given = {**LEAD, "phone_numbers": ["9876543211"]}
-    for each in ([given], [TwoPhones(**given)]):
+    given: dict[str, Any] = {**LEAD, "phone_numbers": ["9876543211"]}
+    for each in ([given], [TwoPhones.model_validate(given)]):
         assert len(prepare_leads(each, TwoPhones, normalise_phone_numbers=True)) == 1
-    [as_own] = prepare_leads([TwoPhones(**given)], Lead, normalise_phone_numbers=True)
+    [as_own] = prepare_leads([TwoPhones.model_validate(given)], Lead, normalise_phone_numbers=True)
     assert as_own.model_dump()["phone_numbers"] == ["9876543211"]
     update: LeadUpdate = prepare_update("u1", {"phone_numbers": []}, {}, TwoPhones, normalise_phone_numbers=True)
     assert update.model_dump()["phone_numbers"] == []

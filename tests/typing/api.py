@@ -35,6 +35,7 @@ from squadiq import (
     SquadIQ,
     SquadIQError,
     StatusError,
+    describe,
 )
 from squadiq.retry import GiveUp, Retry, RetryState
 
@@ -66,6 +67,8 @@ def the_methods_of_a_campaign(client: SquadIQ, lead: Lead, moment: datetime) -> 
     assert_type(campaign.convert_lead("u1", detail="PAID"), LeadConversion)
     assert_type(campaign.disable_leads(["u1", 2]), list[LeadReference])
     assert_type(campaign.delete_lead("u1"), LeadReference)
+    assert_type(campaign.get_lead("u1"), ProcessedLead | None)
+    assert_type(describe(lead, personal=True), str)
     for processed in campaign.get_leads(processed_after=moment, processed_before=1543847760.5):
         assert_type(processed, ProcessedLead)
     assert_type(campaign.get_leads(lead_id=1, page_size=10).pages(), Iterator[LeadsPage])
@@ -79,6 +82,7 @@ async def the_methods_of_an_async_campaign(client: AsyncSquadIQ, lead: Lead) -> 
     assert_type(await campaign.convert_lead("u1", detail="PAID"), LeadConversion)
     assert_type(await campaign.disable_leads(["u1"]), list[LeadReference])
     assert_type(await campaign.delete_lead("u1"), LeadReference)
+    assert_type(await campaign.get_lead("u1"), ProcessedLead | None)
     async for processed in campaign.get_leads():
         assert_type(processed, ProcessedLead)
     assert_type(campaign.get_leads().pages(), AsyncIterator[LeadsPage])
