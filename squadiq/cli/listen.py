@@ -13,6 +13,10 @@ with needs_extra("cli"):
 
 def listen(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8766,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object for each delivery, with the lead as it came: its name too."),
+    ] = False,
     forward_to: Annotated[
         str | None, typer.Option(metavar="URL", help="Pass each delivery on to this endpoint and answer as it does.")
     ] = None,
@@ -31,15 +35,15 @@ def listen(
     logging.getLogger("squadiq.webhooks").addHandler(logging.NullHandler())
     logging.getLogger("squadiq.webhooks").propagate = False
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-        app = Listener(lambda line: typer.echo(line), client, forward_to)
+        app = Listener(lambda line: typer.echo(line), client, forward_to, as_json=as_json)
         try:
             server = make_server("127.0.0.1", port, app)
         except OSError as error:
             raise typer.BadParameter(f"port {port} cannot be listened on ({error.strerror}). Give --port 0.") from None
-        typer.echo(f"Listening on http://127.0.0.1:{server.server_port}")
-        typer.echo("Ctrl-C ends it.")
+        typer.echo(f"Listening on http://127.0.0.1:{server.server_port}", err=as_json)
+        typer.echo("Ctrl-C ends it.", err=as_json)
         with server:
             try:
                 server.serve_forever()
             except KeyboardInterrupt:
-                typer.echo("Ended.")
+                typer.echo("Ended.", err=as_json)

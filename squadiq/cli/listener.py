@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socketserver
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -12,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from squadiq.cli.output import initials, shown
 
 if TYPE_CHECKING:
-    from squadiq.webhooks import DeliveredLead, DeliveryError
+    from squadiq.webhooks import DeliveredLead
 
 TIMEOUT_SECONDS = 30.0
 MOST_SHOWN_BYTES = 4096
@@ -39,29 +40,35 @@ class Listener:
         say: prints one line, or several.
         client: an httpx client, which passes deliveries on.
         forward_to: where to; None to answer oneself.
+        as_json: print each as an object of JSON, for a program, and not for a person.
     """
 
-    def __init__(self, say: Callable[[str], None], client: Any, forward_to: str | None) -> None:
+    def __init__(
+        self, say: Callable[[str], None], client: Any, forward_to: str | None, *, as_json: bool = False
+    ) -> None:
         from squadiq.webhooks import WsgiWebhook
 
         self._say = say
         self._client = client
         self._forward_to = forward_to
+        self._as_json = as_json
         self._webhook = WsgiWebhook(self)
 
     def __call__(self, environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         if self._forward_to is None:
             response = self._webhook.respond(environ)
-            if response.status != 201:
+            if response.status != 201 and self._as_json:
+                self._say(_object(None, response.status, response.body.decode()))
+            elif response.status != 201:
                 self._say(f"{_time()}  refused with {response.status}: {shown(response.body.decode())}\n")
             respond(f"{response.status} {_phrase(response.status)}", list(response.headers))
             return [response.body]
         return self._passed_on(environ, self._forward_to, respond)
 
     def receive(self, lead: DeliveredLead) -> None:
-        """Print a lead."""
-        self._say(described(lead))
+        """Print a lead, which is taken."""
+        self._say(_object(lead, 201) if self._as_json else described(lead))
 
     def _passed_on(self, environ: dict[str, Any], forward_to: str, respond: Respond) -> Iterable[bytes]:
         import httpx
@@ -71,12 +78,13 @@ class Listener:
         length = environ.get("CONTENT_LENGTH", "")
         body = environ["wsgi.input"].read(int(length) if length.isdecimal() else 0)
         headers = _headers(environ)
-        lead = None
+        lead, odd = None, ""
         try:
             lead = parse(body, headers)
-            self._say(described(lead))
         except DeliveryError as wrong:
-            self._say(_odd(wrong))
+            odd = str(wrong)
+        if not self._as_json:
+            self._say(_odd(odd) if lead is None else described(lead))
         try:
             response = self._client.request(
                 environ["REQUEST_METHOD"],
@@ -85,12 +93,17 @@ class Listener:
                 headers={name: value for name, value in headers.items() if name not in _NOT_PASSED_ON},
             )
         except httpx.HTTPError as failure:
-            self._say(f"          → could not be passed on: {type(failure).__name__}\n")
+            why = type(failure).__name__
+            self._say(_object(lead, 502, why) if self._as_json else f"          → could not be passed on: {why}\n")
             respond("502 Bad Gateway", [("Content-Length", "0")])
             return []
         milliseconds = response.elapsed.total_seconds() * 1000
-        [said] = _without(lead, [shown(response.content[:MOST_SHOWN_BYTES].decode("utf-8", "replace"))])
-        self._say(f"          → {response.status_code} in {milliseconds:.0f} ms: {said}\n")
+        answered = response.content[:MOST_SHOWN_BYTES].decode("utf-8", "replace")
+        if self._as_json:
+            self._say(_object(lead, response.status_code, answered if response.status_code != 201 else odd or None))
+        else:
+            [said] = _without(lead, [shown(answered)])
+            self._say(f"          → {response.status_code} in {milliseconds:.0f} ms: {said}\n")
         media_type = response.headers.get("content-type", "text/plain")
         told = [("Content-Type", media_type), ("Content-Length", str(len(response.content)))]
         respond(f"{response.status_code} {_phrase(response.status_code)}", told)
@@ -120,8 +133,14 @@ def _without(lead: DeliveredLead | None, lines: list[str]) -> list[str]:
     return lines if lead is None else Redactor([lead.phone_number], names=[lead.contact_name]).redacted(lines)
 
 
-def _odd(wrong: DeliveryError) -> str:
-    return f"{_time()}  not what the document says: {shown(str(wrong))}"
+def _odd(wrong: str) -> str:
+    return f"{_time()}  not what the document says: {shown(wrong)}"
+
+
+def _object(lead: DeliveredLead | None, status: int, error: str | None = None) -> str:
+    """A delivery for a program: the lead as it came, if it is one, what was answered, and what was said against it."""
+    came: Any = None if lead is None else json.loads(lead.raw_payload)
+    return json.dumps({"status": status, "lead": came, "error": error}, ensure_ascii=False)
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:

@@ -82,6 +82,9 @@ def lead_processed(
             told = _delivered(poster, headers, payload)
             refused += told["status"] != 201
             typer.echo(json.dumps(told) if as_json else _line(f"{number}/{count}", told))
+    if refused < count and not new:
+        others = "another --seed makes others" if seed is not None else "--new makes others"
+        typer.echo(f"The same command sends the same results, which an inbox handles once; {others}.", err=True)
     raise typer.Exit(1 if refused else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,17 +20,17 @@ from hypothesis import strategies as st
 from squadiq.cli.listener import Listener, make_server
 from squadiq.cli.output import LONGEST, initials, shown
 from squadiq.mock.server import bound_socket
-from tests.servers import Reply, acting_server
-from tests.webhooks.payloads import PERSONAL, delivery
+from tests.servers import Reply, acting_server, scripted
+from tests.webhooks.payloads import PERSONAL, delivery, payload
 
 
 class Listening:
     """A listener on a free port, and what it has printed."""
 
-    def __init__(self, forward_to: str | None) -> None:
+    def __init__(self, forward_to: str | None, *, as_json: bool) -> None:
         self.client = httpx.Client(timeout=20)
         self.printed: list[str] = []
-        app = Listener(self.printed.append, self.client, forward_to)
+        app = Listener(self.printed.append, self.client, forward_to, as_json=as_json)
         self.server = make_server("127.0.0.1", 0, app)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
 
@@ -39,8 +40,8 @@ class Listening:
 
 
 @contextmanager
-def listening(forward_to: str | None = None) -> Generator[Listening]:
-    listener = Listening(forward_to)
+def listening(forward_to: str | None = None, *, as_json: bool = False) -> Generator[Listening]:
+    listener = Listening(forward_to, as_json=as_json)
     thread = threading.Thread(target=listener.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     with listener.client, listener.server:
@@ -74,6 +75,32 @@ def test_a_delivery_is_printed_for_a_person_and_taken() -> None:
     assert "called     never" in second
     assert "recording  none" in second
     assert not [secret for secret in (*PERSONAL, "98765") if secret in listener.text]
+
+
+def test_for_programs_each_delivery_is_an_object_with_the_lead_as_it_came() -> None:
+    with listening(as_json=True) as listener:
+        post(listener, delivery(shoe_size=43))
+        post(listener, b"[]")
+    taken, refused = map(json.loads, listener.printed)
+    assert taken == {"status": 201, "lead": payload(shoe_size=43), "error": None}
+    assert (refused["status"], refused["lead"]) == (400, None)
+    assert "not a JSON object" in refused["error"]
+
+
+def test_for_programs_what_is_passed_on_has_the_status_of_the_endpoint() -> None:
+    script = scripted(Reply(201), Reply(503, {"detail": "Later."}), Reply(201))
+    with acting_server(script) as server, listening(server.url, as_json=True) as listener:
+        for body in (delivery(), delivery(), b"[]"):
+            post(listener, body)
+    with listening(server.url, as_json=True) as nowhere:
+        post(nowhere, delivery())
+    told = [json.loads(line) for line in [*listener.printed, *nowhere.printed]]
+    assert [each["status"] for each in told] == [201, 503, 201, 502]
+    assert [each["lead"] for each in told] == [payload(), payload(), None, payload()]
+    assert told[0]["error"] is None
+    assert json.loads(told[1]["error"]) == {"detail": "Later."}
+    assert "not a JSON object" in told[2]["error"]
+    assert told[3]["error"] == "ConnectError"
 
 
 def test_what_is_refused_is_told_with_the_reason() -> None:

@@ -30,6 +30,7 @@ def test_the_example_of_the_document_is_delivered_as_it_is() -> None:
     (seen,) = server.seen
     assert seen.json == EXAMPLES["ProcessedLead"]
     assert (seen.method, seen.target, seen.headers["content-type"]) == ("POST", "/s3cret", "application/json")
+    assert done.stderr == "The same command sends the same results, which an inbox handles once; --new makes others.\n"
     number, status, milliseconds, unit, lead_id = done.stdout.split()
     assert (number, status, unit, lead_id) == ("1/1", "201", "ms", "test_lead_id")
     assert milliseconds.isdecimal()
@@ -62,6 +63,7 @@ def test_new_results_have_lead_ids_of_their_own() -> None:
     assert len(set(lead_ids)) == 4
     assert all(lead_id.startswith("test_lead_id_") for lead_id in lead_ids)
     assert lead_ids[-1] in done[-1].stdout, "it is told"
+    assert done[-1].stderr == ""
     example = {**EXAMPLES["ProcessedLead"]}
     del example["lead_id"]
     assert sent == [example] * 4
