@@ -101,7 +101,7 @@ def _in_the_repository(target: str, name: str, root: Path) -> str | None:
 
 def _spaced(text: str) -> str:
     """Part a list from the paragraph above it: Python-Markdown asks for an empty line, GitHub does not."""
-    return re.sub(r"^((?![-*|#>\s]|\d+\. ).+\n)(?=(?:[-*]|\d+\.) )", r"\1\n", text, flags=re.MULTILINE)
+    return re.sub(r"^((?![-*] |\d+\. |[|#>\s]).+\n)(?=(?:[-*]|\d+\.) )", r"\1\n", text, flags=re.MULTILINE)
 
 
 def _write(path: Path, text: str) -> None:

@@ -46,7 +46,7 @@ def repository(tmp_path: Path) -> Path:
     for name, text in {
         "README.md": "# It\n\nSee [docs/push.md](docs/push.md#rows), [a file](examples/demo.py), or [docs](docs).\n",
         "docs/README.md": "# Pages\n\n[elsewhere](https://example.com/push.md), [lost](lost.md)\n",
-        "docs/push.md": "# Leads in\n\nText:\n- [home](../README.md)\n\n```\n[raw](../README.md)\n- raw\n```\n",
+        "docs/push.md": "# Leads in\n\n**Text:**\n- [home](../README.md)\n\n```\n[raw](../README.md)\n- raw\n```\n",
         "docs/pictures/page.svg": "<svg/>",
         "examples/demo.py": "print()\n",
     }.items():
@@ -69,7 +69,7 @@ def test_links_lead_to_the_pages_of_the_site_and_to_copies_of_files(repository: 
 def test_lists_are_parted_from_what_stands_above_and_code_stays_as_it_is(repository: Path, tmp_path: Path) -> None:
     staging.stage(tmp_path / "site", {}, repository)
     page = (tmp_path / "site" / "push.md").read_text("utf-8")
-    assert page == "# Leads in\n\nText:\n\n- [home](index.md)\n\n```\n[raw](../README.md)\n- raw\n```\n"
+    assert page == "# Leads in\n\n**Text:**\n\n- [home](index.md)\n\n```\n[raw](../README.md)\n- raw\n```\n"
 
 
 def test_the_navigation_has_every_page_and_no_other() -> None:
