@@ -9,7 +9,7 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 import httpx
 
@@ -22,7 +22,10 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 _LARGEST_PORT = 65535
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
+_TLS_REASON = re.compile(r"[A-Z0-9_]{1,80}")
 _MOST_CAUSES = 16
+_MOST_ERRORS = 20_000
+"""Numbers of errors that a system may have; those of Windows go up to about here."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _OLD_SPELLING = re.compile(r"[0-9a-fx.]+")
 
@@ -71,10 +74,12 @@ def why_not_connected(failure: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate cannot be trusted: {getattr(cause, 'verify_message', 'it failed')}"
         if isinstance(cause, ssl.SSLError):
-            reason = getattr(cause, "reason", None) or "it failed"
+            told = str(getattr(cause, "reason", ""))
+            reason = told if _TLS_REASON.fullmatch(told) else "it failed"
             return "no TLS: is it http:// there?" if reason in _NOT_TLS else f"TLS: {reason}"
-        if isinstance(cause, OSError) and cause.errno is not None:
-            return os.strerror(cause.errno)
+        number: object = cause.errno if isinstance(cause, OSError) else None
+        if isinstance(number, int) and 0 < number < _MOST_ERRORS:  # an own transport may say anything
+            return os.strerror(number)
     return ""
 
 
@@ -84,7 +89,8 @@ def _causes(failure: BaseException | None) -> Iterator[BaseException]:
         if failure is None:
             return
         yield failure
-        within: tuple[BaseException, ...] = failure.exceptions if isinstance(failure, BaseExceptionGroup) else ()
+        anything: Any = failure
+        within: tuple[BaseException, ...] = anything.exceptions if isinstance(failure, BaseExceptionGroup) else ()
         failure = within[0] if within else failure.__cause__ or failure.__context__
 
 

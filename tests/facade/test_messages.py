@@ -70,7 +70,8 @@ def server_without_tls() -> Generator[str]:
 
 def test_what_is_wrong_with_tls_is_told(kind: str) -> None:
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(server_side)
+    certificate: Any = trustme.CA().issue_cert("127.0.0.1")
+    certificate.configure_cert(server_side)
     with server_without_tls() as url, open_both(kind, url, max_attempts=1) as both:
         assert "is it http:// there?" in str(failing(both, "get_leads"))
     with acting_server(Reply()) as server:
@@ -94,6 +95,8 @@ def test_the_reason_is_what_the_system_said_first_and_never_a_peer() -> None:
     assert why_not_connected(several) == "Connection refused"
     assert why_not_connected(ssl.SSLError(1, "what a peer may have said")) == "TLS: it failed"
     assert why_not_connected(ValueError("what a peer said")) == ""
+    assert why_not_connected(OSError("secret", "secret")) == ""
+    assert why_not_connected(OSError(10**30, "secret")) == ""
     circle = ValueError()
     circle.__cause__ = circle
     assert why_not_connected(circle) == ""
