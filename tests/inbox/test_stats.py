@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,7 +157,7 @@ def test_what_cannot_be_looked_at_is_down_and_the_rest_is_told(tmp_path: Path) -
 
 
 @contextmanager
-def serving(*words: str) -> Iterator[str]:
+def serving(*words: str) -> Generator[str]:
     command = [sys.executable, "-m", "squadiq", "metrics", *words, "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
