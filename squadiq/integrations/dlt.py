@@ -7,6 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from squadiq._extras import needs_extra
+
+with needs_extra("dlt"):
+    import dlt
+    from dlt.extract import DltResource
+
 from squadiq.campaign import Campaign
 from squadiq.errors import ConfigurationError
 from squadiq.inbox.backfill import OVERLAP_SECONDS
@@ -14,10 +19,6 @@ from squadiq.inbox.store import second_of
 from squadiq.outcomes.sources import CampaignSource
 from squadiq.outcomes.spans import Span
 from squadiq.outcomes.sync import row_of
-
-with needs_extra("dlt"):
-    import dlt
-    from dlt.extract import DltResource
 
 _KEY = ("campaign_id", "lead_id", "processed_at")
 _TYPES = {

@@ -9,8 +9,6 @@ from typing import Any
 from pydantic import Field
 
 from squadiq._extras import needs_extra
-from squadiq.client import SquadIQ
-from squadiq.errors import ConfigurationError, SquadIQError
 
 with needs_extra("drt"):
     from drt.config.base import GenericDestinationConfig  # pyright: ignore[reportMissingTypeStubs]
@@ -18,6 +16,9 @@ with needs_extra("drt"):
     from drt.connectors.registry import register_destination  # pyright: ignore[reportMissingTypeStubs]
     from drt.destinations.base import SyncResult  # pyright: ignore[reportMissingTypeStubs]
     from drt.destinations.row_errors import RowError as DrtRowError  # pyright: ignore[reportMissingTypeStubs]
+
+from squadiq.client import SquadIQ
+from squadiq.errors import ConfigurationError, SquadIQError
 
 
 class SquadIQDestinationConfig(GenericDestinationConfig):  # type: ignore[misc]  # drt has no types

@@ -8,14 +8,15 @@ from threading import Lock
 from typing import Any, Protocol
 
 from squadiq._extras import needs_extra
-from squadiq.attempts import Attempt
-from squadiq.errors import SquadIQError
-from squadiq.queue.figures import QueueFigures
-from squadiq.quota.store import Snapshot
 
 with needs_extra("metrics"):
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
     from prometheus_client.registry import Collector
+
+from squadiq.attempts import Attempt
+from squadiq.errors import SquadIQError
+from squadiq.queue.figures import QueueFigures
+from squadiq.quota.store import Snapshot
 
 _QUEUE = {
     "waiting": "entries that no worker has",

@@ -26,36 +26,28 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-LOAD = """
-import sys
-import datetime
-import dlt
-from squadiq import SquadIQ
-from squadiq.integrations.dlt import outcomes
-
-url, folder = sys.argv[1:]
-destination = dlt.destinations.duckdb(f"{folder}/warehouse.duckdb")
-pipeline = dlt.pipeline("calls", destination=destination, dataset_name="calls")
-since = datetime.datetime.fromtimestamp(1_760_000_000, datetime.UTC)
-with SquadIQ("test_token", base_url=url, quota="memory", quota_window_seconds=0.001, max_attempts=1) as client:
-    pipeline.run([outcomes(client.campaign(name), since=since) for name in ("c1", "c2")])
-"""
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "integrations.md").read_text("utf-8")
 
 
 def rows_in(folder: Path) -> list[Any]:
     columns = "campaign_id, lead_id, processed_at, lead_outcome, lead_responses"
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
-        return connection.execute(f"SELECT {columns} FROM calls.outcomes ORDER BY ALL").fetchall()
+        return connection.execute(f"SELECT {columns} FROM squadiq.outcomes ORDER BY ALL").fetchall()
 
 
 @pytest.mark.unmeasured
-def test_killed_runs_load_each_outcome_once(tmp_path: Path) -> None:
+def test_the_program_of_the_page_loads_each_outcome_once_though_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = PAGE.partition("```python\n")[2].partition("```")[0]
     listing = Listing(*map(outcome, range(30)))
     listing.largest_page = 10
     with acting_server(listing) as server:
-        assert killed_until_done(listing, ["-c", LOAD], server.url, str(tmp_path), every=4, most_kills=1) == 1
+        for name, value in {"ACCESS_TOKEN": "test_token", "BASE_URL": server.url, "QUOTA_URL": "memory"}.items():
+            monkeypatch.setenv(f"SQUADIQ_{name}", value)
+        assert killed_until_done(listing, ["-c", program], server.url, every=2, most_kills=1) == 1
     rows = rows_in(tmp_path)
-    assert [row[:2] for row in rows] == sorted((name, f"L{each}") for name in ("c1", "c2") for each in range(30))
+    assert sorted(row[:2] for row in rows) == sorted(("campaign-1", f"L{number}") for number in range(30))
     assert rows[0][2].astimezone(UTC) == datetime.fromtimestamp(FIRST_SECOND, UTC)
     assert rows[0][4] == '{"interested":"Yes"}'
 
@@ -67,7 +59,7 @@ def test_a_run_reads_what_is_new_since_the_last_one(tmp_path: Path) -> None:
 
     listing = Listing(*map(outcome, range(200)))
     destination = dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb"))
-    pipeline = dlt.pipeline("calls", destination=destination, dataset_name="calls")
+    pipeline = dlt.pipeline("calls", destination=destination, dataset_name="squadiq")
     read: list[int] = []
     with acting_server(listing) as server, SquadIQ("test_token", base_url=server.url, **CLIENT) as client:
         resource = outcomes(client.campaign("c1"))

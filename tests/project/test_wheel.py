@@ -118,6 +118,10 @@ squadiq.SquadIQ("token", quota="memory").campaign("c1").create_leads([lead])
         ("cli", "import squadiq.cli"),
         ("mock", "import squadiq.mock.server"),
         ("mock", "import squadiq.mock.transport"),
+        ("outcomes", "import squadiq.outcomes"),
+        ("dlt", "import squadiq.integrations.dlt"),
+        ("drt", "import squadiq.integrations.drt"),
+        ("metrics", "import squadiq.integrations.prometheus"),
     ],
 )
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(bare: Path, extra: str, statement: str) -> None:
