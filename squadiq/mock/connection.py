@@ -50,11 +50,13 @@ def misbehaving(fault: PlannedFault, scope: Scope, receive: Receive, send: Send)
         await receive()
 
     async def send_reset(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] != "http.response.start":
+            return
+        if not transport.is_closing():  # else the caller was faster
             connected: Any = transport.get_extra_info("socket")
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             transport.abort()
-            await receive()
+        await receive()
 
     match fault.kind:
         case "slow":
