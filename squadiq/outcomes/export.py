@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -100,18 +101,19 @@ def _write(spool: Spool, path: Path, written: OutcomeFormat, responses: Response
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         written.write(part, names, (headings.values(outcome_of(each)) for each in spool.outcomes()))
-        _keep(part)
+        _keep(part, os.O_RDWR)
         os.replace(part, path)
-        _keep(path.parent)
+        with suppress(PermissionError):  # Windows opens no folders
+            _keep(path.parent, os.O_RDONLY)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     return tuple(names)
 
 
-def _keep(path: Path) -> None:
+def _keep(path: Path, how: int) -> None:
     """Have a file, or the names in a folder, on the disk."""
-    number = os.open(path, os.O_RDONLY)
+    number = os.open(path, how)
     try:
         os.fsync(number)
     finally:

@@ -44,3 +44,9 @@ def test_a_lead_that_is_listed_late_is_looked_for_again() -> None:
     assert surely_read(Span(0, None), began=100, overlap=10) == Span(0, 90)
     assert surely_read(Span(0, 50), began=100, overlap=10) == Span(0, 50)
     assert surely_read(Span(95, None), began=100, overlap=10) is None
+
+
+def test_nothing_is_left_of_what_is_covered_to_its_end() -> None:
+    assert uncovered(Span(0, 9), [Span(0, 4), Span(5, 12)]) == []
+    assert uncovered(Span(0, 9), [Span(2, 3), Span(40, None)]) == [Span(0, 1), Span(4, 9)]
+    assert uncovered(Span(0, None), [Span(5, None)]) == [Span(0, 4)]
