@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -77,12 +78,13 @@ def prepare_create_leads(
 ) -> PreparedRequest[list[LeadT]]:
     """Create leads; what is returned are the leads as they were sent."""
     duplicates = scope.duplicate_phone_numbers if duplicate_phone_numbers is None else duplicate_phone_numbers
-    prepared: list[LeadT] = prepare_leads(
-        leads,
-        scope.lead_type,
-        normalise_phone_numbers=scope.normalise_phone_numbers,
-        duplicate_phone_numbers=duplicates,
-    )
+    with _of(create.OPERATION, scope):
+        prepared: list[LeadT] = prepare_leads(
+            leads,
+            scope.lead_type,
+            normalise_phone_numbers=scope.normalise_phone_numbers,
+            duplicate_phone_numbers=duplicates,
+        )
     request = create.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
     return PreparedRequest(create.OPERATION, request, create.SUCCESS, lambda _: prepared, **_about(scope, prepared))
 
@@ -134,32 +136,46 @@ def prepare_update_lead(
     scope: Scope[Any], lead_id: LeadKey, changes: Mapping[str, Any] | None, fields: Mapping[str, Any]
 ) -> PreparedRequest[LeadUpdate]:
     """Update a lead; what is returned is the update as it was sent."""
-    prepared = prepare_update(
-        lead_id, changes, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
-    )
+    with _of(update.OPERATION, scope):
+        prepared = prepare_update(
+            lead_id, changes, fields, scope.lead_type, normalise_phone_numbers=scope.normalise_phone_numbers
+        )
     request = update.get_kwargs(scope.campaign_id, body=prepared)
     return PreparedRequest(update.OPERATION, request, update.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
 
 
 def prepare_convert_lead(scope: Scope[Any], lead_id: LeadKey, detail: str) -> PreparedRequest[LeadConversion]:
     """Mark a lead converted; what is returned is the conversion as it was sent."""
-    prepared = prepare_conversion(lead_id, detail)
+    with _of(convert.OPERATION, scope):
+        prepared = prepare_conversion(lead_id, detail)
     request = convert.get_kwargs(scope.campaign_id, body=prepared)
     return PreparedRequest(convert.OPERATION, request, convert.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
 
 
 def prepare_disable_leads(scope: Scope[Any], lead_ids: Iterable[LeadKey]) -> PreparedRequest[list[LeadReference]]:
     """Disable leads; what is returned are the references as they were sent."""
-    prepared = prepare_references(lead_ids)
+    with _of(disable.OPERATION, scope):
+        prepared = prepare_references(lead_ids)
     request = disable.get_kwargs(scope.campaign_id, body=prepared) if prepared else None
     return PreparedRequest(disable.OPERATION, request, disable.SUCCESS, lambda _: prepared, **_about(scope, prepared))
 
 
 def prepare_delete_lead(scope: Scope[Any], lead_id: LeadKey) -> PreparedRequest[LeadReference]:
     """Delete a lead; what is returned is the reference as it was sent."""
-    prepared = prepare_reference(lead_id)
+    with _of(delete.OPERATION, scope):
+        prepared = prepare_reference(lead_id)
     request = delete.get_kwargs(scope.campaign_id, body=prepared)
     return PreparedRequest(delete.OPERATION, request, delete.SUCCESS, lambda _: prepared, **_about(scope, [prepared]))
+
+
+@contextmanager
+def _of(operation: str, scope: Scope[Any]) -> Generator[None]:
+    """Let what is refused before it is sent say of which operation and campaign it was."""
+    try:
+        yield
+    except InvalidInputError as error:
+        error.operation, error.campaign_id = operation, masked(scope.campaign_id)
+        raise
 
 
 def _about(scope: Scope[Any], leads: Sequence[Any]) -> dict[str, Any]:

@@ -133,6 +133,25 @@ def test_every_operation_says_so(
     assert "in campaign 'campaign-1'" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "fields", "operation"),
+    [
+        ("create_leads", [[{**LEAD, "phone_number": "12"}]], {}, "createLeads"),
+        ("update_lead", ["u1"], {}, "updateLead"),
+        ("convert_lead", ["u1"], {"detail": ""}, "convertLead"),
+        ("disable_leads", [[" "]], {}, "disableLeads"),
+        ("delete_lead", [" "], {}, "deleteLead"),
+    ],
+)
+def test_what_is_refused_before_it_is_sent_says_of_what_it_was(
+    kind: str, name: str, arguments: list[Any], fields: dict[str, Any], operation: str
+) -> None:
+    with open_both(kind, "http://127.0.0.1", quota="memory") as both:
+        error = failing(both, name, *arguments, **fields)
+    assert isinstance(error, errors.InvalidInputError)
+    assert (error.operation, error.campaign_id) == (operation, "campaign-1")
+
+
 def test_there_is_one_full_stop_between_sentences(kind: str) -> None:
     with acting_server(Reply(403, {"detail": "No permission."})) as server, open_both(kind, server.url) as both:
         said = str(failing(both, "get_leads"))
