@@ -12,6 +12,7 @@ from squadiq.contract.cases import Case, run_case
 from squadiq.contract.results import CaseResult
 from squadiq.contract.suite import FULL_SUITE as SUITE
 from squadiq.contract.target import Capability, Target
+from squadiq.mock.control_api import HELPERS
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse
 from squadiq.mock.settings import MockSettings
@@ -37,8 +38,8 @@ class FaultyMock(Mock):
         self._answering = plant(self)
 
     def respond(self, request: MockRequest) -> MockResponse:
-        """Answer as the fault does."""
-        return self._answering(request)
+        """Answer as the fault does, but for the helper endpoints: those are not the server under test."""
+        return self.sound(request) if request.path.startswith(HELPERS) else self._answering(request)
 
     def sound(self, request: MockRequest) -> MockResponse:
         """Answer as the mock does."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from contract_tests.faults import FAULTS, Planted
-from contract_tests.faults.detection import by_cases, by_schemathesis, by_sequences
+from contract_tests.faults.detection import by_cases, by_full_run, by_schemathesis, by_sequences
+from contract_tests.targets import sound
+from squadiq.contract.full import Effort
+
+pytestmark = pytest.mark.unmeasured
 
 SEEN_IN_SEQUENCES = [planted for planted in FAULTS.values() if planted.by_machine]
+OVER_HTTP = [planted for planted in FAULTS.values() if not planted.second_campaign]
+A_HANDFUL = [planted for planted in OVER_HTTP if planted.name in {"create stores nothing", "previous is missing"}]
 SEEN_BY_SCHEMATHESIS = [planted for planted in FAULTS.values() if planted.by_schemathesis]
 
 
@@ -36,6 +42,35 @@ def test_schemathesis_catches_it_for_its_own_reason(planted: Planted) -> None:
     assert planted.by_schemathesis in by_schemathesis(planted)
 
 
-def test_there_are_at_least_25_faults_and_each_of_them_has_its_own_name() -> None:
-    assert len(FAULTS) >= 25
+def caught_over_http(planted: Planted) -> None:
+    run = by_full_run(planted.plant, quota=planted.quota)
+    rules = {each.finding.rule for each in run.findings if each.finding}
+    assert planted.rule in rules
+    assert rules - {planted.rule} <= planted.drags | planted.drags_sequences
+    assert run.stopped == ""
+
+
+@pytest.mark.parametrize("planted", A_HANDFUL, ids=names)
+def test_a_full_run_catches_it_over_http(planted: Planted) -> None:
+    caught_over_http(planted)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("planted", OVER_HTTP, ids=names)
+def test_a_full_run_catches_each_over_http_for_its_own_reason(planted: Planted) -> None:
+    caught_over_http(planted)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(1, 31))
+def test_a_full_run_gives_no_false_alarm(seed: int) -> None:
+    effort = Effort(sequence_seeds=(seed,), sequences=40, schemathesis_seeds=(seed,))
+    run = by_full_run(sound, effort=effort)
+    assert ([str(each.finding) for each in run.findings], run.stopped) == ([], "")
+    assert not [each for each in run.outcomes if each.inconclusive and each.case.startswith("schemathesis")]
+
+
+def test_there_are_at_least_80_faults_and_each_of_them_has_its_own_name() -> None:
+    assert len(FAULTS) >= 80
     assert all(planted.name.replace(" ", "").isalnum() for planted in FAULTS.values())

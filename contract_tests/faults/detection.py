@@ -8,11 +8,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract_tests.faults.mutants import Planted
 from contract_tests.run import run_schemathesis
-from contract_tests.targets import SPEC, FaultyMock, mock_target, run_suite
+from contract_tests.targets import CAMPAIGN, PROCESS_AFTER_SECONDS, SPEC, FaultyMock, Plant, mock_target, run_suite
+from squadiq.auth import AccessToken
+from squadiq.contract.full import Effort, FullRun, FullSettings, run_full
 from squadiq.contract.rules import BrokenError, Rule
 from squadiq.contract.sequences import run_sequences
 from squadiq.mock.app import application
@@ -56,9 +59,38 @@ def by_sequences(planted: Planted, *, seed_number: int) -> Caught | None:
 
 def by_schemathesis(planted: Planted, *, seed_number: int = 1) -> list[str]:
     """Return the titles of what schemathesis found."""
-    with _serving(planted) as url:
+    settings = MockSettings(rate=0, duplicate_leads="replace", process_after_seconds=0)
+    with serving(planted.plant, settings) as (url, _):
         done = run_schemathesis(url, "test_token", "--seed", str(seed_number), "--phases", "examples,coverage,fuzzing")
     return list(dict.fromkeys(_TITLE.findall(done.stdout)))
+
+
+def by_full_run(plant: Plant, *, seed_number: int = 1, quota: bool = False, effort: Effort | None = None) -> FullRun:
+    """Return what `squadiq contract full` finds over HTTP.
+
+    Args:
+        quota: let the server have the limit of the document; waiting lets the time of the mock pass.
+    """
+    rate = SPEC.hits if quota else 0
+    with serving(plant, MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)) as (url, mock):
+        passed = [0.0]
+
+        def sleep(seconds: float) -> None:
+            passed[0] += seconds
+            mock.advance(seconds)
+
+        return run_full(
+            FullSettings(
+                base_url=httpx.URL(url),
+                campaign_id=CAMPAIGN,
+                token=AccessToken(mock.settings.tokens[0]),
+                hits_per_minute=rate,
+                control_url=httpx.URL(url),
+                effort=effort or Effort(sequence_seeds=(seed_number,), sequences=10, schemathesis_seeds=()),
+                sleep=sleep,
+                now=lambda: passed[0],
+            )
+        )
 
 
 def _last_header_wins(app: ASGIApp) -> ASGIApp:
@@ -67,7 +99,9 @@ def _last_header_wins(app: ASGIApp) -> ASGIApp:
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             if "headers" in message:
-                message = {**message, "headers": list(dict(message["headers"]).items())}
+                # The application's own two come last, as what holds unless a fault says otherwise.
+                *said, content_type, content_length = message["headers"]
+                message = {**message, "headers": list(dict([content_type, content_length, *said]).items())}
             await send(message)
 
         await app(scope, receive, sending)
@@ -76,9 +110,9 @@ def _last_header_wins(app: ASGIApp) -> ASGIApp:
 
 
 @contextmanager
-def _serving(planted: Planted) -> Generator[str]:
-    settings = MockSettings(rate=0, duplicate_leads="replace", process_after_seconds=0)
-    mock = FaultyMock(planted.plant, settings, spec=SPEC)
+def serving(plant: Plant, settings: MockSettings) -> Generator[tuple[str, FaultyMock]]:
+    """Serve a mock with a planted fault on a free port of this machine."""
+    mock = FaultyMock(plant, settings, spec=SPEC)
     server = Server(mock)
     server.config.app = _last_header_wins(application(mock))
     listening = bound_socket("127.0.0.1", 0)
@@ -86,7 +120,7 @@ def _serving(planted: Planted) -> Generator[str]:
     thread.start()
     try:
         server.ready.wait()
-        yield base_url(listening)
+        yield base_url(listening), mock
     finally:
         server.should_exit = True
         thread.join()

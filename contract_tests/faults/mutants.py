@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,9 @@ class Planted:
         drags: rules that are broken as a consequence; no other may be.
         by_machine: whether random sequences must catch it too, for the same rule.
         by_schemathesis: the check of schemathesis that sees it, "" for none.
+        quota: whether it shows only on a server with a limit.
+        drags_sequences: rules that random sequences see broken as a consequence, since they look at more.
+        second_campaign: whether it takes a second campaign, which a full run over HTTP never touches.
     """
 
     name: str
@@ -35,12 +38,23 @@ class Planted:
     drags: frozenset[Rule]
     by_machine: bool
     by_schemathesis: str
+    quota: bool
+    drags_sequences: frozenset[Rule]
+    second_campaign: bool
 
 
 FAULTS: dict[str, Planted] = {}
 
 
-def fault(rule: Rule, *drags: Rule, by_machine: bool = True, by_schemathesis: str = "") -> Callable[[Fault], Fault]:
+def fault(
+    rule: Rule,
+    *drags: Rule,
+    by_machine: bool = True,
+    by_schemathesis: str = "",
+    quota: bool = False,
+    drags_sequences: Collection[Rule] = (),
+    second_campaign: bool = False,
+) -> Callable[[Fault], Fault]:
     """Add a function that answers in the mock's place."""
 
     def add(respond: Fault) -> Fault:
@@ -49,7 +63,17 @@ def fault(rule: Rule, *drags: Rule, by_machine: bool = True, by_schemathesis: st
             return lambda request: respond(mock, request)
 
         name = respond.__name__.replace("_", " ")
-        FAULTS[name] = Planted(name, rule, plant, frozenset(drags), by_machine, by_schemathesis)
+        FAULTS[name] = Planted(
+            name,
+            rule,
+            plant,
+            frozenset(drags),
+            by_machine,
+            by_schemathesis,
+            quota or rule is Rule.QUOTA,
+            frozenset(drags_sequences),
+            second_campaign,
+        )
         return respond
 
     return add

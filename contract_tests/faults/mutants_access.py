@@ -75,7 +75,7 @@ def a_wrong_method_is_taken(mock: FaultyMock, request: MockRequest) -> MockRespo
     return mock.sound(replace(request, method="GET") if put else request)
 
 
-@fault(Rule.HEADERS, by_machine=False)
+@fault(Rule.HEADERS, by_machine=False, quota=True)
 def a_429_has_no_retry_after(mock: FaultyMock, request: MockRequest) -> MockResponse:
     return without_header(429, "Retry-After")(mock, request)
 

@@ -32,7 +32,7 @@ def lead_state(mock: FaultyMock, request: MockRequest) -> dict[str, Any] | None:
 @fault(
     Rule.CREATES,
     *(Rule.UPDATES, Rule.CONVERTS, Rule.DELETES, Rule.DISABLES, Rule.LISTS_PROCESSED, Rule.BATCH_WHOLE),
-    *(Rule.LEAD_ID_ONCE, Rule.NUMBER_IS_TEXT, Rule.UPDATE_KEEPS_LEAD_ID),
+    *(Rule.LEAD_ID_ONCE, Rule.NUMBER_IS_TEXT, Rule.UPDATE_KEEPS_LEAD_ID, Rule.ONE_LEAD, Rule.COUNT),
 )
 def create_stores_nothing(mock: FaultyMock, request: MockRequest) -> MockResponse:
     if not request.path.startswith(CREATE):
@@ -105,7 +105,7 @@ def create_gives_everybody_one_number(mock: FaultyMock, request: MockRequest) ->
     return response
 
 
-@fault(Rule.LEAD_ID_ONCE, by_machine=False)
+@fault(Rule.LEAD_ID_ONCE, by_machine=False, drags_sequences=[Rule.INVALID])
 def create_takes_a_lead_id_twice(mock: FaultyMock, request: MockRequest) -> MockResponse:
     response = mock.sound(request)
     if request.path.startswith(CREATE) and response.status == 400 and len(leads_of(request)) == 1:
@@ -119,7 +119,7 @@ def create_takes_a_lead_id_twice(mock: FaultyMock, request: MockRequest) -> Mock
     return response
 
 
-@fault(Rule.NUMBER_IS_TEXT, by_machine=False)
+@fault(Rule.NUMBER_IS_TEXT, by_machine=False, drags_sequences=[Rule.CREATES])
 def numbers_as_lead_id_are_kept_apart_from_text(mock: FaultyMock, request: MockRequest) -> MockResponse:
     if request.path.startswith((CREATE, UPDATE)) and mock.sound(request).status in (200, 201):
         for lead in leads_of(request):
@@ -218,7 +218,7 @@ def disable_disables_part_of_a_refused_batch(mock: FaultyMock, request: MockRequ
     return response
 
 
-@fault(Rule.DELETES, Rule.DELETED_NOT_LISTED, Rule.LEAD_ID_ONCE)
+@fault(Rule.DELETES, Rule.DELETED_NOT_LISTED, Rule.LEAD_ID_ONCE, Rule.CREATES)
 def delete_deletes_nothing(mock: FaultyMock, request: MockRequest) -> MockResponse:
     if request.path.startswith(DELETE) and request.method == "POST":
         reference = next(iter(leads_of(request)), dict[str, Any]())

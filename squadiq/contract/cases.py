@@ -181,13 +181,15 @@ def a_lead_tells_its_times_in_their_order(target: Target) -> None:
     require(lead["campaign_id"] == target.campaign_id, Rule.CAMPAIGNS_APART, "a lead of another campaign")
 
 
-@case(hits=6)
+@case(hits=8)
 def values_that_the_document_excludes_are_refused(target: Target) -> None:
     for query in (
         {"page": 0},
         {"page": "first"},
+        {"page": "last"},
         {"page_size": 0},
         {"page_size": 1001},
+        {"page_size": "1_0"},
         {"processed_after": "yesterday"},
         {"processed_before": 10**17},
     ):
