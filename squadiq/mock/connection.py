@@ -38,7 +38,7 @@ def misbehaving(fault: PlannedFault, scope: Scope, receive: Receive, send: Send)
             with suppress(TimeoutError):
                 async with asyncio.timeout(fault.seconds):
                     await receive()
-        await send(message)
+        await (send if fault.carried_out else send_reset)(message)
 
     async def send_half(message: Message) -> None:
         if message["type"] == "http.response.start":

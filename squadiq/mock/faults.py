@@ -28,10 +28,10 @@ _ALSO: dict[str, dict[str, Any]] = {
     "500": {"carried_out": False},
     "503": {"carried_out": False, "retry_after": None},
     "html": {"carried_out": False, "status": 502},
-    "slow": {"seconds": 5.0},
+    "slow": {"carried_out": True, "seconds": 5.0},
 }
-_CARRIED_OUT = ("slow", "reset-after", "half")
-_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?", re.ASCII)
+_CARRIED_OUT = ("reset-after", "half")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]{0,98}[!-~])?)?", re.ASCII)
 _PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"

@@ -65,7 +65,7 @@ def _as_it_arrives(request: httpx.Request, response: httpx.Response, fault: Plan
     patience = _patience(request)
     if fault.kind == "slow" and patience is not None and patience < fault.seconds:
         raise httpx.ReadTimeout("The response is late on purpose.", request=request)
-    if fault.kind in ("reset-before", "reset-after"):
+    if fault.kind in ("reset-before", "reset-after") or (fault.kind == "slow" and not fault.carried_out):
         raise httpx.ReadError("The connection is reset on purpose.", request=request)
     if fault.kind == "half":
         raise httpx.RemoteProtocolError("The response is cut off on purpose.", request=request)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio.from_thread
 import pytest
@@ -16,11 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from squadiq import AsyncSquadIQ, SquadIQ, SquadIQError, StatusError
-from squadiq.mock.core import Mock
-from squadiq.mock.messages import MockRequest
-from squadiq.mock.settings import MockSettings
+from squadiq.mock.server import RunningMock, running_mock
 from squadiq.retry import GiveUp, Retry, RetryRules, RetryState, decide
-from tests.servers import ActingServer, Action, Half, Reply, Reset, Seen, Stall, acting_server
 
 TOKEN = "never-to-be-seen"
 TIMEOUT_SECONDS, DEADLINE_SECONDS = 0.1, 2.0
@@ -28,7 +24,7 @@ RULES = RetryRules(max_attempts=3, first_backoff_seconds=0.002, longest_backoff_
 RETRY_AFTER = [None, "0", "-1", "soon", "", "0.01", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"]
 
 FAULTS = st.one_of(
-    st.sampled_from(["none", "reset", "stall", "half", "html", "500", "502"]).flatmap(
+    st.sampled_from(["none", "reset", "stall", "half", "200", "500", "502"]).flatmap(
         lambda kind: st.tuples(st.just(kind), st.booleans())
     ),
     st.sampled_from(["429", "503"]).flatmap(lambda kind: st.tuples(st.just(kind), st.sampled_from(RETRY_AFTER))),
@@ -46,36 +42,22 @@ def policy(situation: RetryState) -> Retry | GiveUp:
     return decide(situation, RULES, 0.5)
 
 
-@dataclass
-class Service:
-    """The mock behind a network that does to each request what the script says."""
-
-    core: Mock = field(default_factory=lambda: Mock(MockSettings(tokens=(TOKEN,), rate=0, process_after_seconds=1e9)))
-    script: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
-
-    def __call__(self, seen: Seen) -> Action:
-        kind, detail = self.script.pop(0) if self.script else ("none", False)
+def plan(mock: RunningMock, script: Sequence[tuple[str, Any]]) -> None:
+    """Let the mock do to each request of a call what a script says, and then what is right."""
+    mock.clear_faults()
+    for kind, detail in script:
         if kind in ("429", "503"):
-            headers: dict[str, str] = {} if detail is None else {"Retry-After": str(detail)}
-            return Reply(int(kind), {"detail": "Not now."}, headers)
-        done = self._carried_out(seen) if detail or kind == "none" else Reply(200, {"count": 0})
-        faults: dict[str, Action] = {
-            "none": done,
-            "reset": Reset(),
-            "stall": Stall(),
-            "half": Half(done),
-            "html": Reply(200, b"<html>Log in</html>", {"Content-Type": "text/html"}),
-            "500": Reply(500, b"<h1>Server Error (500)</h1>", {"Content-Type": "text/html"}),
-            "502": Reply(502, b"Bad Gateway", {"Content-Type": "text/plain"}),
-        }
-        return faults[kind]
-
-    def _carried_out(self, seen: Seen) -> Reply:
-        target = urlsplit(seen.target)
-        response = self.core.respond(
-            MockRequest(seen.method, target.path, target.query, seen.headers, seen.body, "http://x")
-        )
-        return Reply(response.status, response.body, dict(response.headers))
+            mock.fault("429" if kind == "429" else "503", retry_after=detail, count=1)
+        elif kind == "none":
+            mock.fault("slow", seconds=0, count=1)
+        elif kind == "stall":
+            mock.fault("slow", seconds=600, carried_out=detail, count=1)
+        elif kind == "reset":
+            mock.fault("reset-after" if detail else "reset-before", count=1)
+        elif kind == "half":
+            mock.fault("half", count=1)
+        else:
+            mock.fault("html", status=int(kind), carried_out=detail, count=1)
 
 
 @dataclass
@@ -86,10 +68,10 @@ class Told:
     messages: list[str] = field(default_factory=list[str])
 
 
-def check(call: tuple[str, str, Any], campaign: Any, run: Any, service: Service, told: Told, number: int) -> None:
-    """Make one call and hold what it reports against what the service knows."""
+def check(call: tuple[str, str, Any], campaign: Any, run: Any, mock: RunningMock, told: Told, number: int) -> None:
+    """Make one call and hold what it reports against what the mock knows."""
     kind, lead_id, _ = call
-    before = service.core.lead_state("c", lead_id)
+    before = mock.core.lead_state("c", lead_id)
     lead = {"lead_id": lead_id, "phone_number": "9876543210", "contact_name": "Asha", "call": number}
     calls: dict[str, Any] = {
         "create": lambda: campaign.create_leads([lead]),
@@ -107,7 +89,7 @@ def check(call: tuple[str, str, Any], campaign: Any, run: Any, service: Service,
         error = raised
         told.messages.append(f"{raised} {raised!r} {getattr(raised, '__notes__', '')}")
     told.longest_seconds = max(told.longest_seconds, time.monotonic() - began)
-    after = service.core.lead_state("c", lead_id)
+    after = mock.core.lead_state("c", lead_id)
     effects = {
         "create": after is not None and after["custom_fields"] == {"call": number},
         "update": after is not None and after["custom_fields"] == {"call": number},
@@ -126,8 +108,8 @@ def check(call: tuple[str, str, Any], campaign: Any, run: Any, service: Service,
 
 
 @contextmanager
-def sync_campaign(server: ActingServer) -> Generator[tuple[Any, Any]]:
-    with SquadIQ(TOKEN, base_url=server.url, **OPTIONS) as client:
+def sync_campaign(url: str) -> Generator[tuple[Any, Any]]:
+    with SquadIQ(TOKEN, base_url=url, **OPTIONS) as client:
 
         def run(made: Any) -> None:
             came = made()
@@ -138,9 +120,9 @@ def sync_campaign(server: ActingServer) -> Generator[tuple[Any, Any]]:
 
 
 @contextmanager
-def async_campaign(server: ActingServer) -> Generator[tuple[Any, Any]]:
+def async_campaign(url: str) -> Generator[tuple[Any, Any]]:
     with anyio.from_thread.start_blocking_portal() as portal:
-        client = portal.call(lambda: AsyncSquadIQ(TOKEN, base_url=server.url, **OPTIONS))
+        client = portal.call(lambda: AsyncSquadIQ(TOKEN, base_url=url, **OPTIONS))
 
         def run(made: Any) -> None:
             async def finish() -> None:
@@ -168,29 +150,35 @@ OPTIONS: Any = {
 }
 
 
-def play(calls: list[tuple[str, str, Any]], opened: Any) -> Told:
-    service, told = Service(), Told()
-    with acting_server(service) as server, opened(server) as (campaign, run):
+def play(calls: list[tuple[str, str, Any]], opened: Any, mock: RunningMock) -> Told:
+    told = Told()
+    mock.load({"campaigns": []})
+    with opened(mock.url) as (campaign, run):
         for number, call in enumerate(calls):
-            service.script = list(call[2])
-            check(call, campaign, run, service, told, number)
-    created = [one for one in ("u1", "u2", "u3") if service.core.lead_state("c", one) is not None]
-    assert service.core.counts("c")["created"] == len(created), "a lead is there more than once"
-    service.core.close()
+            plan(mock, call[2])
+            check(call, campaign, run, mock, told, number)
+    created = [one for one in ("u1", "u2", "u3") if mock.lead("c", one) is not None]
+    assert mock.counts("c")["created"] == len(created), "a lead is there more than once"
     assert not any(TOKEN in message or "9876543210" in message or "Asha" in message for message in told.messages)
     return told
+
+
+@pytest.fixture(scope="module")
+def service() -> Generator[RunningMock]:
+    with running_mock(tokens=(TOKEN,), rate=0, process_after_seconds=1e9) as running:
+        yield running
 
 
 @pytest.mark.parametrize("opened", [sync_campaign, async_campaign])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(calls=st.lists(CALLS, min_size=1, max_size=5))
-def test_what_is_reported_is_true_whatever_happens_on_the_way(opened: Any, calls: Any) -> None:
-    play(calls, opened)
+def test_what_is_reported_is_true_whatever_happens_on_the_way(opened: Any, service: RunningMock, calls: Any) -> None:
+    play(calls, opened, service)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("opened", [sync_campaign, async_campaign])
-def test_no_call_outlives_its_deadline(opened: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_call_outlives_its_deadline(opened: Any, service: RunningMock, caplog: pytest.LogCaptureFixture) -> None:
     longest = 0.0
     caplog.set_level(logging.DEBUG)
 
@@ -198,7 +186,7 @@ def test_no_call_outlives_its_deadline(opened: Any, caplog: pytest.LogCaptureFix
     @given(calls=st.lists(CALLS, min_size=1, max_size=5))
     def play_many(calls: Any) -> None:
         nonlocal longest
-        longest = max(longest, play(calls, opened).longest_seconds)
+        longest = max(longest, play(calls, opened, service).longest_seconds)
 
     play_many()
     assert TOKEN not in caplog.text

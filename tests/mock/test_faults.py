@@ -136,6 +136,16 @@ def test_a_response_that_is_slower_than_the_client_waits_was_carried_out(met: tu
     assert core.lead_state("c1", "late") is not None
 
 
+def test_a_request_may_be_lost_after_a_long_wait(met: tuple[Mock, httpx.Client]) -> None:
+    core, client = met
+    plan(core, "slow:seconds=0.001,carried_out=false,count=1", "slow:seconds=600,carried_out=false,count=1")
+    with pytest.raises(httpx.ReadError):
+        create(client, "lost")
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(CREATE, json=lead("lost"), timeout=0.05)
+    assert core.lead_state("c1", "lost") is None
+
+
 def test_a_client_without_a_timeout_waits_for_a_slow_response(met: tuple[Mock, httpx.Client]) -> None:
     core, client = met
     plan(core, "slow:seconds=0.001,count=1")
