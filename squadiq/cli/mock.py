@@ -74,8 +74,8 @@ def mock(
         list[str] | None,
         typer.Option(
             metavar="KIND:NAME=VALUE,…",
-            help="Let requests to the API go wrong, such as 500:share=0.05; may be given several times. Kinds: 429, 500,"
-            " 503, html, slow, reset-before, reset-after, half.",
+            help="Let requests to the API go wrong, such as 500:share=0.05; may be given several times. "
+            "Kinds: 429, 500, 503, html, slow, reset-before, reset-after, half.",
         ),
     ] = None,
 ) -> None:

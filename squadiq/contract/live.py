@@ -26,7 +26,7 @@ from squadiq.contract.suite import fitting
 from squadiq.contract.target import Capability, Target
 from squadiq.errors import ConfigurationError, MissingExtraError
 from squadiq.phone import normalise
-from squadiq.quota import MemoryStore, QuotaStore, open_store
+from squadiq.quota import MemoryStore, QuotaStore, open_store, quota_limits
 from squadiq.spec import Spec
 from squadiq.transport import open_transport
 
@@ -219,7 +219,8 @@ def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tupl
     writes = Writes(ledger, settings.phone_numbers) if ledger else None
     name = quota_name_from(settings.base_url, settings.token)
     window = settings.spec.window_seconds
-    store = open_store(settings.quota, name=name, limit=settings.spec.hits, window_seconds=window)
+    hits, of_seconds = quota_limits()
+    store = open_store(settings.quota, name=name, limit=hits, window_seconds=of_seconds)
     guard = GuardedTransport(
         inner=open_transport(network_from(settings.base_url, {})),
         permission=Permission(settings.spec, settings.base_url, settings.campaign_id, settings.token, writes),
