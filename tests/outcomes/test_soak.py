@@ -25,8 +25,8 @@ pd: Any = import_module("pandas")
 pq: Any = import_module("pyarrow.parquet")
 
 MANY, FEW = 1_000_000, 20_000
-MORE_MIB = {"csv": 10, "jsonl": 10, "xlsx": 10, "parquet": 120}
-"""What a million may take beyond what some thousands do; Parquet keeps a part of its columns until it is written."""
+MORE_MIB = {"csv": 10, "jsonl": 10, "xlsx": 10, "parquet": 20}
+"""What a million may take beyond what some thousands do."""
 
 PEAK = """
 import re
