@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import httpx
 import pytest
 
+from contract_tests.faults import FAULTS
 from contract_tests.targets import OFFERS, PROCESS_AFTER_SECONDS, mock_target
+from squadiq.contract.rules import BrokenError
 from squadiq.contract.sequences import run_sequences
 from squadiq.contract.target import Target
 from squadiq.mock.server import running_mock
@@ -18,6 +20,31 @@ from squadiq.mock.server import running_mock
 def test_the_mock_and_the_model_agree(seed: int) -> None:
     hits = run_sequences(lambda: mock_target(seeded=False), seed_number=seed, examples=40)
     assert hits > 500
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "next goes on after the last page",
+        "next leads to the same page",
+        "leads are listed in every campaign",
+        "a deleted lead is listed all the same",
+        "previous is missing",
+    ],
+)
+def test_what_breaks_a_rule_is_raised_with_the_hits_that_it_took(name: str) -> None:
+    with pytest.raises(BrokenError) as raised:
+        run_sequences(lambda: mock_target(FAULTS[name].plant, seeded=False), seed_number=1, examples=300, shrink=False)
+    assert raised.value.finding.rule is FAULTS[name].rule
+    assert raised.value.__dict__["hits"] > 0
+
+
+def test_what_breaks_no_rule_is_raised_as_it_is() -> None:
+    def no_target() -> AbstractContextManager[Target]:
+        raise AssertionError("no target")
+
+    with pytest.raises(AssertionError, match="no target"):
+        run_sequences(no_target, seed_number=1, examples=1, shrink=False)
 
 
 @pytest.mark.soak

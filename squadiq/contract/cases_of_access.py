@@ -20,11 +20,7 @@ _BODIES = {
 def a_missing_token_is_401(target: Target) -> None:
     for operation_id, body in _BODIES.items():
         response = target.send(operation_id, body, authorization=None)
-        require(
-            response.status == target.readings.denied,
-            Rule.MISSING_TOKEN,
-            f"status {response.status} for {operation_id}",
-        )
+        _require_denied(target, response.status, Rule.MISSING_TOKEN, operation_id)
 
 
 @case(Capability.OTHER_TOKENS, hits=12)
@@ -32,22 +28,14 @@ def a_wrong_token_or_scheme_is_401(target: Target) -> None:
     for authorization in ("Bearer wrong_token", "Basic dGVzdDp0ZXN0"):
         for operation_id in ("getLeads", "createLeads"):
             response = target.send(operation_id, _BODIES[operation_id], authorization=authorization)
-            require(
-                response.status == target.readings.denied,
-                Rule.WRONG_TOKEN,
-                f"status {response.status} for {operation_id}",
-            )
+            _require_denied(target, response.status, Rule.WRONG_TOKEN, operation_id)
 
 
 @case(Capability.OTHER_TOKENS, hits=4)
 def a_wrong_token_does_not_learn_which_leads_exist(target: Target) -> None:
     for operation_id in ("disableLeads", "deleteLead", "updateLead", "convertLead"):
         response = target.send(operation_id, _BODIES[operation_id], authorization="Bearer wrong_token")
-        require(
-            response.status == target.readings.denied,
-            Rule.TOKEN_FIRST,
-            f"status {response.status} for {operation_id} of an unknown lead",
-        )
+        _require_denied(target, response.status, Rule.TOKEN_FIRST, operation_id)
 
 
 def _require_denied(target: Target, status: int, rule: Rule, operation_id: str) -> None:

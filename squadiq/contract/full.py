@@ -286,5 +286,5 @@ def _disposable_target(settings: FullSettings, run: FullRun) -> Generator[tuple[
         elif settings.process_hook:
             target.process_after_seconds = target.process_from_seconds = 1.0
             target.passed = lambda: 0.0
-            target.advance = lambda seconds: run_process_hook(settings.process_hook)
+            target.advance = lambda seconds: run_process_hook(settings.process_hook) if seconds else None
         yield target, transport

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from squadiq.contract.cases import identities, require_page
 from squadiq.contract.isolation import (
@@ -64,15 +64,12 @@ class Sequences(RuleBasedStateMachine):
     hits: int = 0
     examples = count(1)
     broken: BrokenError | None = None
-
-    @staticmethod
-    def make_target() -> AbstractContextManager[Target]:
-        """Make a target that knows of nothing yet; `run_sequences` puts another in the place of this."""
-        raise NotImplementedError
+    target_of_example: ClassVar[list[MakeTarget]]
+    """One function, which makes a target that knows of none of the leads yet; `run_sequences` sets it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._made: AbstractContextManager[Target] = self.make_target()
+        self._made: AbstractContextManager[Target] = self.target_of_example[0]()
         self.target: Target = self._made.__enter__()
         self._hits = self.target.hits
         self._prefix = f"{self.target.prefix}{next(self.examples)}-"
@@ -250,15 +247,13 @@ class Sequences(RuleBasedStateMachine):
             return
         require(response.status == 202, Rule.DELETES, f"status {response.status} for a lead that exists")
         self.model.delete(lead_name(lead_id))
-        if Capability.KNOWN in self.target.offers:
-            require(self._known(lead_name(lead_id)) is None, Rule.DELETES, "a deleted lead is still known")
+        known = Capability.KNOWN in self.target.offers and self._known(lead_name(lead_id)) is not None
+        require(not known, Rule.DELETES, "a deleted lead is still known")
 
     @rule(share=st.sampled_from([0.25, 0.5, 1.0, 1.0]))
     def wait(self, share: float) -> None:
         """Let some of the time pass after which leads are processed."""
         passing = int(self.target.process_after_seconds * share)
-        if not passing or Capability.CLOCK not in self.target.offers:
-            return
         self.target.advance(passing)
         self.model.now += passing
 
@@ -266,17 +261,17 @@ class Sequences(RuleBasedStateMachine):
     def walk(self, page_size: int) -> None:
         """Read all pages: together they hold each processed lead once."""
         leads: list[dict[str, Any]] = []
-        number = 0
-        for number in range(1, len(self.model.leads) + 3 + (STRANGERS_AT_MOST if self.target.shared else 0)):
+        number, goes_on = 0, True
+        at_most = len(self.model.leads) + 2 + (STRANGERS_AT_MOST if self.target.shared else 0)
+        while goes_on and number < at_most:
+            number += 1
             response = self.target.page(page=number, page_size=page_size)
             require(response.status == 200, Rule.NEXT, f"status {response.status} for a page that next led to")
             leads += response.json["results"]
             self._nobody_else(identities(self._own_of(leads)), self.model.leads)
             require_page(response.json, number=number, size=page_size, seen=identities(leads))
-            if response.json["next"] is None:
-                break
-        else:
-            require(False, Rule.NEXT, "pages without an end")
+            goes_on = response.json["next"] is not None
+        require(not goes_on, Rule.NEXT, "pages without an end")
         self._agree({str(lead["lead_id"]): lead for lead in self._own_of(leads)}, self.model.leads)
         past = self.target.page(page=number + 1, page_size=page_size)
         require(past.status == 404, Rule.PAST_THE_END, f"status {past.status}")
@@ -333,9 +328,9 @@ class Sequences(RuleBasedStateMachine):
 
     def _nobody_else(self, lead_ids: Iterable[str], model: dict[str, ModelLead]) -> None:
         for lead_id in set(lead_ids) - model.keys():
-            require(lead_id not in self.model.deleted, Rule.DELETED_NOT_LISTED, "a deleted lead is listed")
-            require(lead_id not in self.model.elsewhere, Rule.CAMPAIGNS_APART, "a lead of another campaign is listed")
-            require(False, Rule.LISTS_PROCESSED, "a lead is listed that was never created")
+            elsewhere = Rule.CAMPAIGNS_APART if lead_id in self.model.elsewhere else Rule.LISTS_PROCESSED
+            rule = Rule.DELETED_NOT_LISTED if lead_id in self.model.deleted else elsewhere
+            require(False, rule, "a lead is listed that is not there, or never was")
 
     def _agree(self, found: dict[str, dict[str, Any]], model: dict[str, ModelLead]) -> None:
         self._nobody_else(found, model)
@@ -382,7 +377,7 @@ def run_sequences(
     Raises:
         BrokenError: a rule is broken; `hits` of the error are those up to then.
     """
-    machine: Any = seed(seed_number)(type("SeededSequences", (Sequences,), {"make_target": staticmethod(make_target)}))
+    machine: Any = seed(seed_number)(type("SeededSequences", (Sequences,), {"target_of_example": [make_target]}))
     try:
         run_state_machine_as_test(
             machine,
