@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode
@@ -38,7 +39,7 @@ def query_of(request: MockRequest) -> dict[str, str]:
     return dict(parse_qsl(request.query, keep_blank_values=True))
 
 
-def renamed(mock: FaultyMock, request: MockRequest, change: Any) -> MockResponse:
+def renamed(mock: FaultyMock, request: MockRequest, change: Callable[[str], str]) -> MockResponse:
     """Create leads whose names a database has changed."""
     if request.path.startswith(CREATE) and mock.sound(request).status == 201:
         for lead in leads_of(request):
@@ -257,7 +258,7 @@ def lead_ids_are_cut_to_200_characters(mock: FaultyMock, request: MockRequest) -
 @fault(Rule.DELETES, by_machine=False)
 def an_update_saves_a_stale_copy_of_a_deleted_lead(mock: FaultyMock, request: MockRequest) -> MockResponse:
     gone = kept_by(mock, "_gone")
-    lead_id = str(next(iter(leads_of(request)), {}).get("lead_id"))
+    lead_id = str(next(iter(leads_of(request)), dict[str, Any]()).get("lead_id"))
     if request.path.startswith(DELETE):
         gone[lead_id] = mock.lead_state(campaign_of(request), lead_id)
     response = mock.sound(request)

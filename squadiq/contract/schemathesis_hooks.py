@@ -38,12 +38,12 @@ def guard_requests(scope: DisposableScope, count_file: Path) -> None:
         headers = {_as_text(name).lower(): _as_text(value) for name, value in request.headers.items()}
         if why := scope.refusal(url, headers, own):
             raise requests.ConnectionError(f"It was not sent: {why}.", request=request)
-        for _ in range(ATTEMPTS):
-            hits += 1
-            response = send(self, request, **{**options, "proxies": {}})
-            if response.status_code != 429:
-                break
+        direct: dict[str, Any] = {**options, "proxies": {}}
+        response, attempts = send(self, request, **direct), 1
+        while response.status_code == 429 and attempts < ATTEMPTS:
             time.sleep(retry_after_seconds(response.headers.get("Retry-After", ""), time.time()))
+            response, attempts = send(self, request, **direct), attempts + 1
+        hits += attempts
         return response
 
     requests.adapters.HTTPAdapter.send = send_guarded  # type: ignore[assignment, method-assign]

@@ -115,7 +115,8 @@ class Sequences(RuleBasedStateMachine):
     def _spelled(self, fields: dict[str, Any]) -> dict[str, Any]:
         if "phone_number" not in fields:
             return fields
-        numbers, place = self.target.phone_numbers, fields["phone_number"]
+        numbers = self.target.phone_numbers
+        place: int = fields["phone_number"]
         digits = last_digits(numbers[place % len(numbers)])
         return {**fields, "phone_number": SPELLINGS[place].format(digits[:5], digits[5:])}
 

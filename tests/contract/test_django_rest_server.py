@@ -49,7 +49,8 @@ def whole_run(server: DjangoServer, campaign: str, effort: Effort) -> FullRun:
 
 
 def client_of(server: DjangoServer, **options: Any) -> SquadIQ:
-    return SquadIQ(TOKEN, base_url=server.url, quota="memory", **{"quota_hits": 1000, **options})
+    given: dict[str, Any] = {"quota_hits": 1000, **options}
+    return SquadIQ(TOKEN, base_url=server.url, quota="memory", **given)
 
 
 def list_often(client: SquadIQ, times: int) -> None:

@@ -28,7 +28,7 @@ from tests.contract.recording import CAMPAIGN, TOKEN
 from tests.servers import ActingServer, Action, Handler, Reply, Seen, acting_server
 
 LITTLE = Effort(sequence_seeds=(1,), sequences=2, schemathesis_seeds=())
-LISTED = {
+LISTED: dict[str, Any] = {
     "lead_id": "u1",
     "phone_number": "+912200000001",
     "contact_name": "Contract Test",
@@ -129,8 +129,9 @@ def numbers_in(body: bytes) -> list[str]:
         read = json.loads(body)
     except (ValueError, RecursionError):
         return [body.decode("latin-1")]
-    leads = read if isinstance(read, list) else [read]
-    return [str(lead["phone_number"]) for lead in leads if isinstance(lead, dict) and "phone_number" in lead]
+    leads: list[Any] = read if isinstance(read, list) else [read]  # pyright: ignore[reportUnknownVariableType]
+    objects = (lead for lead in leads if type(lead) is dict)
+    return [str(lead["phone_number"]) for lead in objects if "phone_number" in lead]
 
 
 def test_what_takes_time_or_a_look_into_the_server_stays_open_without_them() -> None:
@@ -168,15 +169,18 @@ def test_a_hook_that_fails_ends_the_run(hook: str, why: str) -> None:
 def test_a_429_is_waited_for_as_long_as_the_server_asks() -> None:
     waited: list[float] = []
     with running_mock(rate=50, process_after_seconds=3600) as mock:
-        options: dict[str, Any] = {"on_wait": waited.append, "sleep": lambda seconds: mock.advance(seconds + 1)}
-        run = run_full(settings(mock.url, mock.token, **options))
+
+        def sleep(seconds: float) -> None:
+            mock.advance(seconds + 1)
+
+        run = run_full(settings(mock.url, mock.token, on_wait=waited.append, sleep=sleep))
     assert (found(run), run.stopped) == ([], "")
     assert run.waited == sum(waited) > 60
 
 
 def test_a_server_that_answers_429_for_ever_ends_the_run() -> None:
     with acting_server(Reply(429, {"detail": "No."}, {"Retry-After": "1"})) as server:
-        run = run_full(settings(server.url, sleep=lambda seconds: None))
+        run = run_full(settings(server.url, sleep=float))
     assert run.stopped == "the server answers 429 again and again: give --hits-per-minute"
     assert run.waited == 6
 
@@ -288,7 +292,7 @@ def test_what_is_wrong_is_found_for_its_own_reason() -> None:
 
 
 def test_a_server_that_deletes_nothing_is_not_emptied_for_ever() -> None:
-    page = {"count": 1, "next": None, "previous": None, "results": [LISTED] * 600}
+    page: dict[str, Any] = {"count": 1, "next": None, "previous": None, "results": [LISTED] * 600}
 
     def respond(seen: Seen) -> Action:
         return Reply(202, {}) if "/delete/" in seen.target else Reply(200, page)
