@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -130,7 +130,7 @@ def numbers_in(body: bytes) -> list[str]:
     except (ValueError, RecursionError):
         return [body.decode("latin-1")]
     leads: list[Any] = read if isinstance(read, list) else [read]  # pyright: ignore[reportUnknownVariableType]
-    objects = (lead for lead in leads if type(lead) is dict)
+    objects = [cast(dict[str, Any], lead) for lead in leads if type(lead) is dict]
     return [str(lead["phone_number"]) for lead in objects if "phone_number" in lead]
 
 
