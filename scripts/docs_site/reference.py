@@ -20,7 +20,13 @@ PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "campaigns": (
         "Campaigns",
-        ("squadiq.Campaign", "squadiq.AsyncCampaign", "squadiq.LeadPaginator", "squadiq.AsyncLeadPaginator"),
+        (
+            "squadiq.Campaign",
+            "squadiq.AsyncCampaign",
+            "squadiq.LeadPaginator",
+            "squadiq.AsyncLeadPaginator",
+            "squadiq.describe",
+        ),
     ),
     "models": (
         "Models",

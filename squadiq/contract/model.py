@@ -13,13 +13,13 @@ FIXED = ("lead_id", "phone_number", "contact_name")
 class ModelLead:
     """Hold a lead; times in seconds of the model."""
 
-    phone_number: str
-    contact_name: str
-    custom_fields: dict[str, Any]
+    phone_number: str = field(repr=False)
+    contact_name: str = field(repr=False)
+    custom_fields: dict[str, Any] = field(repr=False)
     created_at: float
     disabled_at: float | None = None
     disabled_by: float = 0.0
-    detail: str | None = None
+    detail: str | None = field(default=None, repr=False)
 
     def set(self, fields: dict[str, Any]) -> None:
         """Set the given fields and leave the others."""

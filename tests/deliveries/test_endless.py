@@ -108,7 +108,7 @@ def test_a_trigger_ends_in_time_and_says_so(
         began = time.monotonic()
         done = CliRunner().invoke(app, ["trigger", "lead-processed", "--to", url, "--json"])
         assert time.monotonic() - began < 30
-    told: dict[str, Any] = json.loads(done.output)
+    told: dict[str, Any] = json.loads(done.stdout)
     assert (told["status"], told["error"]) in {(201, None), (None, "ReadTimeout"), (None, "RemoteProtocolError")}
 
 

@@ -48,6 +48,7 @@ PERSONAL = {
 HARMLESS = {
     ("Permission", "token"),  # an AccessToken, which hides itself
     ("LiveSettings", "token"),
+    ("FullSettings", "token"),
     ("RunningMock", "url"),  # the mock's own address
     ("MockResponse", "headers"),
     ("MockOperation", "body"),  # schemas of the document
