@@ -212,6 +212,21 @@ def _wrong_kind(what: str) -> ConfigurationError:
     return ConfigurationError(f"{what}.")
 
 
+def backfill_each(backfill_one: Callable[[SourceCampaign], Backfill], campaigns: Iterable[SourceCampaign]) -> None:
+    """Read campaigns one after the other; one that cannot be read is told, and the others are.
+
+    Raises:
+        ConfigurationError: these are no campaigns, or not of `SquadIQ`.
+    """
+    for campaign in _checked(campaigns):
+        try:
+            found = backfill_one(campaign)
+        except SquadIQError as error:
+            log.warning("backfill of campaign %s failed, and will be tried again: %s", campaign.campaign_id, error)
+        else:
+            log.info("backfill of campaign %s: %d read, %d new", found.campaign_id, found.read, found.new)
+
+
 @contextmanager
 def backfill_every(
     seconds: float, backfill_one: Callable[[SourceCampaign], Backfill], campaigns: Iterable[SourceCampaign]
@@ -229,15 +244,7 @@ def backfill_every(
 
     def repeat() -> None:
         while True:
-            for campaign in campaigns:
-                try:
-                    found = backfill_one(campaign)
-                except SquadIQError as error:
-                    log.warning(
-                        "backfill of campaign %s failed, and will be tried again: %s", campaign.campaign_id, error
-                    )
-                else:
-                    log.info("backfill of campaign %s: %d read, %d new", found.campaign_id, found.read, found.new)
+            backfill_each(backfill_one, campaigns)
             if ended.wait(seconds):
                 return
 

@@ -25,6 +25,7 @@ from squadiq.inbox.backfill import (
     SourceCampaign,
     backfill,
     backfill_async,
+    backfill_each,
     backfill_every,
 )
 from squadiq.inbox.errors import InboxError
@@ -215,7 +216,7 @@ class Inbox(ForkSafe):
 
         Args:
             concurrency: results that are handled at the same time; several processes may run too.
-            once: return as soon as no result is due.
+            once: return as soon as no result is due; what `backfill` finds is handled before.
             backfill: campaigns to read every `backfill_every_seconds`, and once at the start.
             backfill_every_seconds: see there.
 
@@ -265,8 +266,11 @@ class Inbox(ForkSafe):
         )
         self._workers.add(worker)
         try:
+            if once:
+                await asyncio.to_thread(backfill_each, self.backfill, backfill)
+                return await worker.run(once=True)
             with backfill_every(backfill_every_seconds, self.backfill, backfill):
-                return await worker.run(once=once)
+                return await worker.run(once=False)
         finally:
             self._workers.discard(worker)
             if not self._workers:

@@ -318,6 +318,16 @@ def test_a_lead_that_json_cannot_say_is_counted(reader: Reader) -> None:
     assert reader().unreadable == 1
 
 
+def test_a_run_once_handles_what_its_backfill_finds(open_inbox: OpenInbox, caplog: pytest.LogCaptureFixture) -> None:
+    inbox, campaign, broken = open_inbox(), Listing(), Listing()
+    broken.campaign_id, broken.breaks_after = "campaign-2", 0
+    broken.process(1, "never")
+    campaign.process(1, "a")
+    inbox.on_processed(handle_nothing)
+    assert inbox.run(once=True, backfill=[broken, campaign]) == 1
+    assert "backfill of campaign campaign-2 failed, and will be tried again" in caplog.text
+
+
 def test_run_reads_campaigns_at_once_and_again_and_outlives_an_error(
     open_inbox: OpenInbox, caplog: pytest.LogCaptureFixture
 ) -> None:
