@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import httpx
@@ -51,6 +51,7 @@ def rows() -> Iterator[Row]:
     yield from costs()
     for latency in ("30", "300", "falling"):
         yield from uses(latency)
+    yield from beside_single_calls()
     yield from full_speed()
 
 
@@ -112,6 +113,45 @@ def uses(latency: str) -> Iterator[Row]:
     for name, take in rivals.items():
         theirs, refused = use(latency, take)
         yield Row(what, name, ours / theirs, "", f"{theirs:.1%} used by {name}, {refused} refused")
+
+
+def beside_single_calls() -> Iterator[Row]:
+    """Measure bulk work with a reserve beside single calls without: what is used of the rest, and how calls wait."""
+    reserve, singles, every_seconds = 10, 60, 1.4
+    store, over, waited = MemoryStore(LIMIT, WINDOW), Event(), list[float]()
+
+    def sent(client: httpx.Client, url: str, keep_free: int) -> None:
+        began = time.perf_counter()
+        reservation = store.reserve(LEASE, keep_free=keep_free)
+        wait = reservation.wait_seconds
+        while wait > 0:
+            time.sleep(wait)
+            wait = store.confirm(reservation, LEASE)
+        if keep_free == 0:
+            waited.append(time.perf_counter() - began)
+        client.get(url)
+        store.completed(reservation)
+
+    def send(url: str) -> None:
+        def bulk() -> None:
+            while not over.is_set():
+                sent(client, url, reserve)
+
+        with httpx.Client(timeout=60) as client, ThreadPoolExecutor(CALLERS) as pool:
+            at_work = [pool.submit(bulk) for _ in range(CALLERS)]
+            for _ in range(singles):
+                time.sleep(every_seconds)
+                sent(client, url, 0)
+            over.set()
+            for done in at_work:
+                done.result()
+
+    used, refused = measured(send, "30", WINDOW)
+    in_time = sum(each < 1.0 for each in waited) / singles
+    what = f"quota: use beside single calls, {reserve} of {LIMIT} per {WINDOW:g} s left free"
+    yield Row(what, "all but the reserve", used * LIMIT / (LIMIT - reserve), ">= 0.99", f"{refused} refused")
+    longest = f"{max(waited) * 1000:.0f} ms at most"
+    yield Row("quota: single calls beside bulk work", "within a second", in_time, ">= 0.99", longest)
 
 
 def full_speed() -> Iterator[Row]:

@@ -61,7 +61,7 @@ class ClientOptions(CallOptions, total=False):
         quota: where the quota is kept: see `squadiq.quota.open_store`; by default
             `SQUADIQ_QUOTA_URL`, or a file that all processes of this user share.
         quota_name: tells the quota of this business from those of others; by default `SQUADIQ_QUOTA_NAME`, or
-            what the access token stands for.
+            a name made of the access token.
         quota_hits, quota_window_seconds: the rate limit; by default `SQUADIQ_QUOTA_HITS` and
             `SQUADIQ_QUOTA_WINDOW_SECONDS`, or 100 hits in 60 seconds.
         quota_fallback: "local" to go on with a small share while the quota's server is gone.

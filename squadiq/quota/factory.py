@@ -153,7 +153,7 @@ def _limit_of(store: QuotaStore) -> int:
 
 
 def quota_name(base_url: str, business: str) -> str:
-    """Return a name for the quota of a business, which its access token stands for, at an address; it tells neither."""
+    """Return a name for the quota of a business at an address that tells neither; its access token will do for it."""
     return hashlib.sha256(f"{base_url.rstrip('/')}\n{business}".encode()).hexdigest()[:32]
 
 

@@ -45,6 +45,14 @@ def at(server: Recording, *more: str) -> list[str]:
     return ["--target", server.url, "--campaign", CAMPAIGN, "--hits-per-minute", "100", *more]
 
 
+def test_the_limit_of_the_quota_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQUADIQ_QUOTA_HITS", "many")
+    with recording() as server:
+        code, output = command(*at(server, "--yes"))
+        assert server.seen == []
+    assert (code, "SQUADIQ_QUOTA_HITS must be a whole number" in output) == (2, True)
+
+
 def test_the_plan_comes_first_and_may_be_declined() -> None:
     with recording() as server:
         code, output = command(*at(server), response="n\n")
