@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -135,7 +136,9 @@ class InboxSource:
         self, inbox: Inbox, campaign_id: str | None = None, *, overlap_seconds: float = OVERLAP_SECONDS
     ) -> None:
         self._overlap = overlap_seconds
-        self.name = f"inbox {campaign_id or 'of all campaigns'}"
+        # Of the inbox too: how far one was read says nothing of another.
+        place = hashlib.sha256(repr(inbox).encode()).hexdigest()[:16]
+        self.name = f"inbox {place} {campaign_id or 'of all campaigns'}"
         self._inbox = inbox
         self._campaign_id = campaign_id
 

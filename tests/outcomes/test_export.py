@@ -252,8 +252,6 @@ def test_two_exports_of_one_file_do_not_mix(source: CampaignSource, tmp_path: Pa
 def test_a_spool_that_is_old_or_of_something_else_or_broken_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     path.write_bytes(b"not a database" * 100)
-    source = InboxSource(Inbox(tmp_path / "i.sqlite3"))
-    assert source.name == "inbox of all campaigns"
     for what, at, kept in [("a", 0.0, 0), ("a", 1.0, 1), ("b", 2.0, 0), ("b", 100_000.0, 0), ("b", 100_001.0, 1)]:
         with Spool(path, what, lambda at=at: at) as spool:  # type: ignore[misc]
             assert spool.count() == kept

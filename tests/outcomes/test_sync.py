@@ -94,6 +94,16 @@ def test_an_inbox_is_merged_by_when_it_was_received(inbox: Inbox, table: Outcome
     assert sync_outcomes(later, table).read == 0
 
 
+def test_two_inboxes_in_one_table_are_read_each_from_where_it_was(
+    inbox: Inbox, table: OutcomeTable, tmp_path: Path
+) -> None:
+    assert sync_outcomes(InboxSource(inbox, overlap_seconds=-3600), table).new == 4
+    with Inbox(tmp_path / "other.sqlite3") as other:
+        other.receive(DeliveredLead.model_validate(outcome(9)))
+        source = InboxSource(other, overlap_seconds=-3600)
+        assert [sync_outcomes(source, table).new for _ in range(2)] == [1, 0]
+
+
 def test_progress_never_goes_back(table: OutcomeTable) -> None:
     table.prepare()
     for second, expected in [(5, 5), (9, 9), (7, 9)]:
