@@ -1,4 +1,4 @@
-"""How fast the mock is beside the same work written with FastAPI and pydantic, or barely, and with a million leads."""
+"""How fast the mock is beside FastAPI with pydantic, the barest server, and Prism; and with a million leads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from statistics import median
 from typing import Any
 
@@ -14,13 +14,14 @@ import httpx
 
 from benchmarks import Row
 from benchmarks.load import TOKEN, request, requests_per_second
-from benchmarks.processes import server
+from benchmarks.processes import prism, server
 
 CONNECTIONS = 16
 SECONDS = 4.0
 ROUNDS = 3
 GOALS_BESIDE_FASTAPI = (">= 1.8", ">= 1.8", ">= 1.8")
 GOALS_BESIDE_THE_BAREST = (">= 1.8", ">= 0.95", ">= 0.95")
+GOALS_BESIDE_PRISM = (">= 5", ">= 5", ">= 2")
 FEW, MANY = 1_000, 1_000_000
 BATCH = 10_000
 GETS = 101
@@ -29,14 +30,15 @@ Numbers = Iterator[int]
 
 
 def rows() -> Iterable[Row]:
-    yield from beside("benchmarks.rival", "FastAPI with pydantic", GOALS_BESIDE_FASTAPI)
-    yield from beside("benchmarks.barest", "the barest server", GOALS_BESIDE_THE_BAREST)
+    yield from beside(server("benchmarks.rival"), "FastAPI with pydantic", GOALS_BESIDE_FASTAPI)
+    yield from beside(server("benchmarks.barest"), "the barest server", GOALS_BESIDE_THE_BAREST)
+    yield from beside(prism(), "Prism", GOALS_BESIDE_PRISM)
     yield many_leads()
 
 
-def beside(module: str, name: str, goals: Sequence[str]) -> Iterable[Row]:
+def beside(rival: AbstractContextManager[str], name: str, goals: Sequence[str]) -> Iterable[Row]:
     """Requests per second at 16 connections, the two servers taking turns; the best round of each."""
-    with mock() as ours, server(module) as theirs:
+    with mock() as ours, rival as theirs:
         for url in (ours, theirs):
             fill(url, "listed", 200)
         advance(ours)

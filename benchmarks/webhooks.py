@@ -145,7 +145,7 @@ def _backfilled() -> tuple[float, float]:
     with (
         mock() as url,
         tempfile.TemporaryDirectory() as folder,
-        SquadIQ(TOKEN, base_url=url, quota_hits=1_000_000) as client,
+        SquadIQ(TOKEN, base_url=url, quota="memory", quota_window_seconds=0.001) as client,
     ):
         fill(url, "campaign-1", BACKFILLED)
         advance(url)

@@ -1,4 +1,4 @@
-"""Write requirements/*.lock and requirements/node/package-lock.json anew: pinned with hashes, no registry named."""
+"""Write requirements/*.lock and requirements/*/package-lock.json anew: pinned with hashes, no registry named."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ OPTIONS = [
 def main() -> int:
     for name, sources in LOCKS.items():
         _write(REQUIREMENTS / name, _compiled(sources))
-    _write(REQUIREMENTS / "node" / "package-lock.json", _node_lock())
+    for package in REQUIREMENTS.glob("*/package.json"):
+        _write(package.with_name("package-lock.json"), _node_lock(package.parent))
     return 0
 
 
@@ -45,12 +46,12 @@ def _compiled(sources: list[str]) -> str:
         return fresh.read_text("utf-8")
 
 
-def _node_lock() -> str:
+def _node_lock(source: Path) -> str:
     """The lock of npm without `funding`: addresses that installing does not need."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name in ("package.json", ".npmrc"):
-            (folder / name).write_text((REQUIREMENTS / "node" / name).read_text("utf-8"), "utf-8")
+            (folder / name).write_text((source / name).read_text("utf-8"), "utf-8")
         if npm(["install", "--package-lock-only", "--loglevel=error"], cwd=folder):
             sys.exit("lock: npm failed")
         lock = json.loads((folder / "package-lock.json").read_text("utf-8"))

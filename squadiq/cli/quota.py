@@ -98,4 +98,6 @@ def _remarks(snapshot: Snapshot) -> list[str]:
         remarks.append(f"{snapshot.waiting} waiting")
     if snapshot.paused_for_seconds > 0:
         remarks.append(f"paused for {snapshot.paused_for_seconds:.1f} s, as SquadIQ asked with a 429")
+    if snapshot.refused_hits:
+        remarks.append(f"{snapshot.refused_hits} refused with a 429 so far")
     return remarks

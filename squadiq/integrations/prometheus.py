@@ -110,3 +110,5 @@ def _of_quota(snapshot: Snapshot) -> Iterator[Metric]:
         ("paused_seconds", "how long nobody may send, since SquadIQ said so with a 429", snapshot.paused_for_seconds),
     ):
         yield GaugeMetricFamily(f"squadiq_quota_{name}", f"quota: {what}", value)
+    said = "quota: hits that SquadIQ refused with a 429, of all programs"
+    yield CounterMetricFamily("squadiq_quota_refused_hits", said, snapshot.refused_hits)

@@ -42,12 +42,19 @@ class FaultOptions(TypedDict, total=False):
     """What can be said of a fault beside its kind, by name."""
 
     operation: str | None
+    """The operationId that it is for, None for all."""
     share: float
+    """Share of its requests that meet it, more than 0 and at most 1."""
     count: int | None
+    """Requests that meet it before it is over, None for no end."""
     retry_after: int | str | None
+    """Value of the header with that name with 429 and 503; None for none."""
     seconds: float
+    """Seconds that a slow response takes."""
     status: int
+    """HTTP status of a proxy's page."""
     carried_out: bool
+    """Whether the request is carried out all the same."""
 
 
 class FaultError(ValueError):
@@ -61,18 +68,7 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """Hold one kind of trouble, and which requests meet it.
-
-    Args:
-        kind: what goes wrong.
-        operation: the operationId that it is for, None for all.
-        share: of its requests, more than 0 and at most 1.
-        count: requests that meet it before it is over, None for no end.
-        retry_after: the header of that name with 429 and 503; None for none.
-        seconds: how long a slow response takes.
-        status: of a proxy's page.
-        carried_out: whether the request is carried out all the same.
-    """
+    """Hold one kind of trouble, and which requests meet it; `FaultOptions` explains each part."""
 
     kind: FaultKind
     operation: str | None = None

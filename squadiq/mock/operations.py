@@ -23,7 +23,7 @@ _TWICE = "This lead_id stands in the batch more than once."
 _NOT_FOUND = "Not found."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MockCall:
     """Hold a request that is valid, and what its operation works on.
 
@@ -248,5 +248,5 @@ def _refused_by_item(call: MockCall, status: int, wrong: list[bool], words: str)
 
 
 def _page_url(call: MockCall, page: int) -> bytes:
-    kept = {name: value for name, value in call.given.items() if name != "page"}
-    return orjson.dumps(f"{call.url}?{urlencode({**kept, 'page': page})}")
+    kept = urlencode({name: value for name, value in call.given.items() if name != "page"})
+    return orjson.dumps(f"{call.url}?{kept}{'&' if kept else ''}page={page}")

@@ -30,39 +30,37 @@ class MockOptions(TypedDict, total=False):
     """The settings by name, for functions that pass them on."""
 
     tokens: tuple[str, ...]
+    """Access tokens that are accepted; each is one business with a quota of its own."""
     rate: int | None
+    """Hits per window and token, 0 for no limit, None for what the document says."""
     db: str
+    """A file for the state, kept over restarts, or `:memory:`."""
     seed: int
+    """The same seed, campaign and lead_id give the same calls and the same outcome."""
     process_after_seconds: float
+    """Every lead is processed within this time, and not before half of it."""
     speed: float
+    """How many seconds pass for the leads in one second."""
     duplicate_leads: DuplicateLeads
+    """What createLeads does with a lead_id that exists."""
     webhook_url: str | None
+    """Where processed leads are POSTed to; None for nowhere."""
     webhook_headers: tuple[tuple[str, str], ...]
+    """Names and values to add to each delivery, such as a secret."""
     webhook_trouble: Collection[Trouble]
+    """How deliveries go wrong on purpose: `duplicates`, `reorder`, `delays`, `bursts`, `slow` (in sending and in
+    reading) and `cuts` (of connections)."""
     allow_hosts: tuple[str, ...]
+    """Names or addresses, beside this machine's own, by which the helper endpoints may be asked."""
     faults: tuple[str, ...]
+    """What goes wrong with the API itself from the start, each such as `500:share=0.05`."""
     load: str | None
+    """A file with a state to begin with, as `GET /_mock/state` gives it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MockSettings:
-    """Hold what can be set about the mock.
-
-    Args:
-        tokens: access tokens that are accepted; each is one business with a quota of its own.
-        rate: hits per window and token, 0 for no limit, None for what the document says.
-        db: a file for the state, kept over restarts, or `:memory:`.
-        seed: the same seed, campaign and lead_id give the same calls and the same outcome.
-        process_after_seconds: every lead is processed within this time, and not before half of it.
-        speed: how many seconds pass for the leads in one second.
-        duplicate_leads: what createLeads does with a lead_id that exists.
-        webhook_url: where processed leads are POSTed to; None for nowhere.
-        webhook_headers: names and values to add to each delivery, such as a secret.
-        webhook_trouble: how deliveries go wrong on purpose: `duplicates`, `reorder`, `delays`,
-            `bursts`, `slow` (in sending and in reading) and `cuts` (of connections).
-        allow_hosts: names or addresses, beside this machine's own, by which the helper endpoints may be asked.
-        faults: what goes wrong with the API itself from the start, each such as `500:share=0.05`.
-        load: a file with a state to begin with, as `GET /_mock/state` gives it.
+    """Hold what can be set about the mock; `MockOptions` explains each.
 
     Raises:
         SettingError: a value is out of range.

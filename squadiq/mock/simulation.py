@@ -9,6 +9,7 @@ import math
 import random
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 OUTCOMES = {
     "Connected : Objective Met": 40,
@@ -36,6 +37,7 @@ class LeadSimulation:
     recording_url: str | None
 
 
+@lru_cache
 def campaign_key(seed: int, campaign_id: str) -> int:
     """Return what the lives of all leads of a campaign depend on."""
     return zlib.crc32(f"{seed} {campaign_id}".encode())

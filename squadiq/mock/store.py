@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from itertools import chain, count
@@ -204,24 +204,34 @@ class LeadStore:
         Raises:
             RepeatedLeadError: a lead_id is taken, and is not to be replaced.
         """
-        # One statement is taken whole or not at all as it is.
-        alone = campaign.campaign_id in self._campaigns and not replace and len(leads) <= _ROWS_AT_ONCE
         try:
-            with nullcontext() if alone else self._transaction():
-                if campaign.campaign_id not in self._campaigns:
-                    self._execute(
-                        "INSERT INTO campaign VALUES (?, ?, ?)", (campaign.key, campaign.campaign_id, campaign.owner)
-                    )
-                if replace:
-                    leads = list({lead[1]: lead for lead in leads}.values())
-                    self._remove(campaign, [lead[1] for lead in leads])
-                for start in range(0, len(leads), _ROWS_AT_ONCE):
-                    rows = leads[start : start + _ROWS_AT_ONCE]
-                    self._execute(_insert(len(rows)), [*chain.from_iterable(rows)])
+            if campaign.campaign_id in self._campaigns and not replace and len(leads) <= _ROWS_AT_ONCE:
+                # One statement is taken whole or not at all as it is.
+                self._insert_leads(leads)
+            else:
+                with self._transaction():
+                    leads = self._create_with_others(campaign, leads, replace=replace)
+                self._campaigns[campaign.campaign_id] = campaign
         except sqlite3.IntegrityError:
             raise RepeatedLeadError from None
-        self._campaigns[campaign.campaign_id] = campaign
-        campaign.processed += sum(lead[6] <= campaign.settled_at for lead in leads)
+        for lead in leads:
+            if lead[6] <= campaign.settled_at:
+                campaign.processed += 1
+
+    def _create_with_others(
+        self, campaign: StoredCampaign, leads: Sequence[NewLead], *, replace: bool
+    ) -> Sequence[NewLead]:
+        if campaign.campaign_id not in self._campaigns:
+            self._execute("INSERT INTO campaign VALUES (?, ?, ?)", (campaign.key, campaign.campaign_id, campaign.owner))
+        if replace:
+            leads = list({lead[1]: lead for lead in leads}.values())
+            self._remove(campaign, [lead[1] for lead in leads])
+        for start in range(0, len(leads), _ROWS_AT_ONCE):
+            self._insert_leads(leads[start : start + _ROWS_AT_ONCE])
+        return leads
+
+    def _insert_leads(self, leads: Sequence[NewLead]) -> None:
+        self._execute(_insert(len(leads)), leads[0] if len(leads) == 1 else [*chain.from_iterable(leads)])
 
     def existing(self, campaign: StoredCampaign, lead_ids: Iterable[str]) -> set[str]:
         """Return those of the lead_ids that the campaign has."""

@@ -28,31 +28,29 @@ from squadiq.quota.factory import state_directory
 
 
 class PushOptions(TypedDict, total=False):
-    """How a push is done.
-
-    Attributes:
-        columns: how rows become leads; what it leaves open is taken from usual headings.
-        ledger: path of a SQLite file, or URL of a PostgreSQL that several pushes share; by default a file
-            in the user's state directory.
-        suppress: phone numbers never to be sent: a file with them, or the numbers.
-        allow_duplicate_numbers: whether one phone number may be sent under several lead_ids; False.
-        max_rejected: stop when more rows are rejected; below 1 a share of the rows.
-        encoding, delimiter: of CSV, in place of what is recognised.
-        dry_run: check everything, send nothing and write nothing.
-        on_progress: hears the counts, and how many rows there are if that is known.
-        should_stop: asked between batches; the same push goes on later.
-    """
+    """How a push is done."""
 
     columns: Columns
+    """How rows become leads; what it leaves open is taken from usual headings."""
     ledger: str | Path | None
+    """Path of a SQLite file, or URL of a PostgreSQL that several pushes share; by default a file in the user's state
+    directory."""
     suppress: str | Path | Collection[str] | None
+    """Phone numbers never to be sent: a file with them, or the numbers."""
     allow_duplicate_numbers: bool
+    """Whether one phone number may be sent under several lead_ids; False."""
     max_rejected: float | None
+    """Stop when more rows are rejected; below 1 a share of the rows."""
     encoding: str | None
+    """Encoding of CSV, in place of what is recognised."""
     delimiter: str | None
+    """What stands between the fields of CSV, in place of what is recognised."""
     dry_run: bool
+    """Check everything, send nothing and write nothing."""
     on_progress: Callable[[PushCounts, int | None], None]
+    """Hears the counts, and how many rows there are if that is known."""
     should_stop: Callable[[], bool]
+    """Asked between batches; the same push goes on later."""
 
 
 @dataclass(frozen=True, slots=True)

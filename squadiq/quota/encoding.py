@@ -8,16 +8,16 @@ from itertools import chain
 
 from squadiq.quota.slots import QuotaState
 
-_VERSION = 3.0
+_VERSION = 4.0
 _SINGLE = 5
-_HEAD = 1 + _SINGLE + 2
+_HEAD = 1 + _SINGLE + 3
 
 
 def encode(state: QuotaState) -> bytes:
     """Return a state as bytes."""
-    clock, anchor, monotonic, wall, paused_until, busy, flying, waiting = state
+    clock, anchor, monotonic, wall, paused_until, busy, flying, waiting, refused_hits = state
     head = (clock, anchor, monotonic, wall, paused_until)
-    numbers = array("d", (_VERSION, *head, len(busy), len(flying), *busy))
+    numbers = array("d", (_VERSION, *head, refused_hits, len(busy), len(flying), *busy))
     numbers.extend(chain.from_iterable(flying))
     numbers.extend(chain.from_iterable(waiting))
     return numbers.tobytes()
@@ -45,6 +45,7 @@ def decode(stored: bytes) -> QuotaState:
         tuple(numbers[_HEAD:busy_ends]),
         tuple(zip(flying[::2], map(int, flying[1::2]), strict=True)),
         tuple(zip(map(int, waiting[::4]), waiting[1::4], map(int, waiting[2::4]), waiting[3::4], strict=True)),
+        int(numbers[_HEAD - 3]),
     )
 
 

@@ -104,9 +104,9 @@ class RedisStore(ServerStore):
         self._run("throttle", 0, retry_after_seconds)
 
     def _look(self) -> Snapshot:
-        free, in_flight, waiting, next_free, paused = self._run("snapshot", 5)
+        free, in_flight, waiting, next_free, paused, refused_hits = self._run("snapshot", 6)
         counts = (int(free), int(in_flight), int(waiting))
-        return Snapshot(self.limit, self._window_seconds, *counts, next_free, paused)
+        return Snapshot(self.limit, self._window_seconds, *counts, next_free, paused, int(refused_hits))
 
     def _reset(self) -> None:
         self._run("reset", 0)

@@ -15,18 +15,23 @@ if not now then
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
-local CLOCK, ANCHOR, READ, PAUSED_UNTIL, BUSY, FLYING, WAITING = 1, 2, 3, 4, 5, 6, 7
+local CLOCK, ANCHOR, READ, PAUSED_UNTIL, BUSY, FLYING, WAITING, REFUSED = 1, 2, 3, 4, 5, 6, 7, 8
 
 local function fresh(all_used)
   local busy = {}
   for slot = 1, all_used and limit or 0 do busy[slot] = window end
-  return {0, 0, now, 0, busy, {}, {}}
+  return {0, 0, now, 0, busy, {}, {}, 0}
+end
+
+-- An older version did not count them.
+local function refused_hits(state)
+  return state[REFUSED] or 0
 end
 
 local function reset(state)
   local busy = {}
   for slot = 1, limit do busy[slot] = state[CLOCK] + window end
-  return {state[CLOCK], state[ANCHOR], state[READ], state[CLOCK], busy, {}, {}}
+  return {state[CLOCK], state[ANCHOR], state[READ], state[CLOCK], busy, {}, {}, refused_hits(state)}
 end
 
 local function only(items, keep)
@@ -134,6 +139,7 @@ end
 local function throttle(state, retry_after)
   local pause = math.min(LONGEST_PAUSE_WINDOWS * window, retry_after)
   state[PAUSED_UNTIL] = math.max(state[PAUSED_UNTIL], state[CLOCK] + pause)
+  state[REFUSED] = refused_hits(state) + 1
 end
 
 local function snapshot(state)
@@ -142,7 +148,7 @@ local function snapshot(state)
   local free = limit - #state[BUSY] - #state[FLYING] - first_in_line
   return {
     paused > 0 and 0 or math.max(0, free), #state[FLYING], #state[WAITING],
-    expected_start(state, first_in_line, 0) - state[CLOCK], paused,
+    expected_start(state, first_in_line, 0) - state[CLOCK], paused, refused_hits(state),
   }
 end
 

@@ -51,7 +51,8 @@ class QuotaState(NamedTuple):
     """Everything that is known of a quota; times are seconds on its own `clock`.
 
     `monotonic` and `wall` are what two clocks of the machine read when it was `anchor`; `busy` is when
-    each answered hit stops counting. All tuples are sorted.
+    each answered hit stops counting. All tuples are sorted. `refused_hits` were answered with a 429, since
+    the state was begun.
     """
 
     clock: float
@@ -62,6 +63,7 @@ class QuotaState(NamedTuple):
     busy: tuple[float, ...] = ()
     flying: tuple[Flight, ...] = ()
     waiting: tuple[Waiter, ...] = ()
+    refused_hits: int = 0
 
 
 class SlotClaim(NamedTuple):
@@ -101,7 +103,7 @@ def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float)
         anchor = clock
     else:
         monotonic, wall = state.monotonic, state.wall
-    _, _, _, _, paused_until, busy, flying, waiting = state
+    _, _, _, _, paused_until, busy, flying, waiting, refused_hits = state
     if busy and busy[0] <= clock:
         busy = busy[bisect_right(busy, clock) :]
     if flying and flying[0][0] <= clock:
@@ -112,7 +114,7 @@ def advance(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float)
     if flying and flying[-1][0] > latest:
         flying = tuple(sorted((min(latest, until), holder) for until, holder in flying))
     paused_until = min(clock + LONGEST_PAUSE_WINDOWS * rules.window_seconds, paused_until)
-    return QuotaState(clock, anchor, monotonic, wall, paused_until, busy, flying, waiting)
+    return QuotaState(clock, anchor, monotonic, wall, paused_until, busy, flying, waiting, refused_hits)
 
 
 def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) -> QuotaState:
@@ -127,7 +129,7 @@ def resume(state: QuotaState, rules: QuotaRules, monotonic: float, wall: float) 
     just_started = monotonic < rules.window_seconds and abs(by_monotonic - by_wall) > CLOCKS_AGREE_SECONDS
     if went_back or just_started:
         last_wall = state.wall + (state.clock - state.anchor)
-        state = fresh(rules, 0.0, last_wall, all_used=True)
+        state = fresh(rules, 0.0, last_wall, all_used=True)._replace(refused_hits=state.refused_hits)
     return advance(state, rules, monotonic, wall)
 
 
@@ -204,11 +206,12 @@ def give_back(state: QuotaState, holder: int) -> QuotaState:
 def throttle(state: QuotaState, rules: QuotaRules, retry_after_seconds: float) -> QuotaState:
     """Pause everyone: SquadIQ answered 429, so somebody else spends the same quota."""
     pause = min(LONGEST_PAUSE_WINDOWS * rules.window_seconds, retry_after_seconds)
-    return state._replace(paused_until=max(state.paused_until, state.clock + pause))
+    paused_until = max(state.paused_until, state.clock + pause)
+    return state._replace(paused_until=paused_until, refused_hits=state.refused_hits + 1)
 
 
 def reset(state: QuotaState, rules: QuotaRules) -> QuotaState:
-    """Forget everything but the time, as if every slot had been used just now: so no hit is one too many."""
+    """Forget all but the time and what was refused, as if every slot had been used just now: so no hit is too many."""
     busy = (state.clock + rules.window_seconds,) * rules.limit
     return state._replace(paused_until=state.clock, busy=busy, flying=(), waiting=())
 

@@ -55,6 +55,7 @@ class Snapshot:
         waiting: calls that wait for a slot.
         next_free_in_seconds: how long a new call would wait, if it keeps none free for others.
         paused_for_seconds: how long nobody may send, since the server said so with a 429.
+        refused_hits: hits that the server answered with a 429, since this quota was begun; of all programs.
     """
 
     limit: int
@@ -64,6 +65,7 @@ class Snapshot:
     waiting: int
     next_free_in_seconds: float
     paused_for_seconds: float
+    refused_hits: int = 0
 
 
 class QuotaStore(Protocol):
@@ -188,6 +190,7 @@ def snapshot_of(state: QuotaState, rules: QuotaRules, window_seconds: float) -> 
         waiting=len(state.waiting),
         next_free_in_seconds=slots.expected_start(state, rules) - state.clock,
         paused_for_seconds=paused,
+        refused_hits=state.refused_hits,
     )
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from typer.testing import CliRunner, Result
 
 from squadiq import ConfigurationError, InvalidInputError, SquadIQ
 from squadiq.cli import app
+from squadiq.config import BASE_URL
 from squadiq.inbox import Inbox
 from squadiq.integrations.prometheus import SquadIQCollector
 from squadiq.outbox import Outbox
 from squadiq.queue.figures import QueueFigures
+from squadiq.quota import open_store, quota_name
 from squadiq.webhooks import parse
 from tests.inbox.conftest import Clock, OpenInbox
 from tests.servers import Reply, acting_server, scripted
@@ -138,6 +140,7 @@ def test_a_collector_has_figures_of_queues_and_quota_and_counts_429s(tmp_path: P
         "squadiq_inbox_failed 0.0",
         "squadiq_outbox_oldest_waiting_seconds 0.0",
         "squadiq_quota_hits_limit 100.0",
+        "squadiq_quota_refused_hits_total 1.0",
         'squadiq_up{place="inbox"} 1.0',
         'squadiq_up{place="quota"} 1.0',
     ):
@@ -178,10 +181,13 @@ def test_the_endpoint_serves_them_on_this_machine_alone(tmp_path: Path, monkeypa
     assert run("metrics").exit_code == 2
     monkeypatch.setenv("SQUADIQ_ACCESS_TOKEN", "test_token")
     monkeypatch.setenv("SQUADIQ_QUOTA_URL", f"sqlite:////{tmp_path}/quota.sqlite3")
+    with closing(open_store(name=quota_name(BASE_URL, "test_token"))) as of_another:
+        of_another.throttled(of_another.reserve(5.0), 0.0)
     with serving("--inbox", inbox, "--outbox", outbox) as line:
         found = re.fullmatch(r"inbox, outbox, quota at (http://127\.0\.0\.1:\d+/metrics)\n", line)
         assert found, line
         with urllib.request.urlopen(found[1]) as response:
             said = response.read().decode()
     assert "squadiq_inbox_waiting 1.0" in said
-    assert "squadiq_quota_hits_used 0.0" in said
+    assert "squadiq_quota_hits_used 1.0" in said  # that of another program: none was spent here
+    assert "squadiq_quota_refused_hits_total 1.0" in said

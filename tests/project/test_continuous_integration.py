@@ -69,6 +69,9 @@ def test_a_skip_is_a_skip_elsewhere(tmp_path: Path) -> None:
         "node/package-lock.json",
         "node/.npmrc",
         "node/package.json",
+        "rivals/package-lock.json",
+        "rivals/.npmrc",
+        "rivals/package.json",
     ],
 )
 def test_what_is_pinned_names_no_address(name: str) -> None:

@@ -69,6 +69,7 @@ def test_it_tells_what_is_under_way_waiting_paused_and_somebody_elses(store: Quo
     assert lines[2].startswith("next free in ")
     assert lines[3:5] == ["100 under way", "1 waiting"]
     assert lines[5].startswith("paused for ")
+    assert lines[6] == "1 refused with a 429 so far"
 
 
 def test_it_prints_json(store: QuotaStore) -> None:

@@ -249,6 +249,7 @@ def test_a_429_pauses_everyone(open_one: Opener, clock: Clock) -> None:
     store.throttled(sent, 7.0)
     snapshot = store.snapshot()
     assert (snapshot.free_now, snapshot.paused_for_seconds, snapshot.next_free_in_seconds) == (0, 7.0, 7.0)
+    assert snapshot.refused_hits == 1
     waiting = store.reserve(5.0)
     assert waiting.wait_seconds == 7.0
     clock.now += 7
@@ -297,7 +298,7 @@ def test_a_reset_counts_every_hit_as_used_just_now_and_forgets_the_rest(open_one
     store.reset()
     snapshot = store.snapshot()
     assert (snapshot.limit, snapshot.free_now, snapshot.in_flight, snapshot.waiting) == (100, 0, 0, 0)
-    assert snapshot.paused_for_seconds == 0.0
+    assert (snapshot.paused_for_seconds, snapshot.refused_hits) == (0.0, 3)  # what was refused stays so
     assert snapshot.next_free_in_seconds == pytest.approx(HELD)
     newcomer = store.reserve(5.0)
     assert store.confirm(waiting, 5.0) > 0
