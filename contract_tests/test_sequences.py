@@ -15,6 +15,8 @@ from squadiq.contract.sequences import run_sequences
 from squadiq.contract.target import Target
 from squadiq.mock.server import running_mock
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_the_mock_and_the_model_agree(seed: int) -> None:

@@ -15,6 +15,8 @@ from squadiq.contract.random_queries import random_queries
 from tests.contract.recording import CAMPAIGN, TOKEN, recording
 from tests.servers import Reply, acting_server
 
+pytestmark = pytest.mark.unmeasured
+
 LOADED = """
 import os, pathlib
 (pathlib.Path(__file__).parent / "loaded").write_text(os.environ.get("SQUADIQ_ACCESS_TOKEN", ""))
@@ -58,7 +60,6 @@ def test_nothing_is_loaded_and_nothing_is_left(folder: Path, command: str, hooks
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "storage"),
         "HYPOTHESIS_EXPERIMENTAL_OBSERVABILITY": "1",
         "PYTEST_PLUGINS": "evil",
-        "PYTHONPYCACHEPREFIX": str(folder.parent / "pyc"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     before = everything(folder)

@@ -26,6 +26,8 @@ from squadiq.spec import Spec
 from tests.deliveries.endpoint import FAST, create
 from tests.servers import Reply, acting_server
 
+pytestmark = pytest.mark.unmeasured
+
 OK = b"HTTP/1.1 201 Created\r\n"
 BOMB = gzip.compress(bytes(200 * 1024 * 1024))
 

@@ -17,6 +17,8 @@ from tests.outbox.conftest import CAMPAIGN, drain, lead
 from tests.outbox.test_sending import Service, name_of
 from tests.servers import Action, Reply, Reset, Seen, acting_server
 
+pytestmark = pytest.mark.unmeasured
+
 STEPS = ["update", "convert", "disable", "update", "convert"]
 
 

@@ -46,7 +46,7 @@ def run(url: str | None, *arguments: Any, **more: Any) -> tuple[int, str, str]:
 
 def invoke(monkeypatch: pytest.MonkeyPatch, url: str | None, *arguments: Any, **more: Any) -> tuple[int, str]:
     """Run the command in this process."""
-    for name, value in settings(url).items():
+    for name, value in settings(url, **more.pop("environment", {})).items():
         monkeypatch.setenv(name, value)
     done = CliRunner().invoke(app, ["leads", "push", *map(str, arguments)], **more)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -349,7 +349,7 @@ def test_the_keyring_is_asked_if_it_is_installed(tmp_path: Path, module: str | N
     assert stored_token("mine") is None
 
 
-def test_nothing_of_a_person_is_told(tmp_path: Path) -> None:
+def test_nothing_of_a_person_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever goes wrong: only the files of rejected and unknown rows hold rows, as they were."""
     secrets = ("Vasantha", "Quintus", "9812345678", "98123 45678", "12345678", "t0ken-t0ken", "vq@example.com")
     rows = [
@@ -368,9 +368,10 @@ def test_nothing_of_a_person_is_told(tmp_path: Path) -> None:
     ]
     for number, reply in enumerate(replies):
         with acting_server(reply) as server:
+            environment = {"SQUADIQ_ACCESS_TOKEN": "t0ken-t0ken", "SQUADIQ_CAMPAIGN_ID": f"c{number}"}
+            said += "".join(map(str, run(server.url, path, environment=environment)))
             dry = [] if number else [["--dry-run"], ["--dry-run", "--json"]]  # sends nothing: no reply matters
-            for more in ([], ["--json"], ["--no-repeat-creates"], *dry):
-                environment = {"SQUADIQ_ACCESS_TOKEN": "t0ken-t0ken", "SQUADIQ_CAMPAIGN_ID": f"c{number}"}
-                said += "".join(map(str, run(server.url, path, *more, environment=environment)))
+            for more in (["--json"], ["--no-repeat-creates"], *dry):
+                said += invoke(monkeypatch, server.url, path, *more, environment=environment)[1]
     assert "rejected" in said
     assert not [secret for secret in secrets if secret in said], said

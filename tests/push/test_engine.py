@@ -247,6 +247,23 @@ def test_a_service_that_is_gone_leaves_unknown_leads_that_are_settled_later(push
     assert max(service.leads.values()) == 1
 
 
+def test_a_token_that_ends_after_a_lost_response_leaves_its_batch_unknown(push: Pushing, tmp_path: Path) -> None:
+    def disturb(_batch: list[dict[str, Any]], number: int) -> Action | None:
+        return {2: Reset(), 3: Reply(401, {})}.get(number)
+
+    service = Service(disturb)
+    path = csv_file(tmp_path / "leads.csv", leads(600))
+    with acting_server(service) as server:
+        with pytest.raises(PushStoppedError, match="401") as stopped:
+            push(server.url, path)
+        counts = stopped.value.result.counts
+        assert (counts.created, counts.unknown, counts.waiting) == (250, 350, 0)
+        service.disturb = undisturbed
+        done = push(server.url, path)
+    assert (done.counts.created, done.counts.unknown) == (350, 0)
+    assert max(service.leads.values()) == 1
+
+
 def test_halves_of_a_refused_batch_are_not_unknown_when_the_push_ends_between(tmp_path: Path) -> None:
     """Nothing of a refused batch was created: with repeating off, that must not be forgotten."""
 

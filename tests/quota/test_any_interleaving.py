@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from squadiq.quota import slots
 from squadiq.quota.encoding import decode, encode
 from squadiq.quota.slots import QuotaRules, QuotaState
+
+pytestmark = pytest.mark.unmeasured
 
 WINDOW = 6.0
 

@@ -20,6 +20,8 @@ from squadiq.quota import MemoryStore, QuotaStore, SQLiteStore, open_store
 from tests.quota.counted import Server, counting_server
 from tests.quota.sender import send_by_tasks, send_by_threads
 
+pytestmark = pytest.mark.unmeasured
+
 LIMIT = 30
 WINDOW = 0.8
 LEASE = 30.0
