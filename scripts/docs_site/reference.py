@@ -50,6 +50,8 @@ PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "squadiq.mock.server.running_mock",
             "squadiq.mock.server.RunningMock",
             "squadiq.mock.settings.MockSettings",
+            "squadiq.mock.settings.MockOptions",
+            "squadiq.mock.faults.FaultOptions",
             "squadiq.mock.core.Mock",
             "squadiq.mock.transport.InProcessTransport",
             "squadiq.contract.recorder.RecordingTransport",
