@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -22,8 +23,15 @@ Timestamp = Annotated[datetime, AfterValidator(_as_utc)]
 """An aware time, from ISO 8601 with or without an offset (then UTC) or from an epoch number."""
 
 
+_DIGITS = re.compile("[0-9]+")
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+"""As they are drawn: one that is put together by hand may hold a phone number among its zeros."""
+
+
 def looks_like_a_phone_number(text: str) -> bool:
     """Tell whether a text has as many digits as a phone number, as a lead_id sometimes does."""
+    if _UUID.fullmatch(text):
+        return any(len(digits) >= 10 for digits in _DIGITS.findall(text))
     return sum(character.isdecimal() for character in text) >= 10
 
 

@@ -212,7 +212,9 @@ CALLS: list[Callable[[Any], tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
 ]
 
 
-def hold_the_law(kind: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def hold_the_law(
+    kind: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, fields: frozenset[Any] = frozenset()
+) -> None:
     shown = ""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -222,7 +224,8 @@ def hold_the_law(kind: str, name: str, args: tuple[Any, ...], kwargs: dict[str, 
             request, shown = None, f"{vars(error)}{error.args}{''.join(traceback.format_exception(error, limit=0))}"
     assert not warned
     assert len(shown) < 20_000
-    assert not [secret for secret in (NAME, NUMBER, MARK) if secret in shown]
+    # An error names the field that is wrong; what looks like a number is masked even there.
+    assert not [secret for secret in (NAME, NUMBER, MARK) if secret in shown and secret not in fields - {NUMBER}]
     if request is not None and request.content:
         json.loads(request.content, parse_constant=_refuse)
         assert b'"nan"' not in request.content.lower()
@@ -263,7 +266,9 @@ ODDITIES: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.sampled_from(CALLS), ODDITIES, st.sampled_from(["sync", "async"]))
 def test_any_argument_is_sent_as_json_or_is_an_error_of_ours(call: Any, odd: Any, kind: str) -> None:
-    hold_the_law(kind, *call(odd))
+    leads = odd if isinstance(odd, list | tuple) else [odd]
+    fields = frozenset(name for lead in leads if isinstance(lead, dict) for name in lead)
+    hold_the_law(kind, *call(odd), fields=fields)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,22 @@ def test_a_uuid_is_a_lead_id() -> None:
     assert [each.lead_id for each in prepare_references(pandas.Series(["u1", "u2"]))] == ["u1", "u2"]
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("1bcf6dad-1ff6-4e7b-aec5-4aa942ec17d7", "1bcf6dad-1ff6-4e7b-aec5-4aa942ec17d7"),
+        ("019ac3f2-7c10-7d4e-8b1a-0c5d6e7f8a9b", "019ac3f2-7c10-7d4e-8b1a-0c5d6e7f8a9b"),  # version 7
+        ("7f2c1a00-0000-4000-8000-919876543210", "…10"),  # put together by hand
+        ("00000000-0000-0000-0000-00919876543210"[-36:], "…10"),
+        ("1bcf6dad-1ff6-4e7b-aec5-4aa942ec17d79876543210", "…10"),
+    ],
+)
+def test_messages_name_a_lead_by_its_uuid_unless_that_holds_a_phone_number(key: str, shown: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"lead '{shown}': phone_number"):
+        prepared([{**LEAD, "lead_id": key, "phone_number": "12"}])
+    assert f"lead_id='{shown}'" in repr(Lead(**{**LEAD, "lead_id": key}))
+
+
 @pytest.mark.parametrize("one", [FORMS["dataclass"]()[0], *(FORMS[name]()[0] for name in ("another model", "sqlite3"))])
 def test_one_lead_is_not_taken_for_a_list(one: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"leads is (one, )?not a list"):
