@@ -133,3 +133,12 @@ def test_each_operation_of_the_document_has_a_behaviour_of_its_own() -> None:
 
     named = {each.operation_id for route in Spec.installed().routes for each in route.operations.values()}
     assert named == set(OPERATIONS)
+
+
+def test_what_was_found_for_a_path_is_kept_but_not_for_every_path_there_ever_was() -> None:
+    spec = Spec.installed()
+    paths = [f"/api/v4/leads/create/c{number}/" for number in range(1500)]
+    found = [spec.find(path) for path in paths]
+    assert [each[1]["campaign_id"] for each in found if each] == [f"c{number}" for number in range(1500)]
+    assert spec.find(paths[-1]) is found[-1]
+    assert spec.find(paths[0]) is not found[0]
