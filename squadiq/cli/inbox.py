@@ -70,42 +70,55 @@ def inbox_stats(place: Place, as_json: JsonOption = False) -> None:
 
 
 @inbox_app.command("failed")
-def list_failed(target: Target) -> None:
+def list_failed(place: Place, as_json: JsonOption = False) -> None:
     """List the results that failed too often, the dead letters: id, campaign, lead, time, attempts, error."""
-    with _inbox(target) as inbox:
+    from squadiq.cli.places import inbox_at, tell_rows
+
+    with inbox_at(place) as inbox:
         found = inbox.failed()
-    for result in found:
-        typer.echo(
-            f"{result.id}\t{result.campaign_id}\t{result.shown_lead_id}\t"
-            f"{result.processed_at.isoformat()}\t{result.attempts}\t{result.error}"
-        )
-    typer.echo(f"{len(found)} failed", err=True)
+    rows = [
+        {
+            "id": result.id,
+            "campaign_id": result.campaign_id,
+            "lead_id": result.shown_lead_id,
+            "processed_at": result.processed_at.isoformat(),
+            "attempts": result.attempts,
+            "error": result.error,
+        }
+        for result in found
+    ]
+    tell_rows(rows, "failed", as_json=as_json)
 
 
 @inbox_app.command("replay")
 def replay_failed(
-    target: Target,
+    place: Place,
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `failed` lists them.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Replay all that failed for good.")] = False,
     since: Annotated[datetime | None, typer.Option(help="Only what was received then or later, in UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Only what was received then or earlier, in UTC.")] = None,
     handler: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only what this handler has not handled, such as myapp.store.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only what this handler has not handled, such as myapp.store; of a module:inbox."
+        ),
     ] = None,
 ) -> None:
     """Let results that failed for good be handled anew.
 
     Ids that have not failed are named, and the status is then 1; the others are replayed.
     """
+    from squadiq.cli.places import inbox_at
+
     some = since is not None or until is not None or handler is not None
     if bool(ids) + everything + some != 1:
         raise typer.BadParameter("give ids, or --all, or some of --since, --until and --handler")
     if some:
         since, until = (each and each.replace(tzinfo=each.tzinfo or UTC) for each in (since, until))
-        with _inbox(target) as inbox:
+        with inbox_at(place) as inbox:
             typer.echo(f"{inbox.replay(since=since, until=until, handler=handler)} will be handled anew", err=True)
         return
-    with _inbox(target) as inbox:
+    with inbox_at(place) as inbox:
         aside = {result.id for result in inbox.failed()}
         unknown = sorted({*(ids or ())} - aside)
         known = aside.intersection(ids) if ids else None

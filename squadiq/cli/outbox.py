@@ -55,33 +55,36 @@ def outbox_stats(place: Place, as_json: JsonOption = False) -> None:
 
 
 @outbox_app.command("failed")
-def list_refused(target: Target) -> None:
+def list_refused(place: Place, as_json: JsonOption = False) -> None:
     """List what is refused or unknown: id, campaign, lead, operation, state, code, reason.
 
     Later changes of these leads wait, until it is replayed or discarded.
     """
-    with _outbox(target) as outbox:
+    from squadiq.cli.places import outbox_at
+
+    with outbox_at(place) as outbox:
         found = outbox.failed()
-    _list(found)
-    typer.echo(f"{len(found)} failed", err=True)
+    _list(found, "failed", as_json=as_json)
 
 
 @outbox_app.command("show")
 def show_entries(
-    target: Target,
+    place: Place,
     campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The lead's campaign.")],
     lead_id: Annotated[str, typer.Argument(metavar="LEAD_ID", help="As you gave it.")],
+    as_json: JsonOption = False,
 ) -> None:
     """List what is stored about a lead, in the order in which it is sent."""
-    with _outbox(target) as outbox:
+    from squadiq.cli.places import outbox_at
+
+    with outbox_at(place) as outbox:
         found = outbox.entries(campaign, lead_id)
-    _list(found)
-    typer.echo(f"{len(found)} entries", err=True)
+    _list(found, "entries", as_json=as_json)
 
 
 @outbox_app.command("replay")
 def replay_refused(
-    target: Target,
+    place: Place,
     ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", help="Replay all that failed.")] = False,
 ) -> None:
@@ -89,9 +92,11 @@ def replay_refused(
 
     Ids that have not failed are named, and the status is then 1; the others are replayed.
     """
+    from squadiq.cli.places import outbox_at
+
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all")
-    with _outbox(target) as outbox:
+    with outbox_at(place) as outbox:
         unknown = _unknown(outbox, ids or ())
         replayed = outbox.replay({*(ids or ())} - unknown if ids else None)
     typer.echo(f"{replayed} will be sent again", err=True)
@@ -100,13 +105,15 @@ def replay_refused(
 
 @outbox_app.command("discard")
 def discard_refused(
-    target: Target, ids: Annotated[list[int], typer.Argument(metavar="ID...", help="As `failed` lists them.")]
+    place: Place, ids: Annotated[list[int], typer.Argument(metavar="ID...", help="As `failed` lists them.")]
 ) -> None:
     """Erase what is refused or unknown; later changes of these leads are then sent.
 
     Ids that have not failed are named, and the status is then 1; the others are erased.
     """
-    with _outbox(target) as outbox:
+    from squadiq.cli.places import outbox_at
+
+    with outbox_at(place) as outbox:
         unknown = _unknown(outbox, ids)
         discarded = outbox.discard({*ids} - unknown)
     typer.echo(f"{discarded} erased", err=True)
@@ -119,10 +126,22 @@ def _outbox(target: str) -> Outbox:
     return imported(target, Outbox)
 
 
-def _list(found: Iterable[StoredEntry]) -> None:
-    for entry in found:
-        said = f"{entry.state}\t{entry.code}\t{entry.reason}".rstrip()
-        typer.echo(f"{entry.id}\t{entry.campaign_id}\t{entry.shown_lead_id}\t{entry.operation}\t{said}")
+def _list(found: Iterable[StoredEntry], counted: str, *, as_json: bool) -> None:
+    from squadiq.cli.places import tell_rows
+
+    rows = [
+        {
+            "id": entry.id,
+            "campaign_id": entry.campaign_id,
+            "lead_id": entry.shown_lead_id,
+            "operation": entry.operation,
+            "state": entry.state,
+            "code": entry.code,
+            "reason": entry.reason,
+        }
+        for entry in found
+    ]
+    tell_rows(rows, counted, as_json=as_json)
 
 
 def _unknown(outbox: Outbox, ids: Iterable[int]) -> set[int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from squadiq._extras import needs_extra
 from squadiq.cli.targets import imported
@@ -57,6 +58,26 @@ def tell_figures(figures: QueueFigures, *, as_json: bool) -> None:
     else:
         for name, value in asdict(figures).items():
             typer.echo(f"{value:>9,.0f}  {name.replace('_', ' ')}")
+
+
+def tell_rows(rows: Sequence[Mapping[str, Any]], counted: str, *, as_json: bool) -> None:
+    """Print rows: as a table on a terminal, else with tabs between the cells, or as a list of JSON."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(markup=False, highlight=False)
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    if console.is_terminal and rows:
+        table = Table(*rows[0], box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*map(str, row.values()))
+        console.print(table)
+    else:
+        for row in rows:
+            typer.echo("\t".join(map(str, row.values())).rstrip())
+    typer.echo(f"{len(rows)} {counted}", err=True)
 
 
 def missing_file(database: str, purpose: Purpose) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -86,6 +88,30 @@ def test_results_are_handled_failed_listed_and_replayed(folder: Path) -> None:
     assert "0 failed" in squadiq("failed", "my_leads:inbox").output
 
 
+@pytest.mark.usefixtures("_signals", "folder")
+def test_dead_letters_of_a_file_are_listed_for_programs_and_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Inbox("inbox.sqlite3") as inbox:
+        inbox.receive(parse(delivery(lead_id="[red]L7[/]"), {}))
+    Path("broken").touch()
+    squadiq("run", "my_leads:inbox", "--once")
+    [row] = json.loads(squadiq("failed", "inbox.sqlite3", "--json").output)
+    assert row.pop("error").startswith("ValueError at my_leads.py:")
+    assert row == {
+        "id": 1,
+        "campaign_id": "campaign-1",
+        "lead_id": "[red]L7[/]",
+        "processed_at": "2018-12-03T14:37:54+00:00",
+        "attempts": 1,
+    }
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    shown = click.unstyle(squadiq("failed", "inbox.sqlite3").output).splitlines()
+    assert shown[0].split() == ["id", "campaign_id", "lead_id", "processed_at", "attempts", "error"]
+    assert shown[1].split()[:3] == ["1", "campaign-1", "[red]L7[/]"]
+    assert "1 will be handled anew" in squadiq("replay", "inbox.sqlite3", "--all").output
+    assert json.loads(squadiq("failed", "inbox.sqlite3", "--json").output) == []
+
+
 def test_replay_wants_ids_or_all(folder: Path) -> None:
     assert folder
     for arguments in ([], ["1", "--all"]):
@@ -106,7 +132,7 @@ def test_replay_wants_ids_or_all(folder: Path) -> None:
 )
 def test_a_target_that_is_no_inbox_is_told(folder: Path, target: str, reason: str) -> None:
     assert folder
-    wrong = squadiq("failed", target)
+    wrong = squadiq("run", target)
     assert wrong.exit_code == 2
     assert reason in " ".join(wrong.output.replace("│", "").split())
 

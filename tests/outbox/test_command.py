@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def test_entries_are_sent_refused_listed_replayed_and_discarded() -> None:
     assert count == "2 failed"
     shown = squadiq("show", "my_app:outbox", CAMPAIGN, "L2")
     assert shown.output.splitlines() == [second, "1 entries"]
-    some = squadiq("replay", "my_app:outbox", "1", "77")
+    [entry] = json.loads(squadiq("show", "outbox.sqlite3", CAMPAIGN, "L2", "--json").output)
+    assert (entry["id"], entry["lead_id"], entry["state"], entry["code"]) == (2, "L2", "refused", "not_found")
+    assert entry == json.loads(squadiq("failed", "outbox.sqlite3", "--json").output)[1]
+    some = squadiq("replay", "outbox.sqlite3", "1", "77")
     assert (some.exit_code, "1 will be sent again" in some.output) == (1, True)
     assert "no entry 77 has failed" in some.output
     gone = squadiq("discard", "my_app:outbox", "2", "1")
