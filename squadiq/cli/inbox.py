@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from squadiq._extras import needs_extra
 from squadiq.cli.connection import JsonOption
+from squadiq.cli.moments import Since, Until, span
 from squadiq.cli.targets import imported
 
 with needs_extra("cli"):
@@ -95,8 +95,8 @@ def replay_failed(
     place: Place,
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As `failed` lists them.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Replay all that failed for good.")] = False,
-    since: Annotated[datetime | None, typer.Option(help="Only what was received then or later, in UTC.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Only what was received then or earlier, in UTC.")] = None,
+    since: Since = None,
+    until: Until = None,
     handler: Annotated[
         str | None,
         typer.Option(
@@ -106,6 +106,8 @@ def replay_failed(
 ) -> None:
     """Let results that failed for good be handled anew.
 
+    --since and --until choose by when they were received; a time without an offset is in UTC.
+
     Ids that have not failed are named, and the status is then 1; the others are replayed.
     """
     from squadiq.cli.places import inbox_at
@@ -114,7 +116,7 @@ def replay_failed(
     if bool(ids) + everything + some != 1:
         raise typer.BadParameter("give ids, or --all, or some of --since, --until and --handler")
     if some:
-        since, until = (each and each.replace(tzinfo=each.tzinfo or UTC) for each in (since, until))
+        since, until = span(since, until)
         with inbox_at(place) as inbox:
             typer.echo(f"{inbox.replay(since=since, until=until, handler=handler)} will be handled anew", err=True)
         return

@@ -22,6 +22,7 @@ from squadiq.cli.connection import (
 from squadiq.cli.lead_changes import change_many
 from squadiq.cli.lead_erasure import ErasurePlaces, delete_everywhere
 from squadiq.cli.leads_push import pairs_of, push
+from squadiq.cli.moments import first_moment, last_moment, span
 from squadiq.errors import InvalidInputError, NotFoundError, Problem
 
 with needs_extra("cli"):
@@ -57,10 +58,12 @@ def get_leads(
     campaign: CampaignOption = None,
     lead_id: Annotated[str | None, typer.Option("--lead-id", metavar="ID", help="Only this lead.")] = None,
     processed_after: Annotated[
-        datetime | None, typer.Option(help="Only leads processed then or later, in UTC.")
+        datetime | None,
+        typer.Option(parser=first_moment, metavar="TIME", help="Processed then or later, in UTC or with an offset."),
     ] = None,
     processed_before: Annotated[
-        datetime | None, typer.Option(help="Only leads processed then or earlier, in UTC.")
+        datetime | None,
+        typer.Option(parser=last_moment, metavar="TIME", help="Processed then or earlier; a day is included."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Leads at most.")] = 100,
     base_url: BaseUrlOption = None,
@@ -68,13 +71,10 @@ def get_leads(
     as_json: JsonOption = False,
 ) -> None:
     """Read processed leads: a table without what people said, or with --json all of each lead, one a line."""
-    from datetime import UTC
     from itertools import islice
 
+    after, before = span(processed_after, processed_before)
     with opened_campaign(campaign, base_url, profile) as (_, opened):
-        after, before = (
-            each and each.replace(tzinfo=each.tzinfo or UTC) for each in (processed_after, processed_before)
-        )
         found = opened.get_leads(
             lead_id=lead_id, processed_after=after, processed_before=before, page_size=min(limit, 1000)
         )

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from squadiq._extras import needs_extra
 from squadiq.cli.connection import BaseUrlOption, CampaignOption, JsonOption, ProfileOption, opened_campaign
 from squadiq.cli.leads_push import LINE_EVERY_SECONDS
+from squadiq.cli.moments import Since, Until, span
 from squadiq.cli.places import inbox_at
 
 with needs_extra("cli"):
@@ -46,8 +46,8 @@ Progress = Callable[[int, int], None]
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Ends with .csv, .jsonl, .xlsx or .parquet.")],
     campaign: CampaignOption = None,
-    since: Annotated[datetime | None, typer.Option(help="Only what was processed then or later.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Only what was processed then or earlier.")] = None,
+    since: Since = None,
+    until: Until = None,
     responses: Annotated[
         ResponsesForm, typer.Option(help="A column for each response, or one with all as JSON.")
     ] = ResponsesForm.COLUMNS,
@@ -61,14 +61,14 @@ def export(
 ) -> None:
     """Write the outcomes of a campaign to a file, whole or not at all; broken off, the same command goes on.
 
-    With --from and no campaign, those of all campaigns. A time without an offset is one of the file's zone.
+    With --from and no campaign, those of all campaigns. --since and --until choose by when they were processed; a
+    time without an offset is one of the file's zone.
     """
     from squadiq.cli.interrupts import interruptions
     from squadiq.outcomes.export import export_outcomes
     from squadiq.outcomes.formats import format_of
 
-    local = format_of(file, zone).zone
-    since, until = (each and (each if each.tzinfo else each.replace(tzinfo=local)) for each in (since, until))
+    since, until = span(since, until, format_of(file, zone).zone)
     with interruptions(), opened_source(campaign, source, base_url, profile) as opened, _progress() as on_progress:
         done = export_outcomes(
             opened, file, since=since, until=until, responses=responses.value, zone=zone, on_progress=on_progress

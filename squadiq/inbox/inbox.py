@@ -16,7 +16,7 @@ from squadiq_generated.models import ProcessedLead
 
 from squadiq import _checks
 from squadiq._forks import ForkSafe
-from squadiq.errors import ConfigurationError
+from squadiq.errors import ConfigurationError, InvalidInputError, Problem
 from squadiq.inbox.arrivals import arrival_of
 from squadiq.inbox.backfill import (
     OVERLAP_SECONDS,
@@ -322,6 +322,7 @@ class Inbox(StoredResults, ForkSafe):
 
         Raises:
             ConfigurationError: there is no such handler.
+            InvalidInputError: a time is not aware, or since is later than until.
         """
         if since is None and until is None and handler is None:
             replayed = self._open().replay(None if ids is None else checked_ids("ids", ids))
@@ -332,6 +333,8 @@ class Inbox(StoredResults, ForkSafe):
             if handler is not None and handler not in names:
                 raise ConfigurationError(f"handler: there is no {handler}. There are: {', '.join(names) or 'none'}.")
             first, last = epoch_seconds(since, "since"), epoch_seconds(until, "until")
+            if first is not None and last is not None and first > last:
+                raise InvalidInputError([Problem(None, None, "since", "is later than until")])
             replayed = self._open().replay_some(since=first, until=last, not_handled_by=handler)
         self._wake()
         return replayed

@@ -65,7 +65,8 @@ def export_outcomes(
 
     Raises:
         ConfigurationError: the file has no ending that is known, no folder to be in, or the zone is none.
-        InvalidInputError: a time is not aware, or there are too many different responses for columns.
+        InvalidInputError: a time is not aware, since is later than until, or there are too many different
+            responses for columns.
         OutcomesError: another export writes the same file, or it does not fit into Excel.
         SquadIQError: SquadIQ cannot be asked. What was read stays beside the file, and the next call goes on.
     """
@@ -74,6 +75,8 @@ def export_outcomes(
     if not path.parent.is_dir() or path.is_dir():
         raise ConfigurationError(f"{path} cannot be written: its folder does not exist, or it is a folder itself.")
     wanted = Span(_second("since", since) or 0, _second("until", until))
+    if wanted.last is not None and wanted.last < wanted.first:
+        raise InvalidInputError([Problem(None, None, "since", "is later than until")])
     what = f"{source.name} {wanted.first}"  # a later end is reached from an earlier one
     if until is not None:
         what += f" {wanted.last}"

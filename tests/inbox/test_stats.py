@@ -77,6 +77,8 @@ def test_dead_letters_are_replayed_by_time_and_by_handler(open_inbox: OpenInbox,
     inbox.on_processed(bad)
     at = [datetime.fromtimestamp(start + seconds, UTC) for seconds in (0, 100, 200, 300)]
     assert inbox.replay(since=at[1], until=at[1]) == 1
+    with pytest.raises(InvalidInputError, match="since is later than until"):
+        inbox.replay(since=at[2], until=at[1])
     assert inbox.replay(until=at[0]) == 1
     assert inbox.counts()["waiting"] == 2
     inbox.run(once=True)  # a and b: good has handled them now
@@ -111,6 +113,9 @@ def test_the_commands_tell_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "own_stats.py").write_text(own, "utf-8")
     done = run("inbox", "replay", "own_stats:inbox", "--since", "2026-01-01", "--handler", "own_stats.store")
     assert (done.exit_code, done.stderr) == (0, "0 will be handled anew\n")
+    done = run("inbox", "replay", "own_stats:inbox", "--since", "2026-11-25T08:00", "--until", "2026-11-25T10:00")
+    assert (done.exit_code, done.stderr) == (0, "0 will be handled anew\n")
+    assert run("inbox", "replay", "own_stats:inbox", "--since", "2026-11-26", "--until", "2026-11-25").exit_code == 2
     done = run("inbox", "replay", "own_stats:inbox", "1", "--until", "2026-01-01")
     assert done.exit_code == 2
     assert json.loads(run("inbox", "stats", "own_stats:inbox", "--json").stdout)["waiting"] == 1

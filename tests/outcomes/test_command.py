@@ -46,6 +46,17 @@ def test_a_time_without_an_offset_is_one_of_the_files_zone(tmp_path: Path) -> No
     assert json.loads(done.stdout)["outcomes"] == 2
     done = run("outcomes", "export", path, "--since", "2025-10-09T08:54:20", "--zone", "UTC", "--json")
     assert json.loads(done.stdout)["outcomes"] == 2
+    done = run("outcomes", "export", path, "--since", "2025-10-09T08:54:20Z", "--until", "2025-10-09", "--json")
+    assert json.loads(done.stdout)["outcomes"] == 2
+
+
+@pytest.mark.usefixtures("service")
+def test_times_that_leave_nothing_between_them_write_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.csv"
+    path.write_text("before", "utf-8")
+    done = run("outcomes", "export", path, "--since", "2025-10-09", "--until", "2025-10-08")
+    assert done.exit_code == 2
+    assert path.read_text("utf-8") == "before"
 
 
 def test_an_export_of_an_inbox_needs_no_token(inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

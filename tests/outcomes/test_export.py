@@ -146,6 +146,8 @@ def test_only_what_was_processed_in_between(source: CampaignSource, tmp_path: Pa
     assert done.outcomes == 2
     with pytest.raises(InvalidInputError, match="offset"):
         export_outcomes(source, path, since=moment(1).replace(tzinfo=None))
+    with pytest.raises(InvalidInputError, match="since is later than until"):
+        export_outcomes(source, path, since=moment(2), until=moment(1))
 
 
 def test_what_cannot_be_known_again_is_counted_and_left_out(
