@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from squadiq_generated.constants import CONVERT_LEAD, DELETE_LEAD, DISABLE_LEADS, UPDATE_LEAD
@@ -302,7 +302,11 @@ def _wrong(field: str, reason: str) -> InvalidInputError:
 
 
 def _when(moment: Any) -> str:
-    return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else str(moment)
+    """A time in UTC, short enough for a terminal of 80 columns."""
+    try:
+        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z" if isinstance(moment, datetime) else str(moment)
+    except OverflowError:  # in the first hours of the year 1, which a broken service may say
+        return moment.isoformat()
 
 
 def _names(responses: Any) -> str:
@@ -320,7 +324,7 @@ def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading.endswith(" at"))
     for row in rows:
         table.add_row(*map(shown, row))
     Console(highlight=False, markup=False).print(table)

@@ -211,7 +211,8 @@ def test_leads_are_shown_as_a_table_without_what_people_said() -> None:
     assert done.exit_code == 0
     heading, *lines = done.output.splitlines()
     assert heading.split() == ["lead_id", "outcome", "processed", "at", "responses", "to"]
-    assert {line.split()[0] for line in lines} == {"l1", "l2", "l3"}
+    with_time = [line for line in lines if re.search(r" \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line)]
+    assert {line.split()[0] for line in with_time} == {"l1", "l2", "l3"}
     assert "interested, preferred_language" in lines[0]
     assert [word for word in (*PERSONAL, "\x1b") if word in done.output] == []
 
@@ -240,6 +241,12 @@ def test_whatever_a_lead_holds_its_table_is_safe_to_look_at() -> None:
     with acting_server(Reply(200, page)) as server:
         done = run("get", "--base-url", server.url)
         assert [word for word in (*PERSONAL, "\x1b") if word in done.output] == []
+
+
+def test_a_time_that_has_no_other_zone_is_shown_as_it_is() -> None:
+    lead = {"lead_id": "l1", "lead_outcome": "Connected", "processed_at": "0001-01-01T00:00:00+05:30"}
+    with acting_server(Reply(200, {"count": 1, "next": None, "previous": None, "results": [lead]})) as server:
+        assert "0001-01-01T00:00:00+05:30" in run("get", "--base-url", server.url).output
 
 
 @ON_POSIX
