@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def lines_of(path: Path) -> int:
 
 
 def rows_of_workbook(path: Path) -> int:
-    return sum(1 for _ in openpyxl.load_workbook(path, read_only=True)["outcomes"].values) - 1
+    with closing(openpyxl.load_workbook(path, read_only=True)) as workbook:
+        return sum(1 for _ in workbook["outcomes"].values) - 1
 
 
 READERS: dict[str, Callable[[Path], int]] = {
