@@ -75,17 +75,18 @@ def test_a_worker_that_is_stopped_finishes_what_it_is_at(outbox: Outbox) -> None
 
 
 def test_a_worker_waits_for_a_hit_and_gives_back_what_it_has(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
-    service = Service()
+    hits = threading.Semaphore(0)
+    service = Service(lambda _seen, _number: hits.release())
     with (
         acting_server(service) as server,
-        SquadIQ("test_token", base_url=server.url, quota="memory", quota_hits=1, quota_window_seconds=2.5) as client,
+        SquadIQ("test_token", base_url=server.url, quota="memory", quota_hits=1, quota_window_seconds=1.5) as client,
         at_work(outbox, client),
     ):
         outbox.create_leads(CAMPAIGN, [lead(1)])
-        while outbox.counts()["done"] != 1:
-            pass
+        assert hits.acquire(timeout=30)
         outbox.create_leads(CAMPAIGN, [lead(2)])
         outbox.update_lead(CAMPAIGN, "L1", city="Pune")
+        assert all(hits.acquire(timeout=30) for _ in range(2))
         while outbox.counts()["done"] != 3:
             pass
     # Waiting is no failure: it is not told, and no attempt.
