@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from squadiq.contract.cases import Case, run_case
+from squadiq.contract.disposable import NOBODYS_NUMBERS, DisposableScope
+from squadiq.contract.readings import Readings
 from squadiq.contract.results import CaseResult
+from squadiq.contract.schemathesis_run import PHASES, SchemathesisRun
 from squadiq.contract.suite import FULL_SUITE as SUITE
 from squadiq.contract.target import Capability, Target
 from squadiq.mock.control_api import HELPERS
@@ -88,6 +91,21 @@ def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> 
             mock.advance(2 * PROCESS_AFTER_SECONDS)
         yield target
     mock.close()
+
+
+def run_schemathesis(
+    url: str, token: str, seed: int, *, examples: int = 10, phases: Sequence[str] = PHASES
+) -> list[CaseResult]:
+    """Run schemathesis as `squadiq contract full` does, on a mock that replaces a lead that exists.
+
+    No schema can say which lead_ids are there, so a mock that refuses them would refuse what the document allows.
+    """
+    scope = DisposableScope(url, CAMPAIGN, NOBODYS_NUMBERS)
+    readings = Readings(refuses_repeats=False)
+    run = SchemathesisRun(
+        scope=scope, token=token, readings=readings, hits_per_minute=0, examples=examples, phases=phases
+    )
+    return run.run(seed)[0]
 
 
 def run_suite(plant: Plant = sound) -> list[CaseResult]:

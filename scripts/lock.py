@@ -47,7 +47,7 @@ def _compiled(sources: list[str]) -> str:
 
 
 def _node_lock(source: Path) -> str:
-    """The lock of npm without `funding`: addresses that installing does not need."""
+    """The lock of npm without words that hold addresses and that installing does not need."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name in ("package.json", ".npmrc"):
@@ -56,7 +56,8 @@ def _node_lock(source: Path) -> str:
             sys.exit("lock: npm failed")
         lock = json.loads((folder / "package-lock.json").read_text("utf-8"))
     for package in lock["packages"].values():
-        package.pop("funding", None)
+        for words in ("funding", "deprecated", "license"):
+            package.pop(words, None)
     return json.dumps(lock, indent=2) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,8 +11,16 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract_tests.faults.mutants import Planted
-from contract_tests.run import run_schemathesis
-from contract_tests.targets import CAMPAIGN, PROCESS_AFTER_SECONDS, SPEC, FaultyMock, Plant, mock_target, run_suite
+from contract_tests.targets import (
+    CAMPAIGN,
+    PROCESS_AFTER_SECONDS,
+    SPEC,
+    FaultyMock,
+    Plant,
+    mock_target,
+    run_schemathesis,
+    run_suite,
+)
 from squadiq.auth import AccessToken
 from squadiq.contract.full import Effort, FullRun, FullSettings, run_full
 from squadiq.contract.rules import BrokenError, Rule
@@ -23,7 +30,6 @@ from squadiq.mock.server import Server, base_url, bound_socket
 from squadiq.mock.settings import MockSettings
 
 SEQUENCES = 300
-_TITLE = re.compile(r"^- ST[0-9]+ (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,8 @@ def by_schemathesis(planted: Planted, *, seed_number: int = 1) -> list[str]:
     """Return the titles of what schemathesis found."""
     settings = MockSettings(rate=0, duplicate_leads="replace", process_after_seconds=0)
     with serving(planted.plant, settings) as (url, _):
-        done = run_schemathesis(url, "test_token", "--seed", str(seed_number), "--phases", "examples,coverage,fuzzing")
-    return list(dict.fromkeys(_TITLE.findall(done.stdout)))
+        outcomes = run_schemathesis(url, "test_token", seed_number, phases=("examples", "coverage", "fuzzing"))
+    return [each.finding.observed.rpartition(" (")[0] for each in outcomes if each.finding]
 
 
 def by_full_run(plant: Plant, *, seed_number: int = 1, quota: bool = False, effort: Effort | None = None) -> FullRun:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -50,12 +52,31 @@ def guard_requests(scope: DisposableScope, count_file: Path) -> None:
     atexit.register(lambda: count_file.write_text(str(hits), "utf-8"))
 
 
+def stay_with(origin: httpx.URL) -> None:
+    """Make every look-up and connection of this process fail but those of a server, whatever library makes them."""
+    host = origin.raw_host.decode("ascii").strip("[]")
+
+    def refuse_others(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}:
+            allowed = _as_text(arguments[0] or "").casefold() in {host, origin.host}
+        elif event in {"socket.connect", "socket.sendto"} and not isinstance(arguments[1], str | bytes):
+            # What a name stands for may change, so it is asked anew.
+            allowed = arguments[1][0] in {found[4][0] for found in socket.getaddrinfo(host, None)}
+        else:  # nothing of the network, or the path of a local socket
+            return
+        if not allowed:
+            raise PermissionError(f"It was not sent: it goes to another server than {host}.")
+
+    sys.addaudithook(refuse_others)
+
+
 def _as_text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 if SCOPE in os.environ:
     _given = json.loads(os.environ[SCOPE])
+    stay_with(httpx.URL(_given["origin"]))
     guard_requests(
         DisposableScope(_given["origin"], _given["campaign_id"], _given["phone_numbers"]), Path(_given["count_file"])
     )

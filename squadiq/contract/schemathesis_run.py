@@ -29,6 +29,7 @@ _RULES = {
     "Undocumented status code": Rule.STATUS,
     "HTTP status code": Rule.STATUS,
     "Undocumented Content-Type": Rule.MEDIA_TYPE,
+    "Malformed media type": Rule.MEDIA_TYPE,
     "Missing Content-Type header": Rule.MEDIA_TYPE,
     "Response violates schema": Rule.SCHEMA,
     "JSON deserialization error": Rule.SCHEMA,
@@ -40,7 +41,9 @@ _RULES = {
     "Schema-violating request accepted": Rule.INVALID,
     "API accepted schema-violating request": Rule.INVALID,
     "API rejected schema-compliant request": Rule.CREATES,
+    "Schema-valid request rejected": Rule.CREATES,
     "Unsupported methods": Rule.METHOD,
+    "Wrong response to undeclared method": Rule.METHOD,
 }
 """The rule that a check of schemathesis looks at, by what it is called in a report; STATUS for others."""
 _TITLE = re.compile(r"^- (ST[0-9]+) (.+)$", re.MULTILINE)
@@ -90,7 +93,7 @@ class SchemathesisRun:
             done = self._process(place, seed)
             count_file = place / "hits"
             hits = int(count_file.read_text("utf-8")) if count_file.exists() else 0
-        return list(outcomes_of(done.stdout, done.returncode, seed, hits)), hits
+        return list(outcomes_of(done.stdout, done.returncode, seed, hits, self.phases)), hits
 
     def _process(self, place: Path, seed: int) -> subprocess.CompletedProcess[str]:
         (place / "document.json").write_text(json.dumps(document_of(self.scope.spec, self.scope.campaign_id)), "utf-8")
@@ -143,8 +146,12 @@ def document_of(spec: Spec, campaign_id: str) -> dict[str, Any]:
     return document
 
 
-def outcomes_of(output: str, code: int, seed: int, hits: int) -> Iterator[CaseResult]:
-    """Return what an output of schemathesis tells: its words of a check, never those of a request."""
+def outcomes_of(output: str, code: int, seed: int, hits: int, phases: Sequence[str] = ()) -> Iterator[CaseResult]:
+    """Return what an output of schemathesis tells: its words of a check, never those of a request.
+
+    Args:
+        phases: those that must have passed where nothing was found.
+    """
     name = f"schemathesis with seed {seed}"
     titles: Sequence[tuple[str, str]] = list(dict.fromkeys(_TITLE.findall(output.partition("FAILURES")[2])))
     for number, title in titles:
@@ -152,7 +159,9 @@ def outcomes_of(output: str, code: int, seed: int, hits: int) -> Iterator[CaseRe
         yield CaseResult(name, hits, Finding(rule, f"{title} ({number})"))
     if not titles:
         # Errors of its own and warnings have no title: neither says that a rule is broken.
-        why = "" if code == 0 else f"it ended with {code}: {_last_words(output)}"
+        asleep = [phase for phase in phases if f"✅ {phase.capitalize()}" not in output.partition("Test Phases:")[2]]
+        why = f"these phases did not run: {', '.join(asleep)}" if asleep else ""
+        why = f"it ended with {code}: {_last_words(output)}" if code else why
         yield CaseResult(name, hits, inconclusive=why)
 
 
