@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-full contract-faults contract-webhook lint-openapi docs docs-serve bench soak pictures lock wheel release-check
+.PHONY: help setup demo test lint format typecheck generate generate-check contract contract-deep contract-full contract-faults contract-rivals contract-webhook lint-openapi docs docs-serve bench soak pictures lock wheel release-check
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ contract-deep: $(READY) ## look deeper, seed after seed, for SECONDS= (an hour)
 
 contract-faults: $(READY) ## plant each fault in the mock, and print what catches it after how many hits
 	@$(RUN) -m contract_tests.faults $(OPTIONS)
+
+contract-rivals: $(READY) ## plant each fault in the mock, and print which tool of others catches it; takes an hour [OPTIONS=]
+	@$(RUN) -m contract_tests.faults.rivals $(OPTIONS)
 
 contract-webhook: $(READY) ## test your webhook: ENDPOINT=http://… [HEADER='Name: value']
 	@$(RUN) -m squadiq contract webhook '$(ENDPOINT)' $(if $(HEADER),--header '$(HEADER)')

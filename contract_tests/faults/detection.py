@@ -116,12 +116,12 @@ def _last_header_wins(app: ASGIApp) -> ASGIApp:
 
 
 @contextmanager
-def serving(plant: Plant, settings: MockSettings) -> Generator[tuple[str, FaultyMock]]:
-    """Serve a mock with a planted fault on a free port of this machine."""
+def serving(plant: Plant, settings: MockSettings, *, port: int = 0) -> Generator[tuple[str, FaultyMock]]:
+    """Serve a mock with a planted fault on a port of this machine, a free one unless it is given."""
     mock = FaultyMock(plant, settings, spec=SPEC)
     server = Server(mock)
     server.config.app = _last_header_wins(application(mock))
-    listening = bound_socket("127.0.0.1", 0)
+    listening = bound_socket("127.0.0.1", port)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
