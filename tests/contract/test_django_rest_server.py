@@ -72,6 +72,15 @@ def test_it_does_what_the_document_says_in_another_reading(server: DjangoServer,
     ]
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_no_seed_gives_a_false_alarm(server: DjangoServer, seed: int) -> None:
+    run = whole_run(server, "contract", Effort(sequence_seeds=(seed,), sequences=20, schemathesis_seeds=(seed,)))
+    assert ([str(each.finding) for each in run.findings], run.stopped) == ([], "")
+    assert not [each for each in run.outcomes if each.inconclusive and each.case.startswith("schemathesis")]
+
+
 def test_three_bugs_that_were_planted_are_found_and_nothing_else(tmp_path: Path) -> None:
     with django_server(tmp_path, bugs=BUGS) as server:
         run = whole_run(server, "contract", LITTLE)
