@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,25 @@ def guard_requests(scope: DisposableScope, count_file: Path) -> None:
 
 def stay_with(origin: httpx.URL) -> None:
     """Make every look-up and connection of this process fail but those of a server, whatever library makes them."""
-    host = origin.raw_host.decode("ascii").strip("[]")
+    sys.addaudithook(partial(refuse_others, origin))
 
-    def refuse_others(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}:
-            allowed = _as_text(arguments[0] or "").casefold() in {host, origin.host}
-        elif event in {"socket.connect", "socket.sendto"} and not isinstance(arguments[1], str | bytes):
-            # What a name stands for may change, so it is asked anew.
-            allowed = arguments[1][0] in {found[4][0] for found in socket.getaddrinfo(host, None)}
-        else:  # nothing of the network, or the path of a local socket
-            return
-        if not allowed:
-            raise PermissionError(f"It was not sent: it goes to another server than {host}.")
 
-    sys.addaudithook(refuse_others)
+def refuse_others(origin: httpx.URL, event: str, arguments: tuple[Any, ...]) -> None:
+    """Look at an event of the interpreter, before what it tells of happens.
+
+    Raises:
+        PermissionError: it is a look-up or a connection of another server.
+    """
+    host = origin.raw_host.decode("ascii")
+    if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}:
+        allowed = _as_text(arguments[0] or "").casefold() in {host, origin.host}
+    elif event in {"socket.connect", "socket.sendto"} and not isinstance(arguments[1], str | bytes):
+        # What a name stands for may change, so it is asked anew.
+        allowed = arguments[1][0] in {found[4][0] for found in socket.getaddrinfo(host, None)}
+    else:  # nothing of the network, or the path of a local socket
+        return
+    if not allowed:
+        raise PermissionError(f"It was not sent: it goes to another server than {host}.")
 
 
 def _as_text(value: str | bytes) -> str:

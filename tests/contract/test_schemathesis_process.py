@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from squadiq.contract import schemathesis_hooks
@@ -63,6 +64,35 @@ def test_no_library_gets_round_the_guard(tmp_path: Path) -> None:
             timeout=60,
         )
     assert done.stdout == "all refused\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "event", "about"),
+    [
+        ("http://localhost:1", "socket.getaddrinfo", ("LOCALHOST", 1)),
+        ("http://localhost:1", "socket.gethostbyname", (b"localhost",)),
+        ("http://127.0.0.1:1", "socket.connect", (None, ("127.0.0.1", 1))),
+        ("http://[::1]:1", "socket.connect", (None, ("::1", 1, 0, 0))),
+        ("http://127.0.0.1:1", "socket.connect", (None, "/path/of/a/socket")),
+        ("http://127.0.0.1:1", "open", ("192.0.2.1",)),
+    ],
+)
+def test_what_is_of_its_server_is_let_through(url: str, event: str, about: tuple[object, ...]) -> None:
+    schemathesis_hooks.refuse_others(httpx.URL(url), event, about)
+
+
+@pytest.mark.parametrize(
+    ("event", "about"),
+    [
+        ("socket.getaddrinfo", (None, 1)),
+        ("socket.getaddrinfo", ("127.0.0.1.test", 1)),
+        ("socket.connect", (None, ("0.0.0.0", 1))),
+        ("socket.sendto", (None, ("2001:db8::1", 1, 0, 0))),
+    ],
+)
+def test_what_is_of_another_is_refused(event: str, about: tuple[object, ...]) -> None:
+    with pytest.raises(PermissionError, match=r"another server than 127\.0\.0\.1"):
+        schemathesis_hooks.refuse_others(httpx.URL("http://127.0.0.1:1"), event, about)
 
 
 @pytest.mark.unmeasured
