@@ -10,7 +10,8 @@ from squadiq.contract import suite
 from squadiq.contract.cases import Case, run_case
 from squadiq.contract.suite import FULL_SUITE as SUITE
 from squadiq.contract.suite import fitting
-from squadiq.contract.target import Capability, Target, in_seconds
+from squadiq.contract.target import Capability, Target
+from squadiq.contract.times import in_seconds
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest, MockResponse, json_response
 from squadiq.mock.server import running_mock

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,14 +24,20 @@ from contract_tests.targets import (
     run_suite,
 )
 from squadiq.auth import AccessToken
+from squadiq.contract.cases import run_case
 from squadiq.contract.full import Effort, FullRun, FullSettings, run_full
+from squadiq.contract.live import GENERATED_AT_MOST, MAX_HITS
+from squadiq.contract.random_queries import Query, random_queries, random_read
 from squadiq.contract.rules import BrokenError, Rule
 from squadiq.contract.sequences import run_sequences
+from squadiq.contract.suite import fitting
+from squadiq.contract.target import Target
 from squadiq.mock.app import application
 from squadiq.mock.server import Server, base_url, bound_socket
 from squadiq.mock.settings import MockSettings
 
 SEQUENCES = 300
+PROCESSED = ("1", "2", "one + of%20 a", "4", "5", "6")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,32 @@ def by_cases(planted: Planted) -> dict[Rule, Caught]:
         if outcome.finding:
             caught.setdefault(outcome.finding.rule, Caught(outcome.finding.rule, outcome.case, hits))
     return caught
+
+
+def by_live_reads(plant: Plant) -> set[Rule]:
+    """Return the rules that a live run which only reads finds broken, on a campaign with processed leads.
+
+    The business has another campaign, and one of the lead_ids must be encoded in an address.
+    """
+    with mock_target(plant, seeded=False) as target:
+        for lead_id in PROCESSED:
+            for campaign_id in (CAMPAIGN, f"{CAMPAIGN}-2"):
+                _create_unchecked(target, target.lead(lead_id=lead_id), campaign_id)
+            target.advance(60)
+        target.advance(PROCESS_AFTER_SECONDS)
+        outcomes = [run_case(each, target) for each in fitting([])]
+        outcomes += [random_read(target, query) for query in _random_queries()[: MAX_HITS - target.hits]]
+    return {each.finding.rule for each in outcomes if each.finding}
+
+
+@cache
+def _random_queries() -> list[Query]:
+    return random_queries(SPEC, GENERATED_AT_MOST, seed_number=0)
+
+
+def _create_unchecked(target: Target, lead: dict[str, Any], campaign_id: str) -> None:
+    path = SPEC.operations["createLeads"].path.replace("{campaign_id}", campaign_id)
+    target.http.post(path, json=lead, headers={"Authorization": f"Bearer {target.token}"})
 
 
 def by_sequences(planted: Planted, *, seed_number: int) -> Caught | None:

@@ -25,7 +25,7 @@ from contract_tests.faults.mutants import (
 from contract_tests.faults.mutants_lists import Page, shifted, with_page, with_query, without
 from contract_tests.targets import FaultyMock
 from squadiq.contract.rules import Rule
-from squadiq.contract.target import in_seconds
+from squadiq.contract.times import in_seconds
 from squadiq.mock.messages import MockRequest, MockResponse, json_response
 
 

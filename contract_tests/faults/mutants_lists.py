@@ -17,14 +17,30 @@ Page = dict[str, Any]
 
 
 def with_query(change: Callable[[dict[str, str]], dict[str, Any]]) -> Fault:
-    """Return a fault that reads another query than the one that was sent."""
+    """Return a fault that reads another query than the one that was sent, which the neighbours' addresses keep."""
 
     def respond(mock: FaultyMock, request: MockRequest) -> MockResponse:
         if not request.path.startswith(LIST):
             return mock.sound(request)
-        return mock.sound(replace(request, query=urlencode(change(dict(parse_qsl(request.query))))))
+        query = dict(parse_qsl(request.query))
+        response = mock.sound(replace(request, query=urlencode(change(query))))
+        return neighbours(response, lambda asked: {**query, **asked}) if response.status == 200 else response
 
     return respond
+
+
+def neighbours(response: MockResponse, change: Callable[[dict[str, str]], dict[str, str]]) -> MockResponse:
+    """Return a page whose next and previous ask for something else; `change` is given the number of their page."""
+
+    def moved(url: str | None) -> str | None:
+        if url is None:
+            return None
+        address, _, query = url.partition("?")
+        page = {name: text for name, text in parse_qsl(query) if name == "page"}
+        return f"{address}?{urlencode(change(page))}"
+
+    page = json.loads(response.body)
+    return changed(response, next=moved(page["next"]), previous=moved(page["previous"]))
 
 
 def with_page(change: Callable[[Page, dict[str, str]], Page]) -> Fault:
@@ -81,6 +97,23 @@ def previous_is_missing(mock: FaultyMock, request: MockRequest) -> MockResponse:
     return with_page(lambda page, query: {"previous": None})(mock, request)
 
 
+@fault(Rule.NEXT)
+def next_forgets_the_page_size(mock: FaultyMock, request: MockRequest) -> MockResponse:
+    return forgetful(mock, request, "page_size")
+
+
+@fault(Rule.NEXT, by_machine=False)
+def next_forgets_the_filters(mock: FaultyMock, request: MockRequest) -> MockResponse:
+    return forgetful(mock, request, "processed_after", "processed_before")
+
+
+def forgetful(mock: FaultyMock, request: MockRequest, *names: str) -> MockResponse:
+    response = mock.sound(request)
+    if not request.path.startswith(LIST) or response.status != 200:
+        return response
+    return neighbours(response, lambda page: {**without(dict(parse_qsl(request.query)), *names), **page})
+
+
 @fault(Rule.PAGES_APART)
 def a_lead_is_on_two_pages(mock: FaultyMock, request: MockRequest) -> MockResponse:
     def repeat(page: Page, query: dict[str, str]) -> Page:
@@ -107,14 +140,7 @@ def a_page_past_the_end_is_empty(mock: FaultyMock, request: MockRequest) -> Mock
     return response
 
 
-@fault(
-    Rule.ONE_LEAD,
-    Rule.DISABLES,
-    Rule.NOT_YET,
-    Rule.TIME_FILTER,
-    Rule.DELETED_NOT_LISTED,
-    Rule.CAMPAIGNS_APART,
-)
+@fault(Rule.ONE_LEAD)
 def the_lead_id_filter_is_ignored(mock: FaultyMock, request: MockRequest) -> MockResponse:
     return with_query(lambda query: without(query, "lead_id"))(mock, request)
 
@@ -161,6 +187,34 @@ def a_lead_is_processed_before_it_is_called(mock: FaultyMock, request: MockReque
         return {"results": [{**lead, "latest_called_at": "2099-01-01T00:00:00+00:00"} for lead in page["results"]]}
 
     return with_page(swap)(mock, request)
+
+
+@fault(Rule.LISTS_PROCESSED)
+def a_lead_is_processed_before_it_is_created(mock: FaultyMock, request: MockRequest) -> MockResponse:
+    def later(page: Page, query: dict[str, str]) -> Page:
+        return {
+            "results": [*page["results"][:1], *[{**lead, "created_at": 4_000_000_000} for lead in page["results"][1:]]]
+        }
+
+    return with_page(later)(mock, request)
+
+
+@fault(Rule.CAMPAIGNS_APART)
+def the_last_page_ends_with_a_lead_of_another_campaign(mock: FaultyMock, request: MockRequest) -> MockResponse:
+    def foreign(page: Page, query: dict[str, str]) -> Page:
+        *others, last = page["results"] or [None]
+        return {"results": [*others, {**last, "campaign_id": "another"}]} if last and not page["next"] else {}
+
+    return with_page(foreign)(mock, request)
+
+
+@fault(Rule.TIME_FILTER, by_machine=False)
+def the_time_filters_hold_for_the_first_page_only(mock: FaultyMock, request: MockRequest) -> MockResponse:
+    def first(query: dict[str, str]) -> dict[str, Any]:
+        later = query.get("page", "1") != "1"
+        return without(query, "processed_after", "processed_before") if later else query
+
+    return with_query(first)(mock, request)
 
 
 @fault(Rule.CAMPAIGNS_APART, second_campaign=True)

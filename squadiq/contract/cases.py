@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from squadiq.contract.conformance import DIGITS_AT_MOST
 from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import BrokenError, InconclusiveError, Rule, require
-from squadiq.contract.target import Capability, Target, in_seconds
+from squadiq.contract.target import Capability, Target
+from squadiq.contract.times import in_seconds
 
 Run = Callable[[Target], None]
 
@@ -58,61 +57,37 @@ def identities(leads: Iterable[dict[str, Any]]) -> list[str]:
     return [str(lead["lead_id"]) for lead in leads]
 
 
-def number_of(url: str | None) -> int | None:
-    """Return the number of the page that an address leads to, None for null.
-
-    Raises:
-        BrokenError: it leads to no page.
-    """
-    if url is None:
-        return None
-    try:
-        numbers = parse_qs(urlsplit(url).query, keep_blank_values=True).get("page", ["1"])
-    except ValueError:
-        numbers = []
-    readable = len(numbers) == 1 and numbers[0].isascii() and numbers[0].isdecimal()
-    require(readable and len(numbers[0]) <= DIGITS_AT_MOST, Rule.NEXT, "an address without the number of a page")
-    return int(numbers[0])
-
-
 @case(hits=1)
 def the_first_page_needs_no_query(target: Target) -> None:
     response = target.page()
     require(response.status == 200, Rule.LISTS_PROCESSED, f"status {response.status} for a first page")
-    require_page(response.json, number=1, size=100, seen=identities(response.json["results"]))
 
 
 @case(hits=1)
 def a_page_of_one_holds_one(target: Target) -> None:
-    here = len(target.listed(page_size=1))
-    require(here <= 1, Rule.PAGE_SIZE, f"{here} leads on a page of one")
+    # With a filter that leaves nobody out, so that the address of the next page has one to keep.
+    target.listed(page_size=1, processed_after=0)
 
 
 @case(hits=LONGEST_WALK)
 def pages_hold_each_lead_once(target: Target) -> None:
     seen: list[str] = []
+    counts: set[int] = set()
     for number in range(1, LONGEST_WALK + 1):
         response = target.page(page=number, page_size=2)
         require(response.status == 200, Rule.NEXT, f"status {response.status} for a page that next led to")
         seen += identities(response.json["results"])
-        require_page(response.json, number=number, size=2, seen=seen)
+        counts.add(response.json["count"])
+        if len(counts) > 1:
+            raise InconclusiveError("leads were processed or deleted while pages were read")
+        require_apart(seen, number)
         if response.json["next"] is None:
             return
 
 
-def require_page(page: dict[str, Any], *, number: int, size: int, seen: list[str]) -> None:
-    """Look at one page of a walk that began at the first one; `seen` holds the leads of all pages so far."""
-    here, total, following = len(page["results"]), page["count"], number_of(page["next"])
-    require(here <= size, Rule.PAGE_SIZE, f"{here} leads on a page of {size}")
+def require_apart(seen: Sequence[str], number: int) -> None:
+    """Demand that pages have no lead in common; `seen` are those of all pages up to this one."""
     require(len(set(seen)) == len(seen), Rule.PAGES_APART, f"a lead of an earlier page again on page {number}")
-    require(len(seen) <= total, Rule.COUNT, f"{len(seen)} leads up to page {number}, and a smaller count")
-    if following is None:
-        rule = Rule.COUNT if here < size else Rule.NEXT
-        require(len(seen) == total, rule, f"{len(seen)} leads up to page {number} without a next, and a greater count")
-    else:
-        require(following == number + 1, Rule.NEXT, f"next of page {number} leads to another page than {number + 1}")
-        require(here == size, Rule.NEXT, f"a page after page {number}, which is not full")
-    require(number_of(page["previous"]) == (number - 1 or None), Rule.NEXT, f"previous of page {number}")
 
 
 @case(hits=1)
@@ -130,7 +105,8 @@ def a_lead_id_selects_its_lead(target: Target) -> None:
 
 @case(hits=1)
 def an_unknown_lead_id_selects_nothing(target: Target) -> None:
-    response = target.page(lead_id="test_lead_id_that_nobody_has")
+    # As long as the document has them, and of what an address must encode: a proxy may cut it, or read it twice.
+    response = target.page(lead_id="test_lead_id that+nobody/has%2B&आ".ljust(255, "x"))
     require(response.status == 200, Rule.ONE_LEAD, f"status {response.status}")
     require(response.json["results"] == [], Rule.ONE_LEAD, "leads for an unknown lead_id")
 
@@ -152,13 +128,14 @@ def the_seconds_beside_are_outside(target: Target) -> None:
         require(found == [], Rule.TIME_FILTER, f"a lead that was processed outside of {next(iter(query))}")
 
 
-@case(hits=3)
+@case(hits=4)
 def a_time_filter_keeps_to_its_side(target: Target) -> None:
-    moment = int(in_seconds(target.some_lead()["processed_at"]))
-    late = [in_seconds(lead["processed_at"]) for lead in target.listed(processed_after=moment + 1)]
-    require(all(each >= moment + 1 for each in late), Rule.TIME_FILTER, "leads from before processed_after")
-    early = [in_seconds(lead["processed_at"]) for lead in target.listed(processed_before=moment)]
-    require(all(each < moment + 1 for each in early), Rule.TIME_FILTER, "leads from after processed_before")
+    target.some_lead()
+    moments = sorted(target.met.values())
+    moment = moments[len(moments) // 2]
+    target.listed(processed_before=moment)
+    target.listed(processed_after=moment)
+    target.page(processed_after=moment, page=2, page_size=1)
 
 
 @case(hits=1)
@@ -166,19 +143,6 @@ def swapped_ends_are_an_empty_page(target: Target) -> None:
     response = target.page(processed_after=2_000_000_000, processed_before=1_000_000_000)
     require(response.status == 200, Rule.TIME_FILTER, f"status {response.status}")
     require(response.json["results"] == [], Rule.TIME_FILTER, "leads for a range whose ends are swapped")
-
-
-@case(hits=1)
-def a_lead_tells_its_times_in_their_order(target: Target) -> None:
-    lead = target.some_lead()
-    called = lead["latest_called_at"]
-    times = [lead["created_at"], *([] if called is None else [called]), lead["processed_at"]]
-    require(
-        sorted(times, key=in_seconds) == times,
-        Rule.LISTS_PROCESSED,
-        "processed before it was called or created",
-    )
-    require(lead["campaign_id"] == target.campaign_id, Rule.CAMPAIGNS_APART, "a lead of another campaign")
 
 
 @case(hits=8)

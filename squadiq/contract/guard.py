@@ -172,6 +172,15 @@ class GuardedTransport(httpx.BaseTransport):
     def __post_init__(self) -> None:
         self.slots = HitBudget(self.stores, self.sleep, self.now)
 
+    @property
+    def reads_left(self) -> int:
+        """How many reads the budget still has."""
+        return max(0, self.max_hits - self.hits - self._kept())
+
+    def _kept(self) -> int:
+        """Return how many hits it takes to delete the leads of the run."""
+        return len(self.permission.writes.ledger.pending) if self.permission.writes else 0
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response.
 
@@ -183,7 +192,7 @@ class GuardedTransport(httpx.BaseTransport):
         operation_id = allowed_operation(self.permission, request).operation_id
         writes = self.permission.writes
         lead_ids = [lead["lead_id"] for lead in leads_of(request.content) or []]
-        cost, kept = 1, len(writes.ledger.pending) if writes else 0
+        cost, kept = 1, self._kept()
         if operation_id == CREATE_LEADS:
             cost += 2 * len(lead_ids)  # each of them is disabled, and deleted at the end
         elif operation_id in _CLEANS_UP:

@@ -19,7 +19,7 @@ from squadiq.contract.budget import TIMEOUT_SECONDS, RunStoppedError
 from squadiq.contract.cases import Case, run_case
 from squadiq.contract.guard import GuardedTransport, Permission, Writes
 from squadiq.contract.ledger import LeadLedger, new_ledger
-from squadiq.contract.random_queries import random_queries
+from squadiq.contract.random_queries import random_queries, random_read
 from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import BrokenError
 from squadiq.contract.suite import fitting
@@ -30,7 +30,7 @@ from squadiq.quota import MemoryStore, QuotaStore, open_store, quota_limits
 from squadiq.spec import Spec
 from squadiq.transport import open_transport
 
-GENERATED_AT_MOST = 25
+GENERATED_AT_MOST, MAX_HITS = 25, 50
 CLEAN_UP_SECONDS = 20.0
 """How long an interrupted run may go on deleting its leads."""
 
@@ -54,7 +54,7 @@ class LiveSettings:
     base_url: httpx.URL
     campaign_id: str
     token: AccessToken
-    max_hits: int = 50
+    max_hits: int = MAX_HITS
     hits_per_minute: int = 30
     phone_numbers: Sequence[str] = field(default=(), repr=False)
     ledgers: Path = Path()
@@ -105,7 +105,7 @@ def plan(settings: LiveSettings) -> list[str]:
     lines = [
         f"Target: {settings.base_url}, campaign {settings.campaign_id}",
         f"Operations: {', '.join(sent)}",
-        f"Cases: {len(settings.cases)}, then up to {GENERATED_AT_MOST} reads with random queries",
+        f"Cases: {len(settings.cases)}, then up to {GENERATED_AT_MOST} reads with random queries, as the hits allow",
         f"Hits at most: {settings.hits_at_most}, {settings.hits_per_minute} in a minute"
         f" (of {settings.spec.hits} that the business has)",
         f"Minutes at most: {settings.minutes_at_most}, if nobody else spends the quota",
@@ -163,8 +163,9 @@ def run_live(settings: LiveSettings, on_outcome: Callable[[CaseResult], None] = 
         try:
             for each in settings.cases:
                 _keep(run, run_case(each, target), on_outcome)
-            for query in random_queries(settings.spec, GENERATED_AT_MOST, seed_number=settings.seed):
-                _keep(run, _random_read(target, query), on_outcome)
+            queries = random_queries(settings.spec, GENERATED_AT_MOST, seed_number=settings.seed)
+            for query in queries[: guard.reads_left]:
+                _keep(run, random_read(target, query), on_outcome)
         except RunStoppedError as stopped:
             run.stopped = str(stopped)
         except KeyboardInterrupt:
@@ -261,15 +262,6 @@ def _target(settings: LiveSettings, ledger: LeadLedger | None) -> Generator[tupl
 def _keep(run: LiveRun, outcome: CaseResult, on_outcome: Callable[[CaseResult], None]) -> None:
     run.outcomes.append(outcome)
     on_outcome(outcome)
-
-
-def _random_read(target: Target, query: dict[str, str | int]) -> CaseResult:
-    name = "a_random_read_with_" + ("_and_".join(sorted(query)))
-    try:
-        target.page(**query)
-    except BrokenError as broken:
-        return CaseResult(name, 1, broken.finding, target.last)
-    return CaseResult(name, 1)
 
 
 def _ledger(settings: LiveSettings) -> LeadLedger | None:

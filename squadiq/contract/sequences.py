@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from itertools import count
 from typing import Any, ClassVar
 
-from squadiq.contract.cases import identities, require_page
+from squadiq.contract.cases import identities, require_apart
 from squadiq.contract.isolation import (
     Flaky,
     HealthCheck,
@@ -26,7 +26,8 @@ from squadiq.contract.isolation import (
 )
 from squadiq.contract.model import Model, ModelLead, e164, last_digits, lead_name
 from squadiq.contract.rules import BrokenError, Rule, require
-from squadiq.contract.target import Capability, Target, in_seconds
+from squadiq.contract.target import Capability, Target
+from squadiq.contract.times import in_seconds
 
 st = strategies
 
@@ -270,7 +271,7 @@ class Sequences(RuleBasedStateMachine):
             require(response.status == 200, Rule.NEXT, f"status {response.status} for a page that next led to")
             leads += response.json["results"]
             self._nobody_else(identities(self._own_of(leads)), self.model.leads)
-            require_page(response.json, number=number, size=page_size, seen=identities(leads))
+            require_apart(identities(leads), number)
             goes_on = response.json["next"] is not None
         require(not goes_on, Rule.NEXT, "pages without an end")
         self._agree({str(lead["lead_id"]): lead for lead in self._own_of(leads)}, self.model.leads)

@@ -7,21 +7,23 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum, auto
 from itertools import count
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from squadiq.contract.conformance import Hit, read_json, response_findings
+from squadiq.contract.pages import require_page
 from squadiq.contract.readings import Readings
 from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule, require
+from squadiq.contract.times import in_seconds
 from squadiq.spec import Spec
 
 PHONE_NUMBERS = ("9876543210", "+91 98765 43211", "09876543212")
 """Numbers for servers on this machine, which call nobody."""
+A_FEW = 20
 UNREADABLE = "squadiq.unreadable"
 """Extension of a response in which a transport says why it has no body."""
 
@@ -69,6 +71,7 @@ class Target:
         disable_at_once: send a disable right after each create, whatever came of that.
         hits: requests so far; `last` is the latest with its response.
         people: lead_ids of real leads that were asked for, which no report may show.
+        met: the second in which a listed lead was processed, by lead_id.
     """
 
     http: httpx.Client = field(repr=False)
@@ -89,6 +92,7 @@ class Target:
     hits: int = 0
     last: Hit | None = field(default=None, repr=False)
     people: set[str] = field(default_factory=set[str], repr=False)
+    met: dict[str, int] = field(default_factory=dict[str, int], repr=False)
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
@@ -137,8 +141,19 @@ class Target:
         return lead_state or {}
 
     def page(self, **query: Any) -> CheckedResponse:
-        """Send getLeads."""
-        return self.send("getLeads", query=query)
+        """Send getLeads and hold each page against its query, if that is one of the document's."""
+        response = self.send("getLeads", query=query)
+        asked = {name: str(value) for name, value in query.items()}
+        parameters = self.spec.operations["getLeads"].query
+        if all(parameters[name].is_valid(text) for name, text in asked.items()):
+            first = int(asked.get("page", 1)) == 1
+            require(response.status != 404 or not first, Rule.LISTS_PROCESSED, "status 404 for a first page")
+            if response.status == 200:
+                require_page(response.json, asked, self.campaign_id)
+                self.met |= {
+                    str(lead["lead_id"]): int(in_seconds(lead["processed_at"])) for lead in response.json["results"]
+                }
+        return response
 
     def listed(self, **query: Any) -> list[dict[str, Any]]:
         """Return the leads of a first page that must be there."""
@@ -148,15 +163,17 @@ class Target:
         return results
 
     def some_lead(self) -> dict[str, Any]:
-        """Return a processed lead.
+        """Return a processed lead: of a few, the one whose lead_id an address has to encode most.
 
         Raises:
             InconclusiveError: there is none.
         """
-        for lead in self.listed(page_size=1):
-            self.people.add(str(lead["lead_id"]))
-            return lead
-        raise InconclusiveError("no lead of the campaign is processed yet")
+        leads = self.listed(page_size=A_FEW)
+        if not leads:
+            raise InconclusiveError("no lead of the campaign is processed yet")
+        lead = max(leads, key=lambda lead: len(quote(str(lead["lead_id"]))) - len(str(lead["lead_id"])))
+        self.people.add(str(lead["lead_id"]))
+        return lead
 
     def processed(self, *leads: Mapping[str, Any]) -> None:
         """Create leads and let time pass until they are processed."""
@@ -228,18 +245,3 @@ class Target:
             with suppress(BrokenError):
                 self.send("disableLeads", batch)
         self.last = last
-
-
-def in_seconds(moment: str | float) -> float:
-    """Return a time of a response in seconds since the epoch; without an offset it is UTC (decision 0002).
-
-    Raises:
-        BrokenError: there is no such time, though the schema allows its form: a leap second, the year 0.
-    """
-    if not isinstance(moment, str):
-        return float(moment)
-    try:
-        read = datetime.fromisoformat(moment.upper())
-    except ValueError:
-        raise BrokenError(Finding(Rule.TIMES, "a time that no calendar of a program has")) from None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

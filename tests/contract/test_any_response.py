@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 
 from squadiq.auth import AccessToken
 from squadiq.cli import app
-from squadiq.contract.cases import number_of, run_case
+from squadiq.contract.cases import run_case
 from squadiq.contract.guard import RESPONSE_BYTES, GuardedTransport, Permission, Writes
 from squadiq.contract.ledger import LeadLedger, LedgerHeader
+from squadiq.contract.pages import number_of
 from squadiq.contract.report import Facts, as_html, as_junit
 from squadiq.contract.rules import BrokenError
 from squadiq.contract.suite import fitting

@@ -13,12 +13,12 @@ import pytest
 from squadiq.auth import AccessToken
 from squadiq.cli.output import header_of, shown
 from squadiq.contract.bodies import leads_of, refusal_of_leads
-from squadiq.contract.cases import number_of
 from squadiq.contract.conformance import Hit, request_findings, response_findings
 from squadiq.contract.curl import curl_of
 from squadiq.contract.guard import NotAllowedError, Permission, allowed_operation
+from squadiq.contract.pages import number_of
 from squadiq.contract.rules import BrokenError
-from squadiq.contract.target import in_seconds
+from squadiq.contract.times import in_seconds
 from squadiq.mock.callers import refusal_of_caller
 from squadiq.mock.core import Mock
 from squadiq.mock.messages import MockRequest

@@ -48,8 +48,8 @@ def test_the_budget_is_never_exceeded(tmp_path: Path, max_hits: int) -> None:
     with recording() as server:
         done = run_live(server.settings(tmp_path, max_hits=max_hits))
     assert len(server.seen) == done.hits <= max_hits
-    if max_hits < 50:
-        assert done.stopped == f"the budget of {max_hits} hits is spent"
+    # Reads with random queries are as many as the budget leaves; only cases that it does not let run are missed.
+    assert done.stopped == (f"the budget of {max_hits} hits is spent" if max_hits < 50 else "")
 
 
 @pytest.mark.parametrize("others", [0, 90])

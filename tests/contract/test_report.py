@@ -46,7 +46,7 @@ def test_reports_say_of_a_finding_all_that_is_needed_to_act(tmp_path: Path) -> N
     page, junit = write_reports(tmp_path / "new" / "folder", Facts("t", [], done.people), done.outcomes)
     text = page.read_text("utf-8")
     assert Rule.TIME_FILTER.description in text
-    assert "a lead that was processed outside of processed_before" in text
+    assert "a lead from after processed_before" in text
     assert Rule.TIME_FILTER.change.value in text
     assert "curl -i" in text
     assert "LEAD_ID" in curl_of(outcome.hit, done.people)
