@@ -81,7 +81,7 @@ def contract(
             facts = Facts(f"SquadIQ contract: {settings.base_url.host}", [*lines, *ended], done.people)
             page, junit = write_reports(report, facts, done.outcomes)
             typer.echo(f"{page}\n{junit}")
-    raise typer.Exit(1 if done.findings or done.stopped or done.left_behind else 0)
+    raise typer.Exit(2 if not done.began else 1 if done.findings or done.stopped or done.left_behind else 0)
 
 
 @contract_app.command("clean-up")
@@ -185,7 +185,7 @@ def _clean_up_command(settings: LiveSettings, profile: str) -> str:
 def _ended(done: LiveRun, clean_up_command: str) -> list[str]:
     lines = [f"{done.hits} hits, {len(done.outcomes)} cases, {len(done.findings)} found something"]
     if done.stopped:
-        lines.append(f"Ended early: {done.stopped}")
+        lines.append(f"{'Ended early' if done.began else 'It could not begin'}: {done.stopped}")
     if done.left_behind:
         lines.append(f"{done.left_behind} leads are left behind, or may be. To delete them: {clean_up_command}")
     return lines

@@ -78,7 +78,7 @@ def full(
             facts = Facts(f"SquadIQ contract, full: {base_url.host}", [*lines, *ended], done.people)
             page, junit = write_reports(report, facts, done.outcomes)
             typer.echo(f"{page}\n{junit}")
-    raise typer.Exit(1 if done.findings or done.stopped else 0)
+    raise typer.Exit(2 if not done.began else 1 if done.findings or done.stopped else 0)
 
 
 def _ended(done: FullRun) -> list[str]:
@@ -86,5 +86,5 @@ def _ended(done: FullRun) -> list[str]:
     return [
         f"{done.hits} hits, {len(done.outcomes)} outcomes, {len(done.findings)} found something, {left_open} open",
         *([f"Waited for {done.waited:.0f} seconds, as the server asked"] if done.waited else []),
-        *([f"Ended early: {done.stopped}"] if done.stopped else []),
+        *([f"{'Ended early' if done.began else 'It could not begin'}: {done.stopped}"] if done.stopped else []),
     ]

@@ -33,6 +33,7 @@ class Hit:
     Args:
         status: 0 if there was no response.
         credentials: names of the headers that carried credentials of the user; None if it was the access token.
+        redirects_to: scheme, host and port of a Location, "" if there is none.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Hit:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     credentials: tuple[str, ...] | None = None
+    redirects_to: str = ""
 
 
 def operation_of(spec: Spec, hit: Hit) -> str:

@@ -79,7 +79,8 @@ class DisposableTransport(httpx.BaseTransport):
                 finally:
                     response.close()
         except httpx.RequestError as error:
-            raise RunStoppedError(f"there is no response ({type(error).__name__})") from None
+            hint = ": check --target" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else ""
+            raise RunStoppedError(f"there is no response ({type(error).__name__}){hint}") from None
         if self.pace and slot is not None:
             self.pace.complete(slot, throttled=False)
         return plain

@@ -20,8 +20,9 @@ from squadiq.contract.cases import Case, run_case
 from squadiq.contract.clocks import ControlEndpoints, run_process_hook
 from squadiq.contract.disposable import NOBODYS_NUMBERS, DisposableScope
 from squadiq.contract.disposable_transport import DisposableTransport
+from squadiq.contract.first_look import refuse_path
 from squadiq.contract.isolation import isolated
-from squadiq.contract.live import LiveRun
+from squadiq.contract.live import LiveRun, refuse_misdirected
 from squadiq.contract.probes import PROBES
 from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import BrokenError
@@ -89,6 +90,7 @@ class FullSettings:
     spec: Spec = field(default_factory=Spec.installed, repr=False)
 
     def __post_init__(self) -> None:
+        refuse_path(self.base_url)
         if self.hits_per_minute < 0:
             raise ConfigurationError("hits_per_minute: give 0 if no limit is known, or at least 1.")
         if not self.spec.component("CampaignId").is_valid(self.campaign_id):
@@ -162,10 +164,11 @@ def run_full(settings: FullSettings, on_outcome: Callable[[CaseResult], None] = 
     with _disposable_target(settings, run) as (target, transport):
         try:
             for outcome in _outcomes(settings, target, transport, run):
+                refuse_misdirected(target)
                 run.outcomes.append(outcome)
                 on_outcome(outcome)
         except RunStoppedError as stopped:
-            run.stopped = str(stopped)
+            run.stopped, run.began = str(stopped), bool(run.outcomes)
         except KeyboardInterrupt:
             run.stopped = "it was interrupted"
         run.hits += transport.hits

@@ -15,9 +15,10 @@ from squadiq._decoding import BodyDecoder, BodyError
 from squadiq.auth import AccessToken
 from squadiq.contract.bodies import leads_of, refusal_of_leads
 from squadiq.contract.budget import TIMEOUT_SECONDS, HitBudget, RunStoppedError, Slot
+from squadiq.contract.first_look import denied
 from squadiq.contract.ledger import LeadLedger
 from squadiq.contract.rules import InconclusiveError
-from squadiq.contract.target import UNREADABLE
+from squadiq.contract.target import REDIRECTS_TO, UNREADABLE
 from squadiq.quota import QuotaStore
 from squadiq.spec import Operation, Spec
 
@@ -246,7 +247,7 @@ class GuardedTransport(httpx.BaseTransport):
                     response.close()
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self.slots.let_go(slot)
-            raise _NeverSentError(f"there is no connection ({type(error).__name__})") from None
+            raise _NeverSentError(f"there is no connection ({type(error).__name__}): check --target") from None
         except httpx.RequestError as error:
             raise RunStoppedError(f"there is no response ({type(error).__name__})") from None
         self.slots.complete(slot, throttled=plain.status_code == 429)
@@ -262,7 +263,7 @@ def _judged(response: httpx.Response) -> httpx.Response:
     if response.status_code == 429:
         raise RunStoppedError("the service answered 429: somebody else spends the same quota; try again later")
     if response.status_code in (401, 403):
-        raise RunStoppedError(f"the service answered {response.status_code}: check the access token and the campaign")
+        raise RunStoppedError(denied(response.status_code))
     return response
 
 
@@ -278,5 +279,15 @@ def plain_response(response: httpx.Response) -> httpx.Response:
         decoder.end()
     except BodyError as error:
         unreadable = str(error)
-    extensions = {UNREADABLE: unreadable} if unreadable else {}
+    extensions = {REDIRECTS_TO: _server_of(response.headers.get("location", ""))}
+    if unreadable:
+        extensions[UNREADABLE] = unreadable
     return httpx.Response(response.status_code, headers=headers, content=bytes(content), extensions=extensions)
+
+
+def _server_of(location: str) -> str:
+    try:
+        url = httpx.URL(location)
+    except httpx.InvalidURL:
+        return ""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}" if url.scheme in ("http", "https") and url.host else ""

@@ -17,6 +17,7 @@ from squadiq.auth import AccessToken
 from squadiq.config import base_url_from, network_from, quota_name_from
 from squadiq.contract.budget import TIMEOUT_SECONDS, RunStoppedError
 from squadiq.contract.cases import Case, run_case
+from squadiq.contract.first_look import misdirection, refuse_path
 from squadiq.contract.guard import GuardedTransport, Permission, Writes
 from squadiq.contract.ledger import LeadLedger, new_ledger
 from squadiq.contract.random_queries import random_queries, random_read
@@ -65,6 +66,7 @@ class LiveSettings:
     spec: Spec = field(default_factory=Spec.installed, repr=False)
 
     def __post_init__(self) -> None:
+        refuse_path(self.base_url)
         if self.max_hits < 1:
             raise ConfigurationError("max_hits: give at least 1.")
         if not 1 <= self.hits_per_minute <= self.spec.hits:
@@ -127,11 +129,16 @@ def plan(settings: LiveSettings) -> list[str]:
 
 @dataclass
 class LiveRun:
-    """Hold the result of a run: an outcome for each case, and why it ended early, if it did."""
+    """Hold the result of a run: an outcome for each case, and why it ended early, if it did.
+
+    Args:
+        began: whether anything could be learnt; if not, `stopped` says why, and there are no outcomes.
+    """
 
     outcomes: list[CaseResult] = field(default_factory=list[CaseResult])
     hits: int = 0
     stopped: str = ""
+    began: bool = True
     left_behind: int = 0
     people: frozenset[str] = field(default=frozenset(), repr=False)
 
@@ -162,12 +169,14 @@ def run_live(settings: LiveSettings, on_outcome: Callable[[CaseResult], None] = 
     with _target(settings, ledger) as (target, guard):
         try:
             for each in settings.cases:
-                _keep(run, run_case(each, target), on_outcome)
+                outcome = run_case(each, target)
+                refuse_misdirected(target)
+                _keep(run, outcome, on_outcome)
             queries = random_queries(settings.spec, GENERATED_AT_MOST, seed_number=settings.seed)
             for query in queries[: guard.reads_left]:
                 _keep(run, random_read(target, query), on_outcome)
         except RunStoppedError as stopped:
-            run.stopped = str(stopped)
+            run.stopped, run.began = str(stopped), bool(run.outcomes)
         except KeyboardInterrupt:
             guard.slots.hurry(CLEAN_UP_SECONDS)
         finally:
@@ -213,6 +222,16 @@ def live_settings_url(given: str) -> httpx.URL:
         ConfigurationError: it is no URL, or it would send the token in the clear.
     """
     return base_url_from(given, ())
+
+
+def refuse_misdirected(target: Target) -> None:
+    """Stop a run whose only hit so far shows that there is nothing to test.
+
+    Raises:
+        RunStoppedError: it does, and why.
+    """
+    if target.hits == 1 and target.last and (why := misdirection(target.last)):
+        raise RunStoppedError(why)
 
 
 @contextmanager

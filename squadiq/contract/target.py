@@ -26,6 +26,8 @@ PHONE_NUMBERS = ("9876543210", "+91 98765 43211", "09876543212")
 A_FEW = 20
 UNREADABLE = "squadiq.unreadable"
 """Extension of a response in which a transport says why it has no body."""
+REDIRECTS_TO = "squadiq.redirects_to"
+"""Extension of a response in which a transport says at which server a Location is, which it does not hand on."""
 
 
 class Capability(Enum):
@@ -230,7 +232,13 @@ class Target:
         self.last = None
         response = self.http.request(method, url, content=content or None, headers=headers)
         self.last = Hit(
-            method, str(response.request.url), content, response.status_code, dict(response.headers), response.content
+            method,
+            str(response.request.url),
+            content,
+            response.status_code,
+            dict(response.headers),
+            response.content,
+            redirects_to=response.extensions.get(REDIRECTS_TO, ""),
         )
         if unreadable := response.extensions.get(UNREADABLE):
             raise BrokenError(Finding(Rule.READABLE, f"{unreadable}, with status {response.status_code}"))

@@ -14,13 +14,17 @@ from squadiq.contract.conformance import Hit
 from squadiq.contract.curl import without_secrets
 from squadiq.contract.deliveries import Deliveries, Delivery
 from squadiq.contract.delivery_sender import DeliverySender, Headers
+from squadiq.contract.first_look import undelivered
 from squadiq.contract.results import CaseResult
 from squadiq.contract.rules import Finding, Rule
+from squadiq.errors import ConfigurationError
 from squadiq.spec import Spec
 
 RANDOM_VALID = 30
 RANDOM_INVALID = 60
 TIMEOUT_SECONDS = 30.0
+FIRST_DELIVERIES = 3
+"""Valid deliveries of different forms: an endpoint that answers all alike does not look at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,19 @@ def try_endpoint(
 
     Raises:
         httpx.ConnectError: the endpoint cannot be reached at all.
-        ConfigurationError: the environment's proxy cannot be used.
+        ConfigurationError: the environment's proxy cannot be used; or the endpoint answers each of the first
+            deliveries, which are valid, as if to a forgotten header or at a wrong path.
     """
     outcomes: list[CaseResult] = []
+    statuses: list[int] = []
     with DeliverySender(url, TIMEOUT_SECONDS) as sender:
         for trial in planned:
             outcome = _tried(sender, trial, without_secrets(url))
+            if trial.rule is Rule.TAKES_VALID and len(statuses) < FIRST_DELIVERIES:
+                statuses.append(outcome.hit.status if outcome.hit else 201)
+                names = [name for name, _ in trial.headers]
+                if len(statuses) == FIRST_DELIVERIES and (why := undelivered(statuses, names)):
+                    raise ConfigurationError(why)
             outcomes.append(outcome)
             on_outcome(outcome)
     if not any(trial.headers for trial in planned):

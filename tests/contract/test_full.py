@@ -304,7 +304,7 @@ def test_a_server_that_deletes_nothing_is_not_emptied_for_ever() -> None:
 
 def test_a_server_that_cannot_be_reached_ends_the_run() -> None:
     run = run_full(settings("http://127.0.0.1:9"))
-    assert run.stopped == "there is no response (ConnectError)"
+    assert (run.stopped, run.began) == ("there is no response (ConnectError): check --target", False)
 
 
 @pytest.mark.parametrize(

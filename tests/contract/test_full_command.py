@@ -50,11 +50,11 @@ def test_a_good_server_is_told_with_its_readings_on_the_terminal_and_in_files(tm
     assert (tmp_path / "contract.xml").exists()
 
 
-def test_what_ends_early_is_told_with_what_is_known_until_then() -> None:
+def test_a_process_hook_that_fails_is_told_before_anything_is_sent() -> None:
     with running_mock(tokens=(TOKEN,), rate=2) as mock:
         code, output = command(*at(mock, "--yes", "--process-hook", "false"))
-    assert code == 1
-    assert "Ended early: the process hook ended with 1" in output
+    assert code == 2
+    assert "It could not begin: the process hook ended with 1" in output
 
 
 def test_a_phone_number_that_is_none_is_named_and_nothing_is_sent() -> None:
