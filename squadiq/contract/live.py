@@ -43,7 +43,7 @@ class LiveSettings:
     Args:
         base_url: of the service.
         max_hits: requests at most.
-        hits_per_minute: the share of the quota, of which the document allows 100.
+        hits_per_minute: the share of the quota, which is 100 unless `SQUADIQ_QUOTA_HITS` says more.
         phone_numbers: given by the user, for leads that the run makes; none for a run that only reads.
         ledgers: folder for the ledger of a run that writes.
         quota: where the quota is kept that all programs with this token share; see `squadiq.quota.open_store`.
@@ -69,8 +69,10 @@ class LiveSettings:
         refuse_path(self.base_url)
         if self.max_hits < 1:
             raise ConfigurationError("max_hits: give at least 1.")
-        if not 1 <= self.hits_per_minute <= self.spec.hits:
-            raise ConfigurationError(f"hits_per_minute: give 1 to {self.spec.hits}.")
+        if not 1 <= self.hits_per_minute <= self.limit:
+            raise ConfigurationError(
+                f"hits_per_minute: give 1 to {self.limit}, or set SQUADIQ_QUOTA_HITS if SquadIQ raised your limit."
+            )
         if self.phone_numbers and self.hits_per_minute < 2:
             raise ConfigurationError(
                 "hits_per_minute: give at least 2 to a run that writes: a lead is created only with the hit in hand"
@@ -81,6 +83,12 @@ class LiveSettings:
         for place, number in enumerate(self.phone_numbers, 1):
             if why := _wrong_number(self.spec, number):
                 raise ConfigurationError(f"phone_number: the {place}. one {why}.")
+
+    @property
+    def limit(self) -> int:
+        """How many hits a minute the business has: those of the document, or more if the environment says so."""
+        hits, of_seconds = quota_limits()
+        return max(self.spec.hits, int(hits * self.spec.window_seconds / of_seconds))
 
     @property
     def cases(self) -> list[Case]:
@@ -109,7 +117,7 @@ def plan(settings: LiveSettings) -> list[str]:
         f"Operations: {', '.join(sent)}",
         f"Cases: {len(settings.cases)}, then up to {GENERATED_AT_MOST} reads with random queries, as the hits allow",
         f"Hits at most: {settings.hits_at_most}, {settings.hits_per_minute} in a minute"
-        f" (of {settings.spec.hits} that the business has)",
+        f" (of {settings.limit} that the business has)",
         f"Minutes at most: {settings.minutes_at_most}, if nobody else spends the quota",
     ]
     if writes:

@@ -363,6 +363,21 @@ def test_settings_that_make_no_sense_are_refused_by_name(options: dict[str, int]
         )
 
 
+@pytest.mark.parametrize(
+    ("hits", "of_seconds", "most"), [("300", "60", 300), ("10", "1", 600), ("33", "60", 100), ("150", "90", 100)]
+)
+def test_a_raised_limit_is_taken_as_the_environment_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hits: str, of_seconds: str, most: int
+) -> None:
+    monkeypatch.setenv("SQUADIQ_QUOTA_HITS", hits)
+    monkeypatch.setenv("SQUADIQ_QUOTA_WINDOW_SECONDS", of_seconds)
+    with recording(leads=0) as server:
+        settings = server.settings(tmp_path, hits_per_minute=most)
+        assert f"{most} in a minute (of {most} that the business has)" in "\n".join(plan(settings))
+        with pytest.raises(ConfigurationError, match=f"give 1 to {most}, or set SQUADIQ_QUOTA_HITS"):
+            server.settings(tmp_path, hits_per_minute=most + 1)
+
+
 def test_the_token_never_goes_out_in_the_clear() -> None:
     with pytest.raises(ConfigurationError, match="in the clear"):
         live_settings_url("http://api.test")
