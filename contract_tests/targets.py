@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -64,9 +64,15 @@ def sound(mock: Mock) -> Respond:
 
 
 @contextmanager
-def mock_target(plant: Plant = sound, *, rate: int = 0, seeded: bool = True) -> Generator[Target]:
+def mock_target(
+    plant: Plant = sound,
+    *,
+    rate: int = 0,
+    seeded: bool = True,
+    duplicate_leads: Literal["reject", "replace"] = "reject",
+) -> Generator[Target]:
     """Make a target of a mock with some leads that are processed already."""
-    settings = MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)
+    settings = MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS, duplicate_leads=duplicate_leads)
     mock = FaultyMock(plant, settings, spec=SPEC, now=lambda: START, monotonic=lambda: 0.0)
     with httpx.Client(transport=_Transport(mock), base_url="http://mock.test") as http:
         target = Target(

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.unmeasured
 
 SEEN_IN_SEQUENCES = [planted for planted in FAULTS.values() if planted.by_machine]
 OVER_HTTP = [planted for planted in FAULTS.values() if not planted.second_campaign]
-A_HANDFUL = [planted for planted in OVER_HTTP if planted.name in {"create stores nothing", "previous is missing"}]
+FEW = {"create stores nothing", "previous is missing"}
+A_HANDFUL = [planted for planted in OVER_HTTP if planted.name in FEW or planted.overlap]
 SEEN_BY_READS = {
     "a lead is on two pages",
     "a lead is processed before it is called",
@@ -97,7 +98,7 @@ def test_schemathesis_catches_it_for_its_own_reason(planted: Planted) -> None:
 
 
 def caught_over_http(planted: Planted) -> None:
-    run = by_full_run(planted.plant, quota=planted.quota)
+    run = by_full_run(planted.plant, quota=planted.quota, overlap=planted.overlap)
     rules = {each.finding.rule for each in run.findings if each.finding}
     assert planted.rule in rules
     assert rules - {planted.rule} <= planted.drags | planted.drags_sequences
@@ -113,6 +114,14 @@ def test_a_full_run_catches_it_over_http(planted: Planted) -> None:
 @pytest.mark.parametrize("planted", OVER_HTTP, ids=names)
 def test_a_full_run_catches_each_over_http_for_its_own_reason(planted: Planted) -> None:
     caught_over_http(planted)
+
+
+@pytest.mark.soak
+def test_requests_that_overlap_give_no_false_alarm() -> None:
+    effort = Effort(sequence_seeds=(), sequences=0, schemathesis_seeds=())
+    for _ in range(20):
+        run = by_full_run(sound, overlap=True, effort=effort)
+        assert ([str(each.finding) for each in run.findings], run.stopped) == ([], "")
 
 
 @pytest.mark.soak

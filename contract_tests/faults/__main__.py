@@ -52,7 +52,7 @@ def _over_http(planted: Planted) -> str:
     if planted.second_campaign:
         return "-"
     hits = 0
-    for outcome in by_full_run(planted.plant, quota=planted.quota).outcomes:
+    for outcome in by_full_run(planted.plant, quota=planted.quota, overlap=planted.overlap).outcomes:
         hits += outcome.hits
         if outcome.finding and outcome.finding.rule is planted.rule:
             return str(hits)

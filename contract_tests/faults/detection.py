@@ -23,6 +23,7 @@ from contract_tests.targets import (
     run_schemathesis,
     run_suite,
 )
+from contract_tests.threaded import threaded_server
 from squadiq.auth import AccessToken
 from squadiq.contract.cases import run_case
 from squadiq.contract.full import Effort, FullRun, FullSettings, run_full
@@ -105,14 +106,18 @@ def by_schemathesis(planted: Planted, *, seed_number: int = 1) -> list[str]:
     return [each.finding.observed.rpartition(" (")[0] for each in outcomes if each.finding]
 
 
-def by_full_run(plant: Plant, *, seed_number: int = 1, quota: bool = False, effort: Effort | None = None) -> FullRun:
+def by_full_run(
+    plant: Plant, *, seed_number: int = 1, quota: bool = False, overlap: bool = False, effort: Effort | None = None
+) -> FullRun:
     """Return what `squadiq contract full` finds over HTTP.
 
     Args:
         quota: let the server have the limit of the document; waiting lets the time of the mock pass.
+        overlap: let the server answer several requests at once.
     """
     rate = SPEC.hits if quota else 0
-    with serving(plant, MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)) as (url, mock):
+    serve = serving_at_once if overlap else serving
+    with serve(plant, MockSettings(rate=rate, process_after_seconds=PROCESS_AFTER_SECONDS)) as (url, mock):
         passed = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -147,6 +152,15 @@ def _last_header_wins(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, sending)
 
     return wrapped
+
+
+@contextmanager
+def serving_at_once(plant: Plant, settings: MockSettings) -> Generator[tuple[str, FaultyMock]]:
+    """Serve a mock with a planted fault, several requests at once."""
+    mock = FaultyMock(plant, settings, spec=SPEC)
+    with threaded_server(mock) as url:
+        yield url, mock
+    mock.close()
 
 
 @contextmanager

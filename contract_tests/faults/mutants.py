@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ class Planted:
         quota: whether it shows only on a server with a limit.
         drags_sequences: rules that random sequences see broken as a consequence, since they look at more.
         second_campaign: whether it takes a second campaign, which a full run over HTTP never touches.
+        overlap: whether it takes a server that answers several requests at once.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Planted:
     quota: bool
     drags_sequences: frozenset[Rule]
     second_campaign: bool
+    overlap: bool
 
 
 FAULTS: dict[str, Planted] = {}
@@ -54,13 +57,20 @@ def fault(
     quota: bool = False,
     drags_sequences: Collection[Rule] = (),
     second_campaign: bool = False,
+    overlap: bool = False,
 ) -> Callable[[Fault], Fault]:
     """Add a function that answers in the mock's place."""
 
     def add(respond: Fault) -> Fault:
         def plant(mock: Mock) -> Respond:
             assert isinstance(mock, FaultyMock)
-            return lambda request: respond(mock, request)
+
+            def whole(request: MockRequest) -> MockResponse:
+                # What a fault does in several steps is one thing to others, unless it is about just that.
+                with nullcontext() if overlap else mock.exclusive:
+                    return respond(mock, request)
+
+            return whole
 
         name = respond.__name__.replace("_", " ")
         FAULTS[name] = Planted(
@@ -73,6 +83,7 @@ def fault(
             quota or rule is Rule.QUOTA,
             frozenset(drags_sequences),
             second_campaign,
+            overlap,
         )
         return respond
 

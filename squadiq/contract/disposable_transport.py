@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from squadiq._deadline import deadline
 from squadiq.contract.budget import TIMEOUT_SECONDS, HitBudget, RunStoppedError
 from squadiq.contract.disposable import DisposableScope
 from squadiq.contract.guard import NotAllowedError, plain_response
+from squadiq.contract.rules import InconclusiveError
 
 ATTEMPTS = 6
 """How often a request is sent that is answered with 429."""
@@ -22,7 +24,7 @@ LONGEST_WAIT_SECONDS = 600.0
 
 @dataclass(kw_only=True)
 class DisposableTransport(httpx.BaseTransport):
-    """Send what is within the scope, refuse the rest.
+    """Send what is within the scope, refuse the rest; may be used by several threads.
 
     Args:
         pace: takes a hit before each request; None if no limit is known.
@@ -36,6 +38,7 @@ class DisposableTransport(httpx.BaseTransport):
     sleep: Callable[[float], None] = time.sleep
     hits: int = 0
     _patient: bool = field(default=True, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, which is 429 only in `as_they_come`.
@@ -56,6 +59,25 @@ class DisposableTransport(httpx.BaseTransport):
         raise RunStoppedError("the server answers 429 again and again: give --hits-per-minute")
 
     @contextmanager
+    def reserved(self, number: int) -> Generator[None]:
+        """Hold hits ready for requests that are to overlap.
+
+        Raises:
+            InconclusiveError: the limit is smaller.
+            RunStoppedError: they cannot be had in time.
+        """
+        if self.pace is None:
+            yield
+            return
+        if number > self.pace.at_most():
+            raise InconclusiveError(f"{number} requests at once take as many hits, more than the limit has")
+        self.pace.spare += self.pace.take(number)
+        try:
+            yield
+        finally:
+            self.pace.give_back()
+
+    @contextmanager
     def as_they_come(self) -> Generator[None]:
         """Send without a pace, and return each 429, until the block ends."""
         self._patient = False
@@ -69,8 +91,9 @@ class DisposableTransport(httpx.BaseTransport):
         self.inner.close()
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
-        slot = self.pace.take_spare() if self.pace and self._patient else None
-        self.hits += 1
+        with self._lock:
+            slot = self.pace.take_spare() if self.pace and self._patient else None
+            self.hits += 1
         try:
             with deadline(TIMEOUT_SECONDS):
                 response = self.inner.handle_request(request)
@@ -82,7 +105,8 @@ class DisposableTransport(httpx.BaseTransport):
             hint = ": check --target" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else ""
             raise RunStoppedError(f"there is no response ({type(error).__name__}){hint}") from None
         if self.pace and slot is not None:
-            self.pace.complete(slot, throttled=False)
+            with self._lock:
+                self.pace.complete(slot, throttled=False)
         return plain
 
 

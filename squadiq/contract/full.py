@@ -283,6 +283,7 @@ def _disposable_target(settings: FullSettings, run: FullRun) -> Generator[tuple[
             offers=settings.offers,
             shared=True,
             passed=settings.now,
+            reserved=transport.reserved,
         )
         if settings.control_url:
             control = ControlEndpoints(control_http)

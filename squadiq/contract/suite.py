@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import ModuleType
 
-from squadiq.contract import cases, cases_of_access, cases_of_disposable, cases_of_leads, cases_of_wear
+from squadiq.contract import (
+    cases,
+    cases_of_access,
+    cases_of_disposable,
+    cases_of_leads,
+    cases_of_overlap,
+    cases_of_wear,
+)
 from squadiq.contract.cases import Case
 from squadiq.contract.target import Capability
 
@@ -17,7 +24,7 @@ def cases_in(*modules: ModuleType) -> tuple[Case, ...]:
 
 SUITE = cases_in(cases, cases_of_leads)
 """What a live service can be asked."""
-FULL_SUITE = (*SUITE, *cases_in(cases_of_disposable, cases_of_wear, cases_of_access))
+FULL_SUITE = (*SUITE, *cases_in(cases_of_disposable, cases_of_wear, cases_of_overlap, cases_of_access))
 """What a server can be asked whose data may be thrown away."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
+from threading import Barrier
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -71,6 +73,7 @@ class Target:
         advance: lets seconds pass at once.
         known: tells everything that the server knows of a lead, by campaign_id and lead_id.
         disable_at_once: send a disable right after each create, whatever came of that.
+        reserved: holds so many hits ready, so that none of them has to wait for the limit.
         hits: requests so far; `last` is the latest with its response.
         people: lead_ids of real leads that were asked for, which no report may show.
         met: the second in which a listed lead was processed, by lead_id.
@@ -91,6 +94,7 @@ class Target:
     advance: Callable[[float], None] = lambda seconds: None
     lead_state: Callable[[str, str], dict[str, Any] | None] = lambda campaign_id, lead_id: None
     disable_at_once: bool = False
+    reserved: Callable[[int], AbstractContextManager[object]] = nullcontext
     hits: int = 0
     last: Hit | None = field(default=None, repr=False)
     people: set[str] = field(default_factory=set[str], repr=False)
@@ -227,11 +231,36 @@ class Target:
             self._disable(created, together=response.status == 201)
         return response
 
+    def send_at_once(self, *requests: tuple[str, Any]) -> list[CheckedResponse]:
+        """Send an operation_id and a body each, all at the same time, and return the responses in the same order.
+
+        Raises:
+            BrokenError: a response is not one that the document describes.
+            InconclusiveError: so many hits cannot be had at once.
+        """
+        together = Barrier(len(requests))
+
+        def exchange(request: tuple[str, Any]) -> tuple[Hit, str]:
+            operation = self.spec.operations[request[0]]
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+            path = operation.path.replace("{campaign_id}", self.campaign_id)
+            together.wait()
+            return self._exchange(operation.method, path, json.dumps(request[1]).encode(), headers)
+
+        with self.reserved(len(requests)), ThreadPoolExecutor(len(requests)) as threads:
+            exchanged = list(threads.map(exchange, requests))
+        self.hits += len(requests)
+        return [self._checked(*each) for each in exchanged]
+
     def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> CheckedResponse:
         self.hits += 1
         self.last = None
+        return self._checked(*self._exchange(method, url, content, headers))
+
+    def _exchange(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> tuple[Hit, str]:
+        """Return a hit, and why its body could not be read; may be called by several threads."""
         response = self.http.request(method, url, content=content or None, headers=headers)
-        self.last = Hit(
+        hit = Hit(
             method,
             str(response.request.url),
             content,
@@ -240,11 +269,15 @@ class Target:
             response.content,
             redirects_to=response.extensions.get(REDIRECTS_TO, ""),
         )
-        if unreadable := response.extensions.get(UNREADABLE):
-            raise BrokenError(Finding(Rule.READABLE, f"{unreadable}, with status {response.status_code}"))
-        for finding in response_findings(self.spec, self.last):
+        return hit, response.extensions.get(UNREADABLE, "")
+
+    def _checked(self, hit: Hit, unreadable: str) -> CheckedResponse:
+        self.last = hit
+        if unreadable:
+            raise BrokenError(Finding(Rule.READABLE, f"{unreadable}, with status {hit.status}"))
+        for finding in response_findings(self.spec, hit):
             raise BrokenError(finding)
-        return CheckedResponse(response.status_code, read_json(response.content)[0], self.last.headers)
+        return CheckedResponse(hit.status, read_json(hit.body)[0], hit.headers)
 
     def _disable(self, leads: list[dict[str, Any]], *, together: bool) -> None:
         references = [{"lead_id": lead["lead_id"]} for lead in leads]

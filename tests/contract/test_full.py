@@ -323,7 +323,7 @@ def test_settings_that_cannot_be_are_refused(options: dict[str, Any], message: s
 
 def test_the_plan_says_how_long_it_takes_and_whose_numbers_are_used() -> None:
     text = "\n".join(full_plan(settings("http://127.0.0.1:9", hits_per_minute=100, effort=SHORT)))
-    assert "100 in a minute: 32 minutes" in text
+    assert "100 in a minute: 33 minutes" in text
     assert "a range that nobody has" in text
     assert "--control or --process-hook" in text
     text = "\n".join(full_plan(settings("http://127.0.0.1:9", phone_numbers=["9812345678"], process_hook="true")))
