@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Iterable
@@ -10,7 +9,9 @@ from contextlib import AbstractContextManager, suppress
 from itertools import count
 from typing import Any, ClassVar
 
+from squadiq.contract.agreement import Agreement
 from squadiq.contract.cases import identities, require_apart
+from squadiq.contract.drawn import CHANGES, CUSTOM, DETAILS, LEAD_IDS, LEADS, SPELLINGS
 from squadiq.contract.isolation import (
     Flaky,
     HealthCheck,
@@ -24,36 +25,13 @@ from squadiq.contract.isolation import (
     settings,
     strategies,
 )
-from squadiq.contract.model import Model, ModelLead, e164, last_digits, lead_name
+from squadiq.contract.model import Model, last_digits, lead_name
 from squadiq.contract.rules import BrokenError, Rule, require
 from squadiq.contract.target import Capability, Target
 from squadiq.contract.times import in_seconds
 
 st = strategies
 
-LEAD_IDS = st.sampled_from(["a", "आशा", "uniqueleadid 1", "7", 7])
-SPELLINGS = ("{}{}", "+91 {} {}", "0{}{}", "(0) {}-{}", "0091-{}{}")
-PHONE_NUMBERS = st.sampled_from(range(len(SPELLINGS)))
-"""Places of a spelling; which numbers there are the target says."""
-NAMES = st.sampled_from(["Asha Rao", "आशा शर्मा", "John  Smith", "O'Neil; DROP", "ẞ"])
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-NUMBERS = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-1e15, 1e15, allow_subnormal=False)
-VALUES = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x", "y z"]), inner, max_size=2),
-    max_leaves=4,
-)
-CUSTOM = st.dictionaries(st.sampled_from(["is_KYC", "product_plan", "is_squadlead", "loan amount"]), VALUES, max_size=3)
-FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    "lead_id": LEAD_IDS,
-    "phone_number": PHONE_NUMBERS,
-    "contact_name": NAMES,
-}
-LEADS: st.SearchStrategy[dict[str, Any]] = st.tuples(CUSTOM, st.fixed_dictionaries(FIELDS)).map(
-    lambda both: {**both[0], **both[1]}
-)
-CHANGES = st.fixed_dictionaries({}, optional={"phone_number": PHONE_NUMBERS, "contact_name": NAMES})
-DETAILS = st.sampled_from(["PAID", "P" * 32, "आ" * 32, "P" * 33, "🙂" * 20])
 STRANGERS_AT_MOST = 50
 """Leads of others that a campaign may hold while pages are walked."""
 MakeTarget = Callable[[], AbstractContextManager[Target]]
@@ -82,13 +60,14 @@ class Sequences(RuleBasedStateMachine):
             self.target.process_after_seconds if timed else math.inf,
             lambda: self.target.passed() - began,
         )
+        self.agreement = Agreement(self.target, self.model)
 
     def teardown(self) -> None:
         """Look at everything a last time, unless something was found already."""
         cls, found = type(self), sys.exc_info()[1]
         try:
             if found is None:
-                self.look(Rule.CREATES, Rule.KEEPS_FIELDS, *self.model.leads)
+                self.agreement.look(Rule.CREATES, Rule.KEEPS_FIELDS, *self.model.leads)
                 self.walk(page_size=2)
         except BrokenError as broken:
             found = broken
@@ -163,9 +142,9 @@ class Sequences(RuleBasedStateMachine):
             require(response.status == 201, Rule.CREATES, f"status {response.status} for new leads")
         if response.status == 201:
             self.model.create(batch)
-            self.look(Rule.CREATES, Rule.KEEPS_FIELDS, *lead_ids)
+            self.agreement.look(Rule.CREATES, Rule.KEEPS_FIELDS, *lead_ids)
         else:
-            self.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *lead_ids)
+            self.agreement.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *lead_ids)
 
     @rule(number=st.integers(1, 3))
     def create_elsewhere(self, number: int) -> None:
@@ -184,20 +163,11 @@ class Sequences(RuleBasedStateMachine):
         response = self.target.update(lead_id, **fields)
         lead = self.model.leads.get(lead_name(lead_id))
         if lead is None:
-            self._unknown(response.status, lead_name(lead_id))
+            self.agreement.require_unknown(response.status, lead_name(lead_id))
             return
         require(response.status == 200, Rule.UPDATES, f"status {response.status} for a lead that exists")
         lead.set(fields)
-        if Capability.KNOWN not in self.target.offers:
-            return
-        lead_state = self._known(lead_name(lead_id))
-        require(lead_state is not None, Rule.UPDATE_KEEPS_LEAD_ID, "an updated lead is not known by its lead_id")
-        lead_fields = {**(lead_state or {}), **(lead_state or {})["custom_fields"]}
-        now_set = [
-            name for name in fields if name in lead_fields and _same(lead_fields[name], _as_known(name, fields[name]))
-        ]
-        require(len(now_set) == len(fields), Rule.UPDATES, "fields that the update named have other values")
-        self.look(Rule.UPDATE_KEEPS_LEAD_ID, Rule.UPDATE_MERGES, lead_name(lead_id))
+        self.agreement.look_at_update(lead_name(lead_id), fields)
 
     @rule(lead_id=LEAD_IDS, detail=DETAILS)
     def convert(self, lead_id: str | int, detail: str) -> None:
@@ -210,14 +180,14 @@ class Sequences(RuleBasedStateMachine):
                 response.status == 400, Rule.DETAIL_LENGTH, f"status {response.status} for {len(detail)} characters"
             )
         elif lead is None:
-            self._unknown(response.status, lead_name(lead_id))
+            self.agreement.require_unknown(response.status, lead_name(lead_id))
         else:
             long = len(detail.encode()) > 32
             require(
                 response.status == 200, Rule.DETAIL_CHARACTERS if long else Rule.CONVERTS, f"status {response.status}"
             )
             lead.detail = detail
-        self.look(Rule.CREATES, Rule.CONVERTS, lead_name(lead_id))
+        self.agreement.look(Rule.CREATES, Rule.CONVERTS, lead_name(lead_id))
 
     @rule(lead_ids=st.lists(LEAD_IDS, min_size=1, max_size=3), alone=st.booleans())
     def disable(self, lead_ids: list[str | int], alone: bool) -> None:
@@ -229,7 +199,7 @@ class Sequences(RuleBasedStateMachine):
         if self.model.leads.keys() >= set(names):
             require(response.status == 201, Rule.DISABLES, f"status {response.status} for leads that exist")
             self.model.disable(names)
-            self.look(Rule.CREATES, Rule.DISABLES, *names)
+            self.agreement.look(Rule.CREATES, Rule.DISABLES, *names)
         elif self.target.readings.ignores_unknown:
             require(response.status == 201, Rule.DISABLES, f"status {response.status} for leads of which some exist")
             self.model.disable([name for name in names if name in self.model.leads])
@@ -237,7 +207,7 @@ class Sequences(RuleBasedStateMachine):
             require(
                 response.status in (400, 404), Rule.UNKNOWN, f"status {response.status} for leads that do not exist"
             )
-            self.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *names)
+            self.agreement.look(Rule.BATCH_WHOLE, Rule.BATCH_WHOLE, *names)
 
     @rule(lead_id=LEAD_IDS)
     def delete(self, lead_id: str | int) -> None:
@@ -245,11 +215,11 @@ class Sequences(RuleBasedStateMachine):
         lead_id = self._own(lead_id)
         response = self.target.send("deleteLead", {"lead_id": lead_id})
         if lead_name(lead_id) not in self.model.leads:
-            self._unknown(response.status, lead_name(lead_id))
+            self.agreement.require_unknown(response.status, lead_name(lead_id))
             return
         require(response.status == 202, Rule.DELETES, f"status {response.status} for a lead that exists")
         self.model.delete(lead_name(lead_id))
-        known = Capability.KNOWN in self.target.offers and self._known(lead_name(lead_id)) is not None
+        known = Capability.KNOWN in self.target.offers and self.agreement.known(lead_name(lead_id)) is not None
         require(not known, Rule.DELETES, "a deleted lead is still known")
 
     @rule(share=st.sampled_from([0.25, 0.5, 1.0, 1.0]))
@@ -270,11 +240,11 @@ class Sequences(RuleBasedStateMachine):
             response = self.target.page(page=number, page_size=page_size)
             require(response.status == 200, Rule.NEXT, f"status {response.status} for a page that next led to")
             leads += response.json["results"]
-            self._nobody_else(identities(self._own_of(leads)), self.model.leads)
+            self.agreement.require_nobody_else(identities(self._own_of(leads)), self.model.leads)
             require_apart(identities(leads), number)
             goes_on = response.json["next"] is not None
         require(not goes_on, Rule.NEXT, "pages without an end")
-        self._agree({str(lead["lead_id"]): lead for lead in self._own_of(leads)}, self.model.leads)
+        self.agreement.require_agreement({str(lead["lead_id"]): lead for lead in self._own_of(leads)}, self.model.leads)
         past = self.target.page(page=number + 1, page_size=page_size)
         require(past.status == 404, Rule.PAST_THE_END, f"status {past.status}")
 
@@ -286,13 +256,13 @@ class Sequences(RuleBasedStateMachine):
         name = lead_name(lead_id)
         others = found.keys() - {name} - self.model.elsewhere
         require(not others, Rule.ONE_LEAD, f"{len(others)} other leads")
-        self._agree(found, {name: self.model.leads[name]} if name in self.model.leads else {})
+        self.agreement.require_agreement(found, {name: self.model.leads[name]} if name in self.model.leads else {})
 
     @rule(shift_after=st.sampled_from([None, -1, 0, 1]), shift_before=st.sampled_from([None, -1, 0, 1]), pick=st.data())
     def between(self, shift_after: int | None, shift_before: int | None, pick: st.DataObject) -> None:
         """Read the leads of a time, whose ends lie at the seconds of others or just beside."""
         leads = {str(lead["lead_id"]): lead for lead in self._own_of(self.target.listed())}
-        self._agree(leads, self.model.leads)
+        self.agreement.require_agreement(leads, self.model.leads)
         everyone = {lead_id: int(in_seconds(lead["processed_at"])) for lead_id, lead in leads.items()}
         if not everyone:
             return
@@ -308,67 +278,6 @@ class Sequences(RuleBasedStateMachine):
         require(found <= wanted, Rule.TIME_FILTER, f"{len(found - wanted)} leads from outside")
         edges = all(everyone[each] in (low, high) for each in wanted - found)
         require(found == wanted, Rule.TIME_EDGES if edges else Rule.TIME_FILTER, f"{len(wanted - found)} leads too few")
-
-    def look(self, there: Rule, same: Rule, *lead_ids: str) -> None:
-        """Compare what the target knows of leads with the model, for targets that tell."""
-        for lead_id in lead_ids if Capability.KNOWN in self.target.offers else ():
-            lead_state, lead = self._known(lead_id), self.model.leads.get(lead_id)
-            require(
-                (lead_state is None) == (lead is None),
-                there,
-                "a lead that must not exist" if lead_state else "no such lead",
-            )
-            if lead_state and lead:
-                require(_facts(lead_state) == _wanted(lead), same, "a lead whose fields differ from what was sent")
-
-    def _known(self, lead_id: str) -> dict[str, Any] | None:
-        return self.target.lead_state(self.target.campaign_id, lead_id)
-
-    def _unknown(self, status: int, lead_id: str) -> None:
-        gone = Rule.DELETES if lead_id in self.model.deleted else Rule.UNKNOWN
-        require(status == 404, gone, f"status {status} for a lead that does not exist")
-
-    def _nobody_else(self, lead_ids: Iterable[str], model: dict[str, ModelLead]) -> None:
-        for lead_id in set(lead_ids) - model.keys():
-            elsewhere = Rule.CAMPAIGNS_APART if lead_id in self.model.elsewhere else Rule.LISTS_PROCESSED
-            rule = Rule.DELETED_NOT_LISTED if lead_id in self.model.deleted else elsewhere
-            require(False, rule, "a lead is listed that is not there, or never was")
-
-    def _agree(self, found: dict[str, dict[str, Any]], model: dict[str, ModelLead]) -> None:
-        self._nobody_else(found, model)
-        for lead_id, lead in model.items():
-            if lead_id not in found:
-                require(not self.model.must_be_listed(lead_id), Rule.LISTS_PROCESSED, "a processed lead is not listed")
-                continue
-            too_early = Rule.NOT_YET if lead.disabled_at is None else Rule.DISABLES
-            require(self.model.may_be_listed(lead_id), too_early, "a lead is listed that cannot be processed yet")
-            listed = found[lead_id]
-            same = (listed["contact_name"], listed["phone_number"]) == (lead.contact_name, lead.phone_number)
-            require(same, Rule.KEEPS_FIELDS, "a listed lead with another contact_name or phone_number")
-            called = listed["latest_called_at"]
-            times = [
-                in_seconds(each) for each in (listed["created_at"], called, listed["processed_at"]) if each is not None
-            ]
-            require(times == sorted(times), Rule.LISTS_PROCESSED, "processed before it was called or created")
-
-
-def _facts(lead_state: dict[str, Any]) -> list[Any]:
-    custom = json.dumps(lead_state["custom_fields"], sort_keys=True)
-    disabled = lead_state["disabled_at"] is not None
-    return [lead_state["phone_number"], lead_state["contact_name"], custom, lead_state["detail"], disabled]
-
-
-def _wanted(lead: ModelLead) -> list[Any]:
-    custom = json.dumps(lead.custom_fields, sort_keys=True)
-    return [lead.phone_number, lead.contact_name, custom, lead.detail, lead.disabled_at is not None]
-
-
-def _as_known(name: str, value: Any) -> Any:
-    return e164(value) if name == "phone_number" else value
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    return json.dumps(value, sort_keys=True) == json.dumps(wanted, sort_keys=True)
 
 
 def run_sequences(
