@@ -303,8 +303,10 @@ def _wrong(field: str, reason: str) -> InvalidInputError:
 
 def _when(moment: Any) -> str:
     """A time in UTC, short enough for a terminal of 80 columns."""
+    if not isinstance(moment, datetime):
+        return str(moment)
     try:
-        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z" if isinstance(moment, datetime) else str(moment)
+        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
     except OverflowError:  # in the first hours of the year 1, which a broken service may say
         return moment.isoformat()
 

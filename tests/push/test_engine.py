@@ -249,7 +249,8 @@ def test_a_service_that_is_gone_leaves_unknown_leads_that_are_settled_later(push
 
 def test_a_token_that_ends_after_a_lost_response_leaves_its_batch_unknown(push: Pushing, tmp_path: Path) -> None:
     def disturb(_batch: list[dict[str, Any]], number: int) -> Action | None:
-        return {2: Reset(), 3: Reply(401, {})}.get(number)
+        actions: dict[int, Action] = {2: Reset(), 3: Reply(401, {})}
+        return actions.get(number)
 
     service = Service(disturb)
     path = csv_file(tmp_path / "leads.csv", leads(600))
