@@ -82,10 +82,11 @@ def prism_findings(responses: Iterable[httpx.Response]) -> frozenset[str]:
     found: set[str] = set()
     for response in responses:
         with suppress(ValueError):
-            body: Any = response.json()
-            if isinstance(body, dict) and "stoplight.io/prism" in str(body.get("type")):  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+            read: Any = response.json()
+            body: dict[str, Any] = read if isinstance(read, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+            if "stoplight.io/prism" in str(body.get("type")):
                 request = f"{response.request.method} {response.request.url.path}"
-                told: list[Any] = body.get("validation") or [{"message": body.get("detail")}]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+                told: list[dict[str, Any]] = body.get("validation") or [{"message": body.get("detail")}]
                 found |= {f"{request}: {each.get('location', '')} {each['message']}" for each in told}
     return frozenset(found)
 

@@ -236,7 +236,11 @@ def _empty(target: Target) -> None:
     target.advance(target.process_after_seconds + 1)
     left = EMPTIED_AT_MOST
     # Whatever may be wrong with the list is found later: here it only says what there is.
-    while left > 0 and (leads := (target.send("getLeads").json or {}).get("results")):
+    while left > 0:
+        page: dict[str, Any] = target.send("getLeads").json or {}
+        leads: list[dict[str, Any]] = page.get("results") or []
+        if not leads:
+            return
         for lead in leads:
             target.send("deleteLead", {"lead_id": lead["lead_id"]})
         left -= len(leads)

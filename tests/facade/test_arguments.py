@@ -266,8 +266,9 @@ ODDITIES: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.sampled_from(CALLS), ODDITIES, st.sampled_from(["sync", "async"]))
 def test_any_argument_is_sent_as_json_or_is_an_error_of_ours(call: Any, odd: Any, kind: str) -> None:
-    leads = odd if isinstance(odd, list | tuple) else [odd]
-    fields = frozenset(name for lead in leads if isinstance(lead, dict) for name in lead)
+    leads: list[Any] = [*odd] if isinstance(odd, list | tuple) else [odd]  # pyright: ignore[reportUnknownVariableType]
+    mappings: list[dict[Any, Any]] = [lead for lead in leads if isinstance(lead, dict)]
+    fields = frozenset(name for lead in mappings for name in lead)
     hold_the_law(kind, *call(odd), fields=fields)
 
 
