@@ -40,13 +40,19 @@ ____________ Stateful tests ____________
 """
 DREDD = """\
 \x1b[31mfail\x1b[39m: GET (200) /leads/ duration: 12ms
+\x1b[31mfail\x1b[39m: GET (404) /leads/ duration: 3ms
+\x1b[36minfo\x1b[39m: Displaying failed tests...
+\x1b[31mfail\x1b[39m: GET (200) /leads/ duration: 12ms
 \x1b[31mfail\x1b[39m: body: At '/count' Missing
 statusCode: Expected status code '200', but got '500'.
 
 \x1b[32mrequest\x1b[39m:
 method: GET
 
-\x1b[32mpass\x1b[39m: GET (404) /leads/ duration: 3ms
+\x1b[31mfail\x1b[39m: GET (404) /leads/ duration: 3ms
+\x1b[31mfail\x1b[39m: statusCode: Expected status code '404', but got '200'.
+
+\x1b[32mcomplete\x1b[39m: 0 passing, 2 failing
 """
 
 
@@ -61,7 +67,8 @@ def test_the_findings_of_schemathesis_are_told_by_operation() -> None:
 
 def test_the_findings_of_dredd_are_its_failed_transactions() -> None:
     assert dredd_findings(DREDD) == {
-        "GET (200) /leads/: body: At '/count' Missing statusCode: Expected status code '200', but got '500'."
+        "GET (200) /leads/: body: At '/count' Missing statusCode: Expected status code '200', but got '500'.",
+        "GET (404) /leads/: statusCode: Expected status code '404', but got '200'.",
     }
 
 

@@ -67,8 +67,9 @@ def schemathesis_findings(output: str) -> frozenset[str]:
 
 
 def dredd_findings(output: str) -> frozenset[str]:
-    """Return each failed transaction with what Dredd says of it."""
-    return frozenset(f"{name}: {' '.join(why.split())}" for name, why in _DREDD.findall(_COLOURS.sub("", output)))
+    """Return each failed transaction with what Dredd says of it, after it has listed which failed."""
+    details = _COLOURS.sub("", output).partition("Displaying failed tests...")[2]
+    return frozenset(f"{name}: {' '.join(why.split())}" for name, why in _DREDD.findall(details))
 
 
 def newman_findings(report: dict[str, Any]) -> frozenset[str]:
