@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -82,14 +82,23 @@ def prism_findings(responses: Iterable[httpx.Response]) -> frozenset[str]:
     """Return what Prism says in place of a response: the places that break the document."""
     found: set[str] = set()
     for response in responses:
-        with suppress(ValueError):
-            read: Any = response.json()
-            body: dict[str, Any] = read if isinstance(read, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-            if "stoplight.io/prism" in str(body.get("type")):
-                request = f"{response.request.method} {response.request.url.path}"
-                told: list[dict[str, Any]] = body.get("validation") or [{"message": body.get("detail")}]
-                found |= {f"{request}: {each.get('location', '')} {each['message']}" for each in told}
+        request = f"{response.request.method} {response.request.url.path}"
+        problem = _problem(response)
+        places = [{"message": problem["detail"]}] if "detail" in problem else []
+        told: list[dict[str, Any]] = problem.get("validation") or places
+        found |= {f"{request}: {each.get('location', '')} {each['message']}" for each in told}
     return frozenset(found)
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    """Return the body of a response that Prism makes itself; it is empty for a server's."""
+    body: Any = None
+    with suppress(ValueError):
+        body = response.json()
+    if type(body) is not dict:
+        return {}
+    problem = cast(dict[str, Any], body)
+    return problem if "stoplight.io/prism" in str(problem.get("type")) else {}
 
 
 def requests_of_a_user() -> list[httpx.Request]:
