@@ -204,7 +204,12 @@ def _outcomes(
         phases=settings.effort.phases,
     )
     for seed in settings.effort.schemathesis_seeds:
-        outcomes, hits = schemathesis.run(seed)
+        try:
+            outcomes, hits = schemathesis.run(seed)
+        except KeyboardInterrupt:
+            why = "it was interrupted; what it had found with this seed is not known, and the findings above are whole"
+            yield CaseResult(f"schemathesis with seed {seed}", 0, inconclusive=why)
+            raise
         run.hits += hits
         yield from outcomes
 

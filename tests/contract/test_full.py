@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from contract_tests.faults import FAULTS, Planted
 from contract_tests.targets import FaultyMock, sound
 from squadiq.auth import AccessToken
+from squadiq.cli.interrupts import interruptions
 from squadiq.contract.disposable import NOBODYS_NUMBERS
 from squadiq.contract.full import DEEP, SHORT, Effort, FullRun, FullSettings, full_plan, run_full
 from squadiq.contract.model import last_digits
@@ -25,7 +28,7 @@ from squadiq.mock.messages import MockRequest
 from squadiq.mock.server import running_mock
 from squadiq.mock.settings import MockSettings
 from tests.contract.recording import CAMPAIGN, TOKEN
-from tests.servers import ActingServer, Action, Handler, Reply, Seen, acting_server
+from tests.servers import ActingServer, Action, Handler, Reply, Seen, Stall, acting_server
 
 LITTLE = Effort(sequence_seeds=(1,), sequences=2, schemathesis_seeds=())
 LISTED: dict[str, Any] = {
@@ -243,6 +246,32 @@ def test_an_interruption_tells_what_is_known() -> None:
         run = run_full(settings(mock.url, mock.token), interrupt)
     assert (run.stopped, len(run.outcomes)) == ("it was interrupted", 5)
     assert run.readings
+
+
+# After Ctrl-C `subprocess.run` kills its process and does not wait for it, so Python warns of it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal for one thread")
+def test_an_interruption_in_the_midst_of_schemathesis_says_which_seed_is_not_known() -> None:
+    main = threading.main_thread().ident
+
+    def interrupt(seen: Seen) -> Action:
+        if "schemathesis" not in seen.headers.get("user-agent", ""):
+            return answer_of(mock, seen)
+        assert main
+        signal.pthread_kill(main, signal.SIGINT)
+        return Stall()
+
+    effort = Effort(sequence_seeds=(), sequences=0, schemathesis_seeds=(7,), examples=1)
+    mock = FaultyMock(sound, MockSettings(tokens=(TOKEN,), rate=0, process_after_seconds=3600))
+    with interruptions(), acting_server(interrupt) as server:
+        run = run_full(settings(server.url, effort=effort))
+    mock.close()
+    assert (run.stopped, found(run), run.outcomes[-1].case) == (
+        "it was interrupted",
+        [],
+        "schemathesis with seed 7",
+    )
+    assert "with this seed is not known" in run.outcomes[-1].inconclusive
 
 
 def test_one_403_among_401_is_no_reading_but_a_fault() -> None:
