@@ -13,8 +13,13 @@ pytestmark = pytest.mark.unmeasured
 
 SEEN_IN_SEQUENCES = [planted for planted in FAULTS.values() if planted.by_machine]
 OVER_HTTP = [planted for planted in FAULTS.values() if not planted.second_campaign]
-FEW = {"create stores nothing", "previous is missing"}
-A_HANDFUL = [planted for planted in OVER_HTTP if planted.name in FEW or planted.overlap]
+FEW = {
+    "create stores nothing",
+    "previous is missing",
+    "creates at once are both taken",
+    "an update beside a delete writes the lead back",
+}
+A_HANDFUL = [planted for planted in OVER_HTTP if planted.name in FEW]
 SEEN_BY_READS = {
     "a lead is on two pages",
     "a lead is processed before it is called",
@@ -134,6 +139,6 @@ def test_a_full_run_gives_no_false_alarm(seed: int) -> None:
     assert not [each for each in run.outcomes if each.inconclusive and each.case.startswith("schemathesis")]
 
 
-def test_there_are_at_least_80_faults_and_each_of_them_has_its_own_name() -> None:
-    assert len(FAULTS) >= 80
+def test_there_are_at_least_90_faults_and_each_of_them_has_its_own_name() -> None:
+    assert len(FAULTS) >= 90
     assert all(planted.name.replace(" ", "").isalnum() for planted in FAULTS.values())

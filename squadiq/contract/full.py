@@ -25,7 +25,7 @@ from squadiq.contract.isolation import isolated
 from squadiq.contract.live import LiveRun, refuse_misdirected
 from squadiq.contract.probes import PROBES
 from squadiq.contract.results import CaseResult
-from squadiq.contract.rules import BrokenError
+from squadiq.contract.rules import BrokenError, Rule, require
 from squadiq.contract.schemathesis_run import PHASES, SchemathesisRun
 from squadiq.contract.sequences import run_sequences
 from squadiq.contract.suite import FULL_SUITE, fitting
@@ -240,15 +240,18 @@ def _empty(target: Target) -> None:
     """Delete what is listed, after all is processed that can be."""
     target.advance(target.process_after_seconds + 1)
     left = EMPTIED_AT_MOST
-    # Whatever may be wrong with the list is found later: here it only says what there is.
-    while left > 0:
-        page: dict[str, Any] = target.send("getLeads").json or {}
-        leads: list[dict[str, Any]] = page.get("results") or []
-        if not leads:
-            return
+    while left > 0 and (leads := _first_page(target)):
         for lead in leads:
             target.send("deleteLead", {"lead_id": lead["lead_id"]})
         left -= len(leads)
+
+
+def _first_page(target: Target) -> list[dict[str, Any]]:
+    # What is wrong with a page of its query is found later: here it only says what there is.
+    response = target.send("getLeads")
+    require(response.status == 200, Rule.LISTS_PROCESSED, f"status {response.status} for a first page")
+    results: list[dict[str, Any]] = response.json["results"]
+    return results
 
 
 def _seed(target: Target) -> None:

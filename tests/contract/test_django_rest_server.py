@@ -13,8 +13,10 @@ import pytest
 from squadiq import ForbiddenError, SquadIQ
 from squadiq.auth import AccessToken
 from squadiq.contract.full import SHORT, Effort, FullRun, FullSettings, run_full
+from squadiq.contract.live import LiveSettings, run_live
 from squadiq.contract.rules import Rule
 from squadiq.errors import NotFoundError, TooManyRequestsError
+from squadiq.quota import MemoryStore
 from tests.contract.django_server import TOKEN, DjangoServer, django_server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn is for POSIX")
@@ -79,6 +81,32 @@ def test_no_seed_gives_a_false_alarm(server: DjangoServer, seed: int) -> None:
     run = whole_run(server, "contract", Effort(sequence_seeds=(seed,), sequences=20, schemathesis_seeds=(seed,)))
     assert ([str(each.finding) for each in run.findings], run.stopped) == ([], "")
     assert not [each for each in run.outcomes if each.inconclusive and each.case.startswith("schemathesis")]
+
+
+@pytest.mark.soak
+def test_a_live_run_gives_no_false_alarm_on_it(server: DjangoServer) -> None:
+    with client_of(server) as client:
+        lead_ids = [f"{number} a+b%2B" if number % 7 == 0 else f"lead-{number}" for number in range(250)]
+        leads = [
+            {"lead_id": lead_id, "phone_number": f"98123{number:05}", "contact_name": "Asha Rao"}
+            for number, lead_id in enumerate(lead_ids)
+        ]
+        client.campaign("live").create_leads(leads)
+    server.process()
+    for seed in range(20):
+        run = run_live(
+            LiveSettings(
+                base_url=httpx.URL(server.url),
+                campaign_id="live",
+                token=AccessToken(TOKEN),
+                hits_per_minute=100,
+                quota=MemoryStore(1000),
+                seed=seed,
+                sleep=lambda seconds: None,
+                now=lambda: 0.0,
+            )
+        )
+        assert ([str(each.finding) for each in run.findings], run.stopped) == ([], "")
 
 
 def test_three_bugs_that_were_planted_are_found_and_nothing_else(tmp_path: Path) -> None:
