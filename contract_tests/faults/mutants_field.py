@@ -255,7 +255,7 @@ def lead_ids_are_cut_to_200_characters(mock: FaultyMock, request: MockRequest) -
     return response
 
 
-@fault(Rule.DELETES, by_machine=False)
+@fault(Rule.DELETES, by_machine=False, drags_sequences=[Rule.UNKNOWN])
 def an_update_saves_a_stale_copy_of_a_deleted_lead(mock: FaultyMock, request: MockRequest) -> MockResponse:
     gone = kept_by(mock, "_gone")
     lead_id = str(next(iter(leads_of(request)), dict[str, Any]()).get("lead_id"))

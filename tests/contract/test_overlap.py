@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import httpx
@@ -43,14 +44,18 @@ def answering(path: str, status: int) -> Plant:
     return plant
 
 
-@contextmanager
-def disposable_target(server: Recording, limit: int) -> Generator[Target]:
+def paced(server: Recording, limit: int) -> DisposableTransport:
     time, url = server.time, httpx.URL(server.url)
-    transport = DisposableTransport(
+    return DisposableTransport(
         inner=open_transport(network_from(url, {})),
         scope=DisposableScope(server.url, CAMPAIGN, NOBODYS_NUMBERS, DOCUMENT),
         pace=HitBudget([MemoryStore(limit, 60.0, now=time.now)], time.sleep, time.now),
     )
+
+
+@contextmanager
+def disposable_target(server: Recording, limit: int) -> Generator[Target]:
+    transport, url = paced(server, limit), httpx.URL(server.url)
     with httpx.Client(transport=transport, base_url=url, headers={"Accept-Encoding": "identity"}) as http:
         yield Target(
             http=http,
@@ -74,6 +79,33 @@ def test_they_leave_together_as_soon_as_there_are_hits_for_all(limit: int) -> No
     assert (target.hits, len(arrivals)) == (7, 7)
     assert len(set(arrivals[3:])) == 1
     assert (arrivals[3] >= 60) == (limit < 100)
+
+
+def test_hits_that_are_reserved_are_had_before_the_first_is_spent_and_given_back() -> None:
+    with recording(leads=0) as server, closing(paced(server, 4)) as transport:
+        assert transport.pace
+        transport.pace.complete(transport.pace.take_spare(), throttled=False)
+        with transport.reserved(4):
+            assert len(transport.pace.spare) == 4
+            assert (began := server.time.now()) >= 60
+        with transport.reserved(4):
+            assert (len(transport.pace.spare), server.time.now()) == (4, began)
+        assert transport.pace.spare == []
+
+
+def test_each_is_in_a_thread_of_its_own() -> None:
+    threads: list[int] = []
+
+    def noting(mock: Mock) -> Respond:
+        def respond(request: MockRequest) -> MockResponse:
+            threads.append(threading.get_ident())
+            return Mock.respond(mock, request)
+
+        return respond
+
+    with mock_target(noting, seeded=False) as target:
+        target.send_at_once(*[("deleteLead", {"lead_id": "unknown"})] * 4)
+    assert len(set(threads)) == 4
 
 
 def test_a_limit_below_them_leaves_it_open() -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
+from squadiq.contract.cases import run_case
 from squadiq.contract.pages import require_page
 from squadiq.contract.rules import BrokenError, Rule
+from squadiq.contract.suite import SUITE
+from squadiq.contract.target import Target
+from tests.servers import Reply, acting_server, scripted
 
 LIST = "https://elsewhere.test/api/v4/leads/responses/c1/"
 QUERY = {"processed_after": "100", "processed_before": "200", "page": "2", "page_size": "2"}
@@ -17,6 +22,24 @@ KEPT = "processed_after=100&processed_before=200&page_size=2"
 def lead(lead_id: str | int = "a", **fields: Any) -> dict[str, Any]:
     given = {"lead_id": lead_id, "campaign_id": "c1", "created_at": 90, "latest_called_at": None}
     return {**given, "processed_at": "1970-01-01T00:02:30+00:00", **fields}
+
+
+(WALK,) = [each for each in SUITE if each.name == "pages_hold_each_lead_once"]
+
+
+def processed(lead_id: str) -> dict[str, Any]:
+    fixed = {"phone_number": "+919812345678", "contact_name": "Asha Rao", "lead_outcome": "Not Connected"}
+    return lead(lead_id, **fixed, lead_responses={}, latest_recording_url=None)
+
+
+def walked(counts: tuple[int, int], *pages: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    """Return two pages of two; where the second is the last one, it holds what is left."""
+    last = pages[1][: counts[1] - 2]
+    after = f"{LIST}?page_size=2"
+    return [
+        {"count": counts[0], "next": f"{after}&page=2", "previous": None, "results": list(pages[0])},
+        {"count": counts[1], "next": None, "previous": after, "results": list(last)},
+    ]
 
 
 LATEST = lead("b", processed_at="1970-01-01T00:03:20.9Z")
@@ -61,6 +84,21 @@ def page(**fields: Any) -> dict[str, Any]:
 )
 def test_a_page_in_any_reading_is_one(query: dict[str, str], found: dict[str, Any]) -> None:
     require_page(found, query, "c1")
+
+
+@pytest.mark.parametrize(("counts", "rule"), [((3, 4), None), ((3, 3), Rule.PAGES_APART)])
+def test_a_lead_that_has_moved_on_is_no_fault_where_the_count_has_moved_too(
+    counts: tuple[int, int], rule: Rule | None
+) -> None:
+    """As where the newest come first, and one was processed between two pages."""
+    first, second = (processed("a"), processed("b")), (processed("b"), processed("c"))
+    with (
+        acting_server(scripted(*map(Reply, (200, 200), walked(counts, first, second)))) as server,
+        httpx.Client(base_url=server.url, trust_env=False) as http,
+    ):
+        outcome = run_case(WALK, Target(http=http, token="t", campaign_id="c1", prefix="a"))
+    assert (outcome.finding and outcome.finding.rule) == rule
+    assert bool(outcome.inconclusive) == (rule is None)
 
 
 @pytest.mark.parametrize(
