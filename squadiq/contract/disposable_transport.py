@@ -15,11 +15,13 @@ from squadiq._deadline import deadline
 from squadiq.contract.budget import TIMEOUT_SECONDS, HitBudget, RunStoppedError
 from squadiq.contract.disposable import DisposableScope
 from squadiq.contract.guard import NotAllowedError, plain_response
-from squadiq.contract.rules import InconclusiveError
+from squadiq.contract.rules import BrokenError, Finding, InconclusiveError, Rule
 
 ATTEMPTS = 6
 """How often a request is sent that is answered with 429."""
 LONGEST_WAIT_SECONDS = 600.0
+UNANSWERED_AT_MOST = 5
+"""Requests without a response after which a run ends: each is waited for as long as one may take."""
 
 
 @dataclass(kw_only=True)
@@ -37,6 +39,7 @@ class DisposableTransport(httpx.BaseTransport):
     on_wait: Callable[[float], None] = lambda seconds: None
     sleep: Callable[[float], None] = time.sleep
     hits: int = 0
+    unanswered: int = 0
     _patient: bool = field(default=True, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -45,7 +48,8 @@ class DisposableTransport(httpx.BaseTransport):
 
         Raises:
             NotAllowedError: it is out of the scope, and was not sent.
-            RunStoppedError: there is no response, or none but 429.
+            BrokenError: there is no response.
+            RunStoppedError: nothing answers there, or nothing but 429 comes.
         """
         if why := self.scope.refusal(request.url, request.headers, request.read()):
             raise NotAllowedError(f"{request.method} was not sent: {why}.")
@@ -102,12 +106,20 @@ class DisposableTransport(httpx.BaseTransport):
                 finally:
                     response.close()
         except httpx.RequestError as error:
-            hint = ": check --target" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else ""
-            raise RunStoppedError(f"there is no response ({type(error).__name__}){hint}") from None
+            raise self._unanswered(error) from None
         if self.pace and slot is not None:
             with self._lock:
                 self.pace.complete(slot, throttled=False)
         return plain
+
+    def _unanswered(self, error: httpx.RequestError) -> Exception:
+        why = f"there is no response ({type(error).__name__})"
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return RunStoppedError(f"{why}: check --target")
+        with self._lock:
+            self.unanswered += 1
+            is_over = self.unanswered == self.hits or self.unanswered >= UNANSWERED_AT_MOST
+        return RunStoppedError(why) if is_over else BrokenError(Finding(Rule.NO_SERVER_ERROR, why))
 
 
 def retry_after_seconds(text: str, now: float) -> float:

@@ -259,7 +259,11 @@ class Target:
 
     def _exchange(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> tuple[Hit, str]:
         """Return a hit, and why its body could not be read; may be called by several threads."""
-        response = self.http.request(method, url, content=content or None, headers=headers)
+        try:
+            response = self.http.request(method, url, content=content or None, headers=headers)
+        except BrokenError:
+            self.last = Hit(method, str(self.http.base_url.join(url)), content, 0, {}, b"")
+            raise
         hit = Hit(
             method,
             str(response.request.url),

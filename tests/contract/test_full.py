@@ -23,12 +23,13 @@ from squadiq.contract.full import DEEP, SHORT, Effort, FullRun, FullSettings, fu
 from squadiq.contract.model import last_digits
 from squadiq.contract.probes import form_of_errors, form_of_time
 from squadiq.contract.results import CaseResult
+from squadiq.contract.rules import Rule
 from squadiq.errors import ConfigurationError
 from squadiq.mock.messages import MockRequest
 from squadiq.mock.server import running_mock
 from squadiq.mock.settings import MockSettings
 from tests.contract.recording import CAMPAIGN, TOKEN
-from tests.servers import ActingServer, Action, Handler, Reply, Seen, Stall, acting_server
+from tests.servers import ActingServer, Action, Handler, Reply, Reset, Seen, Stall, acting_server
 
 LITTLE = Effort(sequence_seeds=(1,), sequences=2, schemathesis_seeds=())
 LISTED: dict[str, Any] = {
@@ -329,6 +330,20 @@ def test_a_server_that_deletes_nothing_is_not_emptied_for_ever() -> None:
     with acting_server(respond) as server:
         run = run_full(settings(server.url), stop_after_first)
     assert run.hits == 1202
+
+
+def test_a_request_without_a_response_is_a_finding_and_many_end_the_run() -> None:
+    """As of a server that never answers a body that is no JSON."""
+    listing = Reply(200, {"count": 0, "next": None, "previous": None, "results": []})
+    with acting_server(lambda seen: listing if seen.method == "GET" else Reset()) as server:
+        run = run_full(settings(server.url))
+    silent = [each for each in run.findings if each.finding and "there is no response" in each.finding.observed]
+    assert {each.finding.rule for each in silent if each.finding} == {Rule.NO_SERVER_ERROR}
+    assert len(silent) == 4
+    assert all(each.hit is not None and each.hit.status == 0 for each in silent)
+    assert run.stopped.startswith("there is no response (")
+    with acting_server(Reset()) as server:
+        assert run_full(settings(server.url)).findings == []
 
 
 def test_a_server_that_cannot_be_reached_ends_the_run() -> None:
