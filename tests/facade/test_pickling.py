@@ -20,8 +20,6 @@ from squadiq.attempts import Attempt, AttemptOutcome
 from squadiq.error_body import ErrorBody, read_error_body
 from squadiq.errors import BadRequestError, InvalidInputError, Problem, SquadIQError, StatusError
 
-pytestmark = pytest.mark.unmeasured
-
 for module in pkgutil.walk_packages(squadiq.__path__, "squadiq."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)

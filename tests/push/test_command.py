@@ -238,6 +238,7 @@ class Interrupting:
     def __call__(self, seen: Seen) -> Action:
         self.started.wait()
         assert self.running is not None
+        reply = self.service(seen)  # before the process may end, for then the test looks at what was done
         if self.times:
             self.running.process.send_signal(signal.SIGINT)
             self.running.printed("finishing the batch")
@@ -245,7 +246,7 @@ class Interrupting:
             self.running.process.send_signal(signal.SIGINT)
             self.running.process.wait()
         self.times = 0
-        return self.service(seen)
+        return reply
 
 
 def interrupted(path: Path, times: int) -> tuple[Interrupting, int, str]:
