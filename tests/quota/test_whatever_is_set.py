@@ -131,7 +131,7 @@ PEERS: dict[str, Conversation] = {
 
 @pytest.mark.parametrize("who", PEERS)
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "postgresql"])
-def test_whoever_responses_there_is_an_error_of_ours(who: str, scheme: str) -> None:
+def test_whoever_responds_there_is_an_error_of_ours(who: str, scheme: str) -> None:
     with peer(PEERS[who]) as place, closing(open_store(f"{scheme}://user:{SECRET}@{place}/3", name="x")) as store:
         for use in (lambda: store.reserve(5.0, within_seconds=0.3), lambda: store.reset(within_seconds=0.3)):
             with pytest.raises(QuotaStoreError, match=SETTING) as refused:
