@@ -22,8 +22,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 def main() -> int:
     for old in ROOT.glob(".coverage.*"):
         old.unlink()
-    # Two more than there are cores: tests wait for other processes half of the time.
-    workers = str(min(MOST_WORKERS, 2 + (os.cpu_count() or 1)))
+    # One more than there are cores: tests wait for other processes half of the time.
+    workers = str(min(MOST_WORKERS, 1 + (os.cpu_count() or 1)))
     tests = _run("coverage", "run", "-m", "pytest", "-m", "not soak", "-n", workers, "--dist=worksteal", *sys.argv[1:])
     combined = _run("coverage", "combine", "--quiet")
     covered = _run("coverage", "report")
