@@ -22,6 +22,19 @@ from squadiq.contract.disposable_transport import ATTEMPTS, retry_after_seconds
 SCOPE = "SQUADIQ_CONTRACT_SCOPE"
 """Variable with the scope, as JSON; without it nothing is sent."""
 
+FRAMING = ("Connection", "Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade")
+"""Headers that say how a message is sent and not what it says: a server of HTTP may answer odd ones as it likes."""
+
+
+def frame(request: requests.PreparedRequest, body: bytes) -> None:
+    """Give a request its body, and let no drawn header say otherwise how it is sent."""
+    for name in FRAMING:
+        request.headers.pop(name, None)
+    if body:
+        request.body, request.headers["Content-Length"] = body, str(len(body))
+    elif request.headers.get("Content-Length") not in (None, "0"):
+        del request.headers["Content-Length"]
+
 
 def guard_requests(scope: DisposableScope, count_file: Path) -> None:
     """Let every request of this process pass a scope, and write down how many there were as it ends."""
@@ -35,8 +48,7 @@ def guard_requests(scope: DisposableScope, count_file: Path) -> None:
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
         # Values that are drawn are anybody's phone numbers; what is wrong with one stays wrong.
         own = scope.with_own_numbers(body)
-        if own != body:
-            request.body, request.headers["Content-Length"] = own, str(len(own))
+        frame(request, own)
         url = httpx.URL(request.url or "")
         headers = {_as_text(name).lower(): _as_text(value) for name, value in request.headers.items()}
         if why := scope.refusal(url, headers, own):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from squadiq.contract.disposable import NOBODYS_NUMBERS, DisposableScope, refuse
 from squadiq.contract.disposable_transport import DisposableTransport, retry_after_seconds
 from squadiq.contract.guard import NotAllowedError
 from squadiq.contract.model import last_digits
+from squadiq.contract.schemathesis_hooks import frame
 from squadiq.contract.schemathesis_run import document_of, outcomes_of
 from squadiq.errors import ConfigurationError
 from squadiq.phone import normalise
@@ -193,6 +195,18 @@ def test_what_is_no_finding_leaves_it_open(output: str, code: int, why: str) -> 
     (outcome,) = outcomes_of(output, code, 1, 0)
     assert outcome.finding is None
     assert why in outcome.inconclusive
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "length"), [("POST", b"[]", "2"), ("GET", b"", None), ("POST", b"", "0"), ("GET", None, None)]
+)
+def test_no_drawn_header_says_how_a_message_is_sent(method: str, body: bytes | None, length: str | None) -> None:
+    drawn = {"transfer-encoding": ">", "CONNECTION": "close", "Expect": "100", "X-Any": "kept"}
+    request = requests.Request(method, "http://127.0.0.1:9/", headers=drawn, data=body).prepare()
+    if length is None:
+        request.headers["content-length"] = "1000"  # its body would be waited for
+    frame(request, body or b"")
+    assert dict(request.headers) == {"X-Any": "kept", **({"Content-Length": length} if length else {})}
 
 
 HOOKED = """
