@@ -32,7 +32,7 @@ Numbers = Iterator[int]
 def rows() -> Iterable[Row]:
     yield from beside(server("benchmarks.rival"), "FastAPI with pydantic", GOALS_BESIDE_FASTAPI)
     yield from beside(server("benchmarks.barest"), "the barest server", GOALS_BESIDE_THE_BAREST)
-    yield from beside(prism(), "Prism", GOALS_BESIDE_PRISM)
+    yield from beside(prism("mock"), "Prism", GOALS_BESIDE_PRISM)
     yield many_leads()
 
 

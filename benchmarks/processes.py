@@ -12,8 +12,6 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,21 +25,18 @@ def server(*command: str) -> Generator[str]:
 
 
 @contextmanager
-def prism() -> Generator[str]:
-    """Run Prism on the document until the block ends, without options, its log to nowhere; give the address."""
+def prism(command: str, *options: str) -> Generator[str]:
+    """Run a command of Prism on the document until the block ends, its log to nowhere; give the address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    tool = [str(ROOT / "scripts" / "node_tools.py"), "rivals", "@stoplight/prism-cli/dist/index.js"]
-    options = ["--port", port]
-    document = str(ROOT / "openapi" / "squadiq.yaml")
-    with _running(sys.executable, *tool, "mock", document, *options, stdout=subprocess.DEVNULL) as process:
-        address = f"http://127.0.0.1:{port}"
+    tool = [str(ROOT / "scripts" / "node_tools.py"), "rivals", "@stoplight/prism-cli/dist/index.js", command]
+    arguments = [str(ROOT / "openapi" / "squadiq.yaml"), *options, "--port", port]
+    with _running(sys.executable, *tool, *arguments, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            with suppress(httpx.TransportError):
-                httpx.get(address)
+            with suppress(OSError), socket.create_connection(("127.0.0.1", int(port))):
                 break
             time.sleep(0.1)
-        yield address
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

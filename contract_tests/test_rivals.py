@@ -115,7 +115,7 @@ def test_a_tool_of_others_catches_a_fault_and_nothing_on_the_sound_mock() -> Non
 @pytest.mark.timeout(600)
 def test_a_full_run_on_prism_tells_that_it_keeps_nothing() -> None:
     """Prism answers with examples: no lead is ever created, deleted or chosen by a filter."""
-    with prism() as url:
+    with prism("mock") as url:
         run = run_full(
             FullSettings(
                 base_url=httpx.URL(url),

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import httpx
+
+from benchmarks.processes import prism
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "openapi" / "squadiq.yaml"
@@ -43,7 +43,7 @@ class Rival:
 @contextmanager
 def rivals(upstream: str) -> Generator[list[Rival]]:
     """Give the tools, ready to be run on a server at an address: Prism stands before it, until the block ends."""
-    with TemporaryDirectory() as place, _prism_before(upstream) as proxy:
+    with TemporaryDirectory() as place, prism("proxy", upstream, "--errors") as proxy:
         collection = Path(place) / "collection.json"
         _node("@apideck/portman/bin/portman", "-l", DOCUMENT, "-b", upstream, "-o", collection, cwd=place)
         yield [
@@ -141,24 +141,6 @@ def _driven(proxy: str) -> frozenset[str]:
             request = http.build_request(made.method, made.url.raw_path.decode(), content=made.content, headers=headers)
             responses.append(http.send(request))
     return prism_findings(responses)
-
-
-@contextmanager
-def _prism_before(upstream: str) -> Generator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    # Started as a process of its own, not by `_node`: it goes on until it is ended.
-    command = [sys.executable, str(ROOT / "scripts" / "node_tools.py"), "rivals", "@stoplight/prism-cli/dist/index.js"]
-    options = ["proxy", str(DOCUMENT), upstream, "--errors", "--port", str(port)]
-    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:
-        try:
-            while process.poll() is None:
-                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
 
 
 def _dredd(url: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +73,8 @@ def get_leads(
     """Read processed leads: a table without what people said, or with --json all of each lead, one a line."""
     from itertools import islice
 
+    from squadiq.cli.output import print_table
+
     after, before = span(processed_after, processed_before)
     with opened_campaign(campaign, base_url, profile) as (_, opened):
         found = opened.get_leads(
@@ -87,7 +89,7 @@ def get_leads(
                     (lead.lead_id, str(lead.lead_outcome), _when(lead.processed_at), _names(lead.lead_responses))
                 )
         if not as_json:
-            _table(("lead_id", "outcome", "processed at", "responses to"), rows)
+            print_table(("lead_id", "outcome", "processed at", "responses to"), rows)
 
 
 @leads_app.command("create")
@@ -316,17 +318,3 @@ def _names(responses: Any) -> str:
     if not isinstance(responses, Mapping):
         return ""
     return ", ".join(str(each) for each in responses)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from squadiq.cli.output import shown
-
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading.endswith(" at"))
-    for row in rows:
-        table.add_row(*map(shown, row))
-    Console(highlight=False, markup=False).print(table)

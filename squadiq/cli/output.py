@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 from squadiq._normalization import Folded, folded
@@ -27,6 +27,19 @@ def shown(text: str) -> str:
 def initials(name: str) -> str:
     """Return the first letters of a name's parts."""
     return shown(" ".join(f"{part[0]}." for part in name.split()))
+
+
+def print_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print rows under headings, each cell as `shown`; a time stays on one line."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading.endswith((" at", "_at")))
+    for row in rows:
+        table.add_row(*(shown(str(cell)) for cell in row))
+    Console(highlight=False, markup=False).print(table)
 
 
 @contextmanager

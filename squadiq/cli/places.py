@@ -63,20 +63,17 @@ def tell_figures(figures: QueueFigures, *, as_json: bool) -> None:
 def tell_rows(rows: Sequence[Mapping[str, Any]], counted: str, *, as_json: bool) -> None:
     """Print rows: as a table on a terminal, else with tabs between the cells, or as a list of JSON."""
     from rich.console import Console
-    from rich.table import Table
 
-    console = Console(markup=False, highlight=False)
+    from squadiq.cli.output import print_table, shown
+
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    if console.is_terminal and rows:
-        table = Table(*rows[0], box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*map(str, row.values()))
-        console.print(table)
+    if rows and Console().is_terminal:
+        print_table(rows[0], (row.values() for row in rows))
     else:
         for row in rows:
-            typer.echo("\t".join(map(str, row.values())).rstrip())
+            typer.echo("\t".join(shown(str(cell)) for cell in row.values()).rstrip())
     typer.echo(f"{len(rows)} {counted}", err=True)
 
 

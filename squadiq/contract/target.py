@@ -248,8 +248,8 @@ class Target:
             return self._exchange(operation.method, path, json.dumps(request[1]).encode(), headers)
 
         with self.reserved(len(requests)), ThreadPoolExecutor(len(requests)) as threads:
+            self.hits += len(requests)
             exchanged = list(threads.map(exchange, requests))
-        self.hits += len(requests)
         return [self._checked(*each) for each in exchanged]
 
     def _send(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> CheckedResponse:

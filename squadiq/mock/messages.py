@@ -15,7 +15,7 @@ BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of a body that are read; what is longer is refused."""
 
 
-# Not frozen, these two and MockCall: one is made for every request, and to make a frozen one takes three times as long.
+# Not frozen, these two and MockCall: one is made for every request, and to make a frozen one takes four times as long.
 @dataclass(slots=True)
 class MockRequest:
     """Hold one request; path and query as they stood on the wire, header names in lower case."""

@@ -210,7 +210,7 @@ class LeadStore:
                 self._insert_leads(leads)
             else:
                 with self._transaction():
-                    leads = self._create_with_others(campaign, leads, replace=replace)
+                    leads = self._create_in_transaction(campaign, leads, replace=replace)
                 self._campaigns[campaign.campaign_id] = campaign
         except sqlite3.IntegrityError:
             raise RepeatedLeadError from None
@@ -218,7 +218,7 @@ class LeadStore:
             if lead[6] <= campaign.settled_at:
                 campaign.processed += 1
 
-    def _create_with_others(
+    def _create_in_transaction(
         self, campaign: StoredCampaign, leads: Sequence[NewLead], *, replace: bool
     ) -> Sequence[NewLead]:
         if campaign.campaign_id not in self._campaigns:

@@ -89,4 +89,5 @@ def test_callers_that_know_no_limit_wait_as_long_as_its_429_asks(server: DjangoS
     with SquadIQ(TOKEN, **unknown) as client, ThreadPoolExecutor(LIMIT // 2) as pool:
         calls = [pool.submit(lambda: list(client.campaign("c1").get_leads())) for _ in range(HITS)]
         assert [each.result() for each in calls] == [[]] * HITS
+    assert refused
     assert all(seconds and seconds >= 1 for seconds in refused)
